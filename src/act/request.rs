@@ -1,0 +1,115 @@
+//! What the user asks for, what the executor prepares for the dialog, and what it reports.
+
+use std::time::Duration;
+
+use super::{Outcome, Plan};
+use crate::domain::lock::{Token, Ttl};
+use crate::domain::queue::PushEnd;
+use crate::domain::{Bytes, LockId, QueueId, Stamp};
+
+/// Number of a prepared action; also of its dialog.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+pub struct Ticket(pub u64);
+
+/// What was on the screen when the user pressed the key: the action is about this and nothing newer.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Seen {
+    /// The value shown.
+    pub token: Token,
+    /// The TTL as read.
+    pub ttl: Ttl,
+    /// When it was read.
+    pub read_at: Stamp,
+}
+
+/// A wish of the user. It carries its whole target.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Request {
+    /// Delete the lock if it still is the one seen.
+    Release {
+        /// Which lock.
+        lock: LockId,
+        /// As seen.
+        seen: Seen,
+    },
+    /// Give a lock that never expires a TTL, if it still is the one seen.
+    Expire {
+        /// Which lock.
+        lock: LockId,
+        /// As seen.
+        seen: Seen,
+        /// New TTL.
+        ttl: Duration,
+    },
+    /// Put back the released lock of that ticket.
+    Undo {
+        /// Ticket of the release.
+        of: Ticket,
+    },
+    /// Push elements to a queue.
+    Enqueue {
+        /// Which queue; its key may not exist yet.
+        queue: QueueId,
+        /// The elements, exact bytes.
+        payloads: Vec<Bytes>,
+        /// Which end.
+        push: PushEnd,
+        /// Go on although the list looks like some library's, or others wait on it.
+        force: bool,
+    },
+}
+
+/// A plan ready to be confirmed. The executor keeps its connection (and WATCH, where the plan says `unchanged`).
+#[derive(Clone, PartialEq, Debug)]
+pub struct Prepared {
+    /// What will run if confirmed.
+    pub plan: Plan,
+    /// Set when it would be refused unless asked again with `force`: the reason, escaped.
+    pub needs_force: Option<String>,
+}
+
+/// What the executor tells the UI, in order, never lost.
+#[derive(Clone, PartialEq, Debug)]
+pub enum ActionEvent {
+    /// The plan for the dialog, or why there is none (escaped sentence).
+    Prepared(Ticket, Box<Result<Prepared, String>>),
+    /// The action ended.
+    Outcome(Ticket, Box<Plan>, Outcome),
+    /// What a re-read found a moment after a release: a sentence, escaped.
+    Afterwards(Ticket, String),
+    /// Where an enqueued test task is now.
+    Followed {
+        /// The queue.
+        queue: QueueId,
+        /// Id of the task.
+        task: String,
+        /// Where it is.
+        place: TaskPlace,
+    },
+}
+
+/// Where a followed task is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TaskPlace {
+    /// In the list; how many stand before it.
+    Waiting(Option<u64>),
+    /// No longer in the list: somebody took it.
+    Taken,
+    /// Done by our worker.
+    Done,
+    /// Failed in our worker.
+    Failed,
+    /// Could not be found out.
+    Unknown,
+}
+
+/// What the UI (or a headless command) tells the executor.
+#[derive(Clone, PartialEq, Debug)]
+pub enum ActionCommand {
+    /// Build the plan for a dialog.
+    Prepare(Ticket, Request),
+    /// The user confirmed the plan of that ticket.
+    Execute(Ticket),
+    /// The user cancelled: drop plan and connection.
+    Abandon(Ticket),
+}

@@ -1,0 +1,195 @@
+//! Every user command once: name, keys, help, danger, where it applies.
+//!
+//! Keymap, footer, help, the `:` line and the flow tests read this one list.
+
+use super::key::{Key, KeyCode};
+
+/// A command.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Command {
+    /// Move down one row.
+    Down,
+    /// Move up one row.
+    Up,
+    /// First row.
+    First,
+    /// Last row.
+    Last,
+    /// Half a page down.
+    HalfPageDown,
+    /// Half a page up.
+    HalfPageUp,
+    /// Next panel.
+    NextPanel,
+    /// Previous panel.
+    PreviousPanel,
+    /// Nodes panel.
+    GoNodes,
+    /// Locks panel.
+    GoLocks,
+    /// Queues panel.
+    GoQueues,
+    /// Worker panel.
+    GoWorker,
+    /// Zoom the focused panel.
+    Zoom,
+    /// Details of the selected row.
+    Open,
+    /// Filter as you type.
+    Filter,
+    /// Next sort column.
+    Sort,
+    /// Flip the sort order.
+    FlipSort,
+    /// Mark the row.
+    Mark,
+    /// Freeze the display while data flows.
+    Freeze,
+    /// Help.
+    Help,
+    /// Command line.
+    CommandLine,
+    /// Look at all nodes now.
+    Refresh,
+    /// Look more often.
+    Faster,
+    /// Look less often.
+    Slower,
+    /// Copy the value.
+    Copy,
+    /// Copy as command.
+    CopyCommand,
+    /// Messages and command log.
+    Messages,
+    /// Force-release the lock.
+    Release,
+    /// Give the lock a TTL.
+    Expire,
+    /// Undo the last release.
+    Undo,
+    /// Enqueue a test task.
+    Enqueue,
+    /// Open the worker pane and start or stop the worker on the selected queue.
+    Worker,
+    /// Stop or start taking mouse events.
+    ToggleMouse,
+    /// Suspend (Ctrl-Z).
+    Suspend,
+    /// Back one level; never quits.
+    Back,
+    /// Quit.
+    Quit,
+}
+
+/// A panel.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
+pub enum Panel {
+    /// Nodes.
+    Nodes,
+    /// Locks.
+    Locks,
+    /// Queues.
+    Queues,
+    /// Worker.
+    Worker,
+}
+
+/// How much harm a command can do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Danger {
+    /// Changes nothing on any server.
+    None,
+    /// Writes; refused in read-only mode; asks first.
+    Writes,
+}
+
+/// All about one command.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    /// The command.
+    pub command: Command,
+    /// Name on the `:` line, kebab-case.
+    pub name: &'static str,
+    /// Default keys; the first one is shown in the footer.
+    pub keys: &'static [Key],
+    /// Help in a few words.
+    pub help: &'static str,
+    /// Danger.
+    pub danger: Danger,
+    /// Panels it applies to; empty: everywhere.
+    pub panels: &'static [Panel],
+}
+
+const fn key(code: KeyCode) -> Key {
+    Key { code, ctrl: false, alt: false }
+}
+
+const fn c(c: char) -> Key {
+    key(KeyCode::Char(c))
+}
+
+const fn ctrl(c: char) -> Key {
+    Key { code: KeyCode::Char(c), ctrl: true, alt: false }
+}
+
+const fn entry(command: Command, name: &'static str, keys: &'static [Key], help: &'static str) -> Entry {
+    Entry { command, name, keys, help, danger: Danger::None, panels: &[] }
+}
+
+const fn on(panels: &'static [Panel], entry: Entry) -> Entry {
+    Entry { panels, ..entry }
+}
+
+const fn writes(entry: Entry) -> Entry {
+    Entry { danger: Danger::Writes, ..entry }
+}
+
+const LISTS: &[Panel] = &[Panel::Nodes, Panel::Locks, Panel::Queues];
+
+/// The registry, in the order of the help screen.
+pub const COMMANDS: &[Entry] = &[
+    on(&[Panel::Locks], writes(entry(Command::Release, "release", &[c('R')], "force-release the lock"))),
+    on(&[Panel::Locks], writes(entry(Command::Expire, "expire", &[c('E')], "give the lock a TTL"))),
+    writes(entry(Command::Undo, "undo", &[c('u')], "undo the last release")),
+    on(&[Panel::Queues], writes(entry(Command::Enqueue, "enqueue", &[c('t')], "enqueue a test task"))),
+    on(
+        &[Panel::Queues, Panel::Worker],
+        writes(entry(Command::Worker, "worker", &[c('w')], "worker on the queue")),
+    ),
+    entry(Command::Open, "open", &[key(KeyCode::Enter), c('d')], "details"),
+    entry(Command::Filter, "filter", &[c('/')], "filter as you type"),
+    on(LISTS, entry(Command::Sort, "sort", &[c('s')], "sort by the next column")),
+    on(LISTS, entry(Command::FlipSort, "flip-sort", &[c('S')], "flip the order")),
+    on(LISTS, entry(Command::Mark, "mark", &[c(' ')], "mark the row")),
+    entry(Command::Copy, "copy", &[c('y'), c('c')], "copy the value"),
+    entry(Command::CopyCommand, "copy-command", &[c('Y')], "copy as a redis-cli command"),
+    entry(Command::NextPanel, "next-panel", &[key(KeyCode::Tab), key(KeyCode::Right), c('l')], "next panel"),
+    entry(
+        Command::PreviousPanel,
+        "previous-panel",
+        &[key(KeyCode::BackTab), key(KeyCode::Left), c('h')],
+        "previous panel",
+    ),
+    entry(Command::GoNodes, "nodes", &[c('1')], "nodes"),
+    entry(Command::GoLocks, "locks", &[c('2')], "locks"),
+    entry(Command::GoQueues, "queues", &[c('3')], "queues"),
+    entry(Command::GoWorker, "worker-pane", &[c('4')], "worker pane"),
+    entry(Command::Zoom, "zoom", &[c('z')], "zoom the panel"),
+    entry(Command::Down, "down", &[c('j'), key(KeyCode::Down)], "down"),
+    entry(Command::Up, "up", &[c('k'), key(KeyCode::Up)], "up"),
+    entry(Command::First, "first", &[c('g'), key(KeyCode::Home)], "first row"),
+    entry(Command::Last, "last", &[c('G'), key(KeyCode::End)], "last row"),
+    entry(Command::HalfPageDown, "half-page-down", &[ctrl('d'), key(KeyCode::PageDown)], "half a page down"),
+    entry(Command::HalfPageUp, "half-page-up", &[ctrl('u'), key(KeyCode::PageUp)], "half a page up"),
+    entry(Command::Freeze, "freeze", &[c('p')], "freeze the display, data flows on"),
+    entry(Command::Refresh, "refresh", &[c('r'), ctrl('r')], "look at all nodes now"),
+    entry(Command::Faster, "faster", &[c('+'), c('=')], "look more often"),
+    entry(Command::Slower, "slower", &[c('-')], "look less often"),
+    entry(Command::Messages, "messages", &[c('@')], "messages and command log"),
+    entry(Command::ToggleMouse, "toggle-mouse", &[c('m')], "mouse on or off"),
+    entry(Command::CommandLine, "command-line", &[c(':')], "command line"),
+    entry(Command::Help, "help", &[c('?'), key(KeyCode::F(1))], "help"),
+    entry(Command::Suspend, "suspend", &[ctrl('z')], "suspend"),
+    entry(Command::Back, "back", &[key(KeyCode::Esc)], "back"),
+    entry(Command::Quit, "quit", &[c('q'), ctrl('c')], "quit"),
+];

@@ -1,0 +1,29 @@
+//! What `update` may ask for. The event loop carries it out without waiting.
+
+use std::time::Duration;
+
+use crate::act::request::ActionCommand;
+use crate::worker::WorkerCommand;
+
+/// A wish of `update`.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Effect {
+    /// Leave the program.
+    Quit,
+    /// Look at all nodes now.
+    Refresh,
+    /// Look at all nodes this often from now on.
+    SetInterval(Duration),
+    /// For the executor.
+    Action(ActionCommand),
+    /// For the worker.
+    Worker(WorkerCommand),
+    /// Put this text on the clipboard (OSC 52).
+    Copy(String),
+    /// Ring the terminal's bell.
+    Bell,
+    /// Give the terminal back and stop (Ctrl-Z).
+    Suspend,
+    /// Stop or start taking mouse events, so that the terminal's own selection works.
+    CaptureMouse(bool),
+}

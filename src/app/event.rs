@@ -1,0 +1,35 @@
+//! What comes in.
+
+use std::sync::Arc;
+
+use super::key::{Key, Mouse};
+use crate::act::ActionEvent;
+use crate::domain::snapshot::Board;
+use crate::worker::WorkerView;
+
+/// Everything that can happen to the dashboard.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A key was pressed.
+    Key(Key),
+    /// Text was pasted (bracketed paste): it goes into a text field or nowhere, and never confirms.
+    Paste(String),
+    /// The mouse.
+    Mouse(Mouse),
+    /// The terminal has this many columns and rows now.
+    Resize(u16, u16),
+    /// New looks at nodes; latest wins.
+    Board(Board),
+    /// News of an action.
+    Action(ActionEvent),
+    /// The worker; latest wins.
+    Worker(Arc<WorkerView>),
+    /// The dialog with this ticket was drawn: from now on its keys count.
+    DialogDrawn(u64),
+    /// A sentence for the Messages screen, escaped.
+    Note(String),
+    /// Once a second: ages move on.
+    Tick,
+    /// Ask to quit (SIGTERM, SIGHUP): no questions.
+    Terminate,
+}

@@ -1,0 +1,25 @@
+//! Plain data and pure rules about nodes, locks and queues. Knows neither Redis connections nor the screen.
+
+pub mod bytes;
+pub mod command;
+pub mod finding;
+pub mod fleet;
+pub mod lock;
+pub mod node;
+pub mod queue;
+pub mod reply;
+pub mod rules;
+pub mod snapshot;
+pub mod stamp;
+
+pub use bytes::Bytes;
+pub use command::Command;
+pub use finding::{Finding, Severity};
+pub use fleet::{FleetView, Verdict};
+pub use lock::{Lock, LockId};
+pub use node::{NodeId, NodeMeta};
+pub use queue::{Queue, QueueId};
+pub use reply::Reply;
+pub use rules::Rules;
+pub use snapshot::NodeSnapshot;
+pub use stamp::Stamp;

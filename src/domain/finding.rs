@@ -1,0 +1,35 @@
+//! "This looks wrong": one sentence with its weight.
+
+use serde::Serialize;
+
+/// How much a finding weighs. The order is the order of the fleet verdict: worst last.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Hash)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Worth knowing, no action.
+    Info,
+    /// Something could not be read, so nothing can be said.
+    Unknown,
+    /// Look at it.
+    Warning,
+    /// Act now.
+    Critical,
+}
+
+/// One thing found, about a node, a lock or a queue.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Finding {
+    /// How much it weighs.
+    pub severity: Severity,
+    /// Stable word for scripts, kebab-case, such as `never-expires`.
+    pub code: &'static str,
+    /// A sentence with the figures, already escaped.
+    pub message: String,
+}
+
+impl Finding {
+    /// A finding; `message` must hold no raw bytes from Redis.
+    pub fn new(severity: Severity, code: &'static str, message: impl Into<String>) -> Self {
+        Self { severity, code, message: message.into() }
+    }
+}

@@ -1,0 +1,201 @@
+//! The fleet as one value: what the screen, the headless commands and `check` all read.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::node::{NodeState, Role};
+use super::snapshot::Board;
+use super::{Finding, Lock, NodeSnapshot, Queue, Rules, Severity};
+
+/// Every node once, with all locks and queues. Built from a board; holds no time of its own.
+#[derive(Clone, Debug, Default)]
+pub struct FleetView {
+    /// Nodes in configuration order; a second address of the same server (same run_id) is merged into the first.
+    pub nodes: Vec<FleetNode>,
+    /// Locks of all primaries, sorted by key, then node.
+    pub locks: Vec<Arc<Lock>>,
+    /// Queues of all primaries, sorted by key, then node.
+    pub queues: Vec<Arc<Queue>>,
+}
+
+/// A node and the other names under which the same server is configured.
+#[derive(Clone, Debug)]
+pub struct FleetNode {
+    /// The look.
+    pub snapshot: Arc<NodeSnapshot>,
+    /// Other configured addresses of the same server.
+    pub aliases: Vec<String>,
+}
+
+/// The fleet's verdict: the worst finding and all reasons, worst first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// `None`: all is well.
+    pub worst: Option<Severity>,
+    /// Sentences, worst first.
+    pub reasons: Vec<Finding>,
+}
+
+impl Verdict {
+    /// The word JSON and `check` use: ok, warning, critical or unknown.
+    pub fn code(&self) -> &'static str {
+        match self.worst {
+            None | Some(Severity::Info) => "ok",
+            Some(Severity::Unknown) => "unknown",
+            Some(Severity::Warning) => "warning",
+            Some(Severity::Critical) => "critical",
+        }
+    }
+}
+
+impl FleetView {
+    /// Merges a board: aliases folded, locks and queues of all nodes in one sorted list each.
+    pub fn build(board: &Board) -> Self {
+        let mut by_run_id: HashMap<&str, usize> = HashMap::new();
+        let mut nodes: Vec<FleetNode> = Vec::new();
+        for snapshot in board.iter() {
+            let run_id = snapshot.facts.as_ref().and_then(|f| f.run_id.as_deref());
+            match run_id.and_then(|id| by_run_id.get(id).copied()) {
+                Some(first) if snapshot.status.state != NodeState::Down => {
+                    if let Some(node) = nodes.get_mut(first) {
+                        node.aliases.push(format!("{} ({})", snapshot.meta.id, snapshot.meta.address));
+                    }
+                }
+                _ => {
+                    if let Some(id) = run_id {
+                        by_run_id.insert(id, nodes.len());
+                    }
+                    nodes.push(FleetNode { snapshot: snapshot.clone(), aliases: Vec::new() });
+                }
+            }
+        }
+        let mut locks: Vec<Arc<Lock>> = board.iter().flat_map(|s| s.locks.iter().cloned()).collect();
+        let mut queues: Vec<Arc<Queue>> = board.iter().flat_map(|s| s.queues.iter().cloned()).collect();
+        if board.len() > 1 {
+            locks.sort_by(|a, b| (&a.id.key, &a.id.node, a.id.db).cmp(&(&b.id.key, &b.id.node, b.id.db)));
+            queues.sort_by(|a, b| (&a.id.key, &a.id.node, a.id.db).cmp(&(&b.id.key, &b.id.node, b.id.db)));
+        }
+        Self { nodes, locks, queues }
+    }
+
+    /// Nodes that are up, and all nodes.
+    pub fn up_of_total(&self) -> (usize, usize) {
+        let up = self.nodes.iter().filter(|n| n.snapshot.status.state == NodeState::Up).count();
+        (up, self.nodes.len())
+    }
+
+    /// The verdict at this moment. Locks and queues of one kind are summed up in one sentence.
+    pub fn verdict(&self, rules: &Rules, now: Instant) -> Verdict {
+        let mut reasons: Vec<Finding> = Vec::new();
+        for node in &self.nodes {
+            let name = &node.snapshot.meta.id;
+            reasons.extend(
+                node.snapshot
+                    .findings(rules, now)
+                    .into_iter()
+                    .map(|f| Finding { message: format!("{name}: {}", f.message), ..f }),
+            );
+        }
+        let locks = self
+            .locks
+            .iter()
+            .filter(|l| !l.has_ended(now))
+            .filter_map(|l| l.findings(rules, now).pop().map(|f| (f, l.id.key.escaped())));
+        reasons.extend(summed("lock", locks));
+        let queues =
+            self.queues.iter().filter_map(|q| q.findings(rules, now).pop().map(|f| (f, q.name.clone())));
+        reasons.extend(summed("queue", queues));
+        reasons.sort_by_key(|f| std::cmp::Reverse(f.severity));
+        Verdict { worst: reasons.first().map(|f| f.severity).filter(|s| *s > Severity::Info), reasons }
+    }
+}
+
+/// One sentence for each code, naming the first subject and how many more.
+fn summed(kind: &str, found: impl Iterator<Item = (Finding, String)>) -> Vec<Finding> {
+    let mut groups: Vec<(Finding, String, usize)> = Vec::new();
+    for (finding, subject) in found {
+        match groups.iter_mut().find(|(f, _, _)| f.code == finding.code) {
+            Some((_, _, count)) => *count += 1,
+            None => groups.push((finding, subject, 1)),
+        }
+    }
+    groups
+        .into_iter()
+        .map(|(finding, subject, count)| {
+            let what = finding.code.replace('-', " ");
+            let message = match count {
+                1 => format!("{kind} {subject}: {what}"),
+                n => format!("{n} {kind}s: {what} ({subject}, ...)"),
+            };
+            Finding { message, ..finding }
+        })
+        .collect()
+}
+
+impl NodeSnapshot {
+    /// Findings of this node alone: liveness, role, memory, what is not permitted.
+    pub fn findings(&self, rules: &Rules, now: Instant) -> Vec<Finding> {
+        let mut out = Vec::new();
+        let detail = || self.status.detail.as_deref().map(|d| format!(" ({d})")).unwrap_or_default();
+        match (self.status.state, self.status.reason) {
+            (NodeState::Up, _) => {}
+            (NodeState::Suspect, Some(super::node::Reason::Connecting) | None) => {
+                out.push(Finding::new(Severity::Unknown, "connecting", "not heard yet"));
+            }
+            (NodeState::Suspect, Some(reason)) => {
+                out.push(Finding::new(
+                    Severity::Warning,
+                    "suspect",
+                    format!("{}{}", reason.words(), detail()),
+                ));
+            }
+            (NodeState::Down, reason) => {
+                let words = reason.map_or("no answer", super::node::Reason::words);
+                out.push(Finding::new(Severity::Critical, "down", format!("down: {words}{}", detail())));
+            }
+        }
+        if let Some(facts) = &self.facts {
+            if let (Some(used), Some(max)) = (facts.used_memory, facts.maxmemory.filter(|m| *m > 0)) {
+                let percent = used.saturating_mul(100) / max;
+                // 70 and 90 %: Datadog's monitors for Redis.
+                if percent >= 90 {
+                    out.push(Finding::new(
+                        Severity::Critical,
+                        "memory",
+                        format!("memory {percent} % of maxmemory"),
+                    ));
+                } else if percent >= 70 {
+                    out.push(Finding::new(
+                        Severity::Warning,
+                        "memory",
+                        format!("memory {percent} % of maxmemory"),
+                    ));
+                }
+            }
+            if facts.role == Some(Role::Replica) && facts.primary_link_up == Some(false) {
+                out.push(Finding::new(
+                    Severity::Critical,
+                    "replication-link",
+                    "its link to the primary is down",
+                ));
+            }
+        }
+        if self.status.state == NodeState::Up
+            && now.saturating_duration_since(self.taken_at.mono) > rules.stale_after
+        {
+            out.push(Finding::new(Severity::Unknown, "stale", "its data is stale"));
+        }
+        for denied in &self.denied {
+            let message = format!("{}: not permitted ({})", denied.pane, denied.command);
+            out.push(Finding::new(Severity::Unknown, "not-permitted", message));
+        }
+        if let Some(error) = &self.scan.error {
+            out.push(Finding::new(Severity::Unknown, "scan", format!("keys could not be listed: {error}")));
+        }
+        if self.scan.truncated {
+            out.push(Finding::new(Severity::Warning, "truncated", "more keys match than are kept"));
+        }
+        out
+    }
+}

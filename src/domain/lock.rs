@@ -1,0 +1,304 @@
+//! Locks: identity, what was read, and the verdict as a pure rule of time.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use super::{Bytes, Finding, NodeId, Rules, Severity, Stamp};
+
+/// Identity of a lock: what an action names.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct LockId {
+    /// Node that holds it.
+    pub node: NodeId,
+    /// Logical database.
+    pub db: u32,
+    /// Exact key.
+    pub key: Bytes,
+}
+
+/// Why a figure is not known. Never shown as 0.
+#[derive(Clone, PartialEq, Eq, Debug, Hash)]
+pub enum Unknown {
+    /// The ACL denies this command.
+    NotPermitted(&'static str),
+    /// Not read yet.
+    NotRead,
+    /// The server cannot tell.
+    Unsupported,
+    /// An error, escaped.
+    Failed(String),
+}
+
+impl std::fmt::Display for Unknown {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::NotPermitted(cmd) => write!(f, "not permitted ({cmd})"),
+            Self::NotRead => f.write_str("not read yet"),
+            Self::Unsupported => f.write_str("not supported there"),
+            Self::Failed(why) => f.write_str(why),
+        }
+    }
+}
+
+/// The value of a lock, which names its holder.
+#[derive(Clone, PartialEq, Eq, Debug, Hash)]
+pub enum Token {
+    /// Whole value, at most [`MAX_TOKEN`] bytes.
+    Known(Bytes),
+    /// Longer than [`MAX_TOKEN`]: only its head was fetched. A head is never a guard.
+    Long {
+        /// The first [`MAX_TOKEN`] bytes.
+        head: Bytes,
+        /// STRLEN of the whole, bytes.
+        len: u64,
+    },
+    /// Could not be read.
+    Unknown(Unknown),
+}
+
+/// A token of at most this many bytes is fetched whole.
+pub const MAX_TOKEN: usize = 1024;
+
+impl Token {
+    /// The whole value, when it is known.
+    pub fn known(&self) -> Option<&Bytes> {
+        match self {
+            Self::Known(bytes) => Some(bytes),
+            _ => None,
+        }
+    }
+
+    /// True when the value alone says that this is the same acquisition: long and varied enough to be random.
+    /// Constants and counters such as `1`, `locked` or a bare number (a timestamp, a pid) are not.
+    pub fn proves_identity(&self) -> bool {
+        match self {
+            Self::Known(bytes) => {
+                let b = bytes.as_slice();
+                let number = b.iter().all(|c| c.is_ascii_digit() || *c == b'.' || *c == b'-');
+                let mut seen = [false; 256];
+                b.iter().for_each(|c| seen[usize::from(*c)] = true);
+                let distinct = seen.iter().filter(|s| **s).count();
+                b.len() >= 12 && !number && distinct >= 5
+            }
+            Self::Long { .. } => true,
+            Self::Unknown(_) => false,
+        }
+    }
+}
+
+/// Time to live, as read at the lock's `read_at`.
+#[derive(Clone, PartialEq, Eq, Debug, Hash)]
+pub enum Ttl {
+    /// PTTL.
+    Left(Duration),
+    /// The key has no TTL (PTTL -1).
+    Never,
+    /// Could not be read; never taken for "never expires".
+    Unknown(Unknown),
+}
+
+/// What the PTTL did between looks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Renewal {
+    /// Fewer than two looks.
+    Unknown,
+    /// It only counted down.
+    CountingDown,
+    /// It jumped up at this moment: a live holder renews it.
+    Renewed(Stamp),
+}
+
+/// A lock as read.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Lock {
+    /// Identity.
+    pub id: LockId,
+    /// Family id, the library's name in kebab-case.
+    pub family: &'static str,
+    /// `TYPE` of the key.
+    pub key_type: Arc<str>,
+    /// The value.
+    pub token: Token,
+    /// The holder as a person would say it, escaped; `None` when the token tells nothing more.
+    pub holder: Option<String>,
+    /// Time to live at `read_at`.
+    pub ttl: Ttl,
+    /// What the TTL did so far.
+    pub renewal: Renewal,
+    /// When value and TTL were read.
+    pub read_at: Stamp,
+    /// When this holder (token) was first seen.
+    pub first_seen: Stamp,
+    /// Held at least this long before `first_seen` (OBJECT IDLETIME, or an earlier absence bounds it to zero).
+    /// `None`: nothing is known of the time before.
+    pub held_before: Option<Duration>,
+    /// Who waits for it; `None` where waiters poll and cannot be counted.
+    pub waiters: Option<u64>,
+}
+
+/// State of a lock. A closed list, documented in the README.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Hash)]
+#[serde(rename_all = "snake_case")]
+pub enum LockState {
+    /// Has a TTL and is within its bounds.
+    Held,
+    /// Its TTL was seen to jump up: a live holder renews it.
+    Renewed,
+    /// Less than `expiring_below` left and not being renewed.
+    Expiring,
+    /// Held longer than `overdue_after`.
+    Overdue,
+    /// Never expires: SETNX without EXPIRE.
+    NoTtl,
+    /// The TTL could not be read.
+    Unknown,
+}
+
+impl LockState {
+    /// The word JSON uses.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Held => "held",
+            Self::Renewed => "renewed",
+            Self::Expiring => "expiring",
+            Self::Overdue => "overdue",
+            Self::NoTtl => "no_ttl",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// The state as the screen says it.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Held => "held",
+            Self::Renewed => "renewed",
+            Self::Expiring => "expiring soon",
+            Self::Overdue => "overdue",
+            Self::NoTtl => "never expires",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// How much it weighs.
+    pub fn severity(self) -> Severity {
+        match self {
+            Self::Held | Self::Renewed | Self::Expiring => Severity::Info,
+            Self::Overdue => Severity::Warning,
+            Self::NoTtl => Severity::Critical,
+            Self::Unknown => Severity::Unknown,
+        }
+    }
+}
+
+/// Verdict over one lock with its reasons.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LockVerdict {
+    /// The state.
+    pub state: LockState,
+    /// Sentences that explain it, escaped.
+    pub reasons: Vec<String>,
+}
+
+impl Lock {
+    /// TTL left now, counted down from the last read. `None`: it never expires or is not known.
+    pub fn ttl_left(&self, now: Instant) -> Option<Duration> {
+        match self.ttl {
+            Ttl::Left(at_read) => {
+                Some(at_read.saturating_sub(now.saturating_duration_since(self.read_at.mono)))
+            }
+            Ttl::Never | Ttl::Unknown(_) => None,
+        }
+    }
+
+    /// True when its TTL ran out on our clock: the server removes the key later than that.
+    pub fn has_ended(&self, now: Instant) -> bool {
+        self.ttl_left(now).is_some_and(|left| left.is_zero())
+    }
+
+    /// How long it is held, at least. `None` until something is known.
+    pub fn age(&self, now: Instant) -> Option<Duration> {
+        let watched = now.saturating_duration_since(self.first_seen.mono);
+        match self.held_before {
+            Some(before) => Some(before + watched),
+            None if watched.is_zero() => None,
+            None => Some(watched),
+        }
+    }
+
+    /// The state alone, cheap enough for a row.
+    pub fn state(&self, rules: &Rules, now: Instant) -> LockState {
+        let overdue = self.age(now).is_some_and(|age| age > rules.overdue_after);
+        match &self.ttl {
+            Ttl::Unknown(_) => LockState::Unknown,
+            Ttl::Never => LockState::NoTtl,
+            Ttl::Left(_) if overdue => LockState::Overdue,
+            Ttl::Left(_) if matches!(self.renewal, Renewal::Renewed(_)) => LockState::Renewed,
+            Ttl::Left(_) if self.ttl_left(now).is_some_and(|l| l < rules.expiring_below) => {
+                LockState::Expiring
+            }
+            Ttl::Left(_) => LockState::Held,
+        }
+    }
+
+    /// State and reasons.
+    pub fn verdict(&self, rules: &Rules, now: Instant) -> LockVerdict {
+        let state = self.state(rules, now);
+        let age = self.age(now).map(|a| format!("held for at least {}", short(a)));
+        let mut reasons = Vec::new();
+        match (&self.ttl, state) {
+            (Ttl::Unknown(why), _) => reasons.push(format!("its TTL could not be read: {why}")),
+            (Ttl::Never, _) => {
+                reasons.push(
+                    "it has no TTL: if its holder died it stays for ever (SETNX without EXPIRE)".into(),
+                );
+            }
+            (Ttl::Left(_), LockState::Overdue) => {
+                reasons.push(format!("held longer than {}", short(rules.overdue_after)));
+            }
+            (Ttl::Left(_), LockState::Expiring) => reasons.push("it frees itself in a moment".into()),
+            (Ttl::Left(_), _) => {}
+        }
+        match self.renewal {
+            Renewal::Renewed(at) => {
+                reasons.push(format!(
+                    "renewed {} ago: its holder is alive",
+                    short(now.saturating_duration_since(at.mono))
+                ));
+            }
+            Renewal::CountingDown => reasons.push("not renewed since it was first seen".into()),
+            Renewal::Unknown => {}
+        }
+        reasons.extend(age);
+        if let Token::Unknown(why) = &self.token {
+            reasons.push(format!("its value could not be read: {why}"));
+        } else if !self.token.proves_identity() {
+            reasons.push("its value is short or constant: it proves no identity".into());
+        }
+        LockVerdict { state, reasons }
+    }
+
+    /// Findings for JSON and `check`.
+    pub fn findings(&self, rules: &Rules, now: Instant) -> Vec<Finding> {
+        let verdict = self.verdict(rules, now);
+        let code = match verdict.state {
+            LockState::NoTtl => "never-expires",
+            LockState::Overdue => "overdue",
+            LockState::Unknown => "ttl-unknown",
+            LockState::Held | LockState::Renewed | LockState::Expiring => return Vec::new(),
+        };
+        vec![Finding::new(verdict.state.severity(), code, verdict.reasons.join("; "))]
+    }
+}
+
+/// A duration in at most two units, whole seconds from one second on.
+fn short(d: Duration) -> String {
+    let d = if d.as_secs() > 0 {
+        Duration::from_secs(d.as_secs())
+    } else {
+        Duration::from_millis(d.as_millis() as u64)
+    };
+    let text = humantime::format_duration(d).to_string();
+    text.split(' ').take(2).collect::<Vec<_>>().join(" ")
+}

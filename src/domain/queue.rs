@@ -1,0 +1,221 @@
+//! Queues: identity, what was read, rates with how they are known, and the drain verdict.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::lock::Unknown;
+use super::{Bytes, Finding, NodeId, Rules, Severity, Stamp};
+
+/// Identity of a queue: what an action names.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct QueueId {
+    /// Node that holds it.
+    pub node: NodeId,
+    /// Logical database.
+    pub db: u32,
+    /// Exact key.
+    pub key: Bytes,
+}
+
+/// Which end producers push to; consumers take from the other one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PushEnd {
+    /// LPUSH and BRPOP.
+    #[default]
+    Left,
+    /// RPUSH and BLPOP.
+    Right,
+}
+
+/// How the rates are known.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RateSource {
+    /// Fewer than two looks.
+    None,
+    /// Only the change of depth.
+    NetOnly,
+    /// The last newest element was found again with bounded LPOS.
+    NewestFoundAgain,
+    /// Counters the library keeps.
+    Counters,
+}
+
+impl RateSource {
+    /// As the screen and JSON say it.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::None => "needs two looks",
+            Self::NetOnly => "net only: the newest element was not found again",
+            Self::NewestFoundAgain => "last newest element found again (LPOS)",
+            Self::Counters => "the library's own counters",
+        }
+    }
+}
+
+/// Smoothed rates per second; `None` is unknown, never 0.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Rates {
+    /// Pushed per second.
+    pub incoming: Option<f64>,
+    /// Taken per second.
+    pub outgoing: Option<f64>,
+    /// Change of depth per second.
+    pub net: Option<f64>,
+    /// How they are known.
+    pub source: RateSource,
+}
+
+/// Age of the oldest waiting task.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Oldest {
+    /// From a time in its payload.
+    At {
+        /// Age at `read_at`.
+        age: Duration,
+    },
+    /// Seen at the head at least this long; its payload tells no time.
+    AtLeast {
+        /// When it was first seen there.
+        since: Stamp,
+    },
+    /// Unknown, and why.
+    Unknown(Unknown),
+    /// The queue is empty.
+    Empty,
+}
+
+/// A queue as read.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Queue {
+    /// Identity.
+    pub id: QueueId,
+    /// Name as people call it, escaped.
+    pub name: String,
+    /// Family id, the library's name.
+    pub family: &'static str,
+    /// Which end producers push to.
+    pub push: PushEnd,
+    /// Tasks waiting; `None` is unknown.
+    pub waiting: Option<u64>,
+    /// Why `waiting` is not known.
+    pub problem: Option<Unknown>,
+    /// Tasks taken and not finished; `None` where the family does not store it.
+    pub in_flight: Option<u64>,
+    /// Tasks for later.
+    pub scheduled: Option<u64>,
+    /// Tasks to be tried again.
+    pub retry: Option<u64>,
+    /// Failed or dead tasks.
+    pub failed: Option<u64>,
+    /// Live workers.
+    pub workers: Option<u64>,
+    /// Paused, where the family has such a flag.
+    pub paused: Option<bool>,
+    /// Age of the oldest waiting task.
+    pub oldest: Oldest,
+    /// Rates.
+    pub rates: Rates,
+    /// Depth over the last looks, oldest first.
+    pub history: Arc<[u64]>,
+    /// Since when the depth is not zero and nothing left it, as far as is known.
+    pub no_progress_since: Option<Stamp>,
+    /// When it was read.
+    pub read_at: Stamp,
+    /// How many looks the rates rest on.
+    pub samples: u32,
+}
+
+/// When will it be empty?
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Drain {
+    /// Empty, and it stayed so.
+    Idle,
+    /// Falls: empty in about this long.
+    Drains(Duration),
+    /// Rises by this many a second.
+    Growing(f64),
+    /// Not empty, and nothing was taken for a while.
+    Stalled,
+    /// Not empty, in and out balance.
+    Steady,
+    /// Too few looks, or the depth is not known.
+    Unknown,
+}
+
+impl Queue {
+    /// The drain verdict; needs three samples, so that one burst does not flicker.
+    pub fn drain(&self, rules: &Rules, now: Instant) -> Drain {
+        let Some(waiting) = self.waiting else { return Drain::Unknown };
+        let busy =
+            self.rates.incoming.is_some_and(|r| r > 0.05) || self.rates.outgoing.is_some_and(|r| r > 0.05);
+        if waiting == 0 {
+            return if busy { Drain::Steady } else { Drain::Idle };
+        }
+        if self
+            .no_progress_since
+            .is_some_and(|s| now.saturating_duration_since(s.mono) >= rules.stalled_after)
+            && self.rates.net.is_none_or(|n| n < rules.growing_above)
+        {
+            return Drain::Stalled;
+        }
+        match self.rates.net {
+            Some(_) if self.samples < 3 => Drain::Unknown,
+            Some(net) if net >= rules.growing_above => Drain::Growing(net),
+            Some(net) if net < -0.01 => {
+                Drain::Drains(Duration::from_secs_f64((waiting as f64 / -net).min(1e9)))
+            }
+            Some(_) => Drain::Steady,
+            None => Drain::Unknown,
+        }
+    }
+
+    /// Seconds until empty, when it drains.
+    pub fn eta(&self, rules: &Rules, now: Instant) -> Option<Duration> {
+        match self.drain(rules, now) {
+            Drain::Drains(eta) => Some(eta),
+            _ => None,
+        }
+    }
+
+    /// Age of the oldest waiting task now; a lower bound where its payload tells no time.
+    pub fn oldest_age(&self, now: Instant) -> Option<Duration> {
+        match &self.oldest {
+            Oldest::At { age } => Some(*age + now.saturating_duration_since(self.read_at.mono)),
+            Oldest::AtLeast { since } => {
+                Some(now.saturating_duration_since(since.mono)).filter(|d| !d.is_zero())
+            }
+            Oldest::Unknown(_) | Oldest::Empty => None,
+        }
+    }
+
+    /// Findings for JSON and `check`.
+    pub fn findings(&self, rules: &Rules, now: Instant) -> Vec<Finding> {
+        match self.drain(rules, now) {
+            Drain::Growing(per_s) => {
+                vec![Finding::new(
+                    Severity::Warning,
+                    "growing",
+                    format!("growing {per_s:.1}/s, will not drain"),
+                )]
+            }
+            Drain::Stalled => {
+                vec![Finding::new(
+                    Severity::Warning,
+                    "stalled",
+                    "tasks wait and nothing was taken for a while",
+                )]
+            }
+            _ if self.waiting.is_none() => {
+                let why =
+                    self.problem.as_ref().map_or_else(|| "not read yet".to_string(), ToString::to_string);
+                vec![Finding::new(
+                    Severity::Unknown,
+                    "depth-unknown",
+                    format!("its depth could not be read: {why}"),
+                )]
+            }
+            _ => Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! A reply of a server, free of any client library's types.
+
+use super::Bytes;
+
+/// What a command answered. Errors stand in place, so that one refused command never spoils its pipeline.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Reply {
+    /// No such key, or no value.
+    Nil,
+    /// An integer.
+    Int(i64),
+    /// A string, exact.
+    Bulk(Bytes),
+    /// A status such as `OK`.
+    Status(String),
+    /// A list (also RESP3 sets).
+    Array(Vec<Reply>),
+    /// A RESP3 map.
+    Map(Vec<(Reply, Reply)>),
+    /// A RESP3 double.
+    Double(f64),
+    /// A RESP3 boolean.
+    Bool(bool),
+    /// The server refused this command.
+    Error(ReplyError),
+}
+
+/// An error reply: its code word and its text, not yet escaped.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ReplyError {
+    /// First word, such as `NOPERM`, `WRONGTYPE` or `ERR`.
+    pub code: String,
+    /// The rest of the line, escaped for showing.
+    pub message: String,
+}
+
+impl Reply {
+    /// The integer in it; also where a server sends one as a string.
+    pub fn as_int(&self) -> Option<i64> {
+        match self {
+            Self::Int(i) => Some(*i),
+            Self::Bulk(b) => b.as_utf8()?.parse().ok(),
+            Self::Status(s) => s.parse().ok(),
+            _ => None,
+        }
+    }
+
+    /// The string in it.
+    pub fn as_bytes(&self) -> Option<Bytes> {
+        match self {
+            Self::Bulk(b) => Some(b.clone()),
+            Self::Status(s) => Some(s.as_str().into()),
+            Self::Int(i) => Some((*i).into()),
+            _ => None,
+        }
+    }
+
+    /// Its elements, if it is a list.
+    pub fn as_array(&self) -> Option<&[Reply]> {
+        match self {
+            Self::Array(items) => Some(items),
+            _ => None,
+        }
+    }
+
+    /// The error in it.
+    pub fn as_error(&self) -> Option<&ReplyError> {
+        match self {
+            Self::Error(e) => Some(e),
+            _ => None,
+        }
+    }
+
+    /// True for an error reply that says this user may not run the command.
+    pub fn is_denied(&self) -> bool {
+        self.as_error().is_some_and(ReplyError::is_denied)
+    }
+}
+
+impl ReplyError {
+    /// NOPERM, as Redis 6 and later and Valkey answer a command, key or channel outside the user's ACL.
+    pub fn is_denied(&self) -> bool {
+        self.code == "NOPERM"
+    }
+
+    /// The command does not exist there: too old, or renamed by the operator.
+    pub fn is_unknown_command(&self) -> bool {
+        let text = self.message.to_ascii_lowercase();
+        text.starts_with("unknown command") || text.starts_with("unknown subcommand")
+    }
+}
+
+impl std::fmt::Display for ReplyError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.code, self.message)
+    }
+}

@@ -1,0 +1,74 @@
+//! What one look at one node gave: immutable, with its age.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::node::{NodeFacts, NodeStatus};
+use super::{Lock, NodeMeta, Queue, Stamp};
+
+/// A command this user may not run there, so that a pane can say what is missing.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Denied {
+    /// What it is needed for: `nodes`, `locks` or `queues`.
+    pub pane: &'static str,
+    /// The command, such as `INFO`.
+    pub command: String,
+}
+
+/// How far the search for keys has come.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct ScanProgress {
+    /// Complete passes over the keyspace so far. 0: the lists are not complete yet.
+    pub passes: u64,
+    /// Share of the current pass, 0 to 1, where the number of keys is known.
+    pub share: Option<f64>,
+    /// More keys matched than are kept.
+    pub truncated: bool,
+    /// Why the search stopped, if it did, escaped.
+    pub error: Option<String>,
+}
+
+/// What watching costs the server.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub struct Cost {
+    /// Commands we sent per second.
+    pub commands_per_sec: f64,
+    /// Share of the node's time our calls took from here, 0 to 1, network included: an upper bound.
+    pub busy_share: f64,
+}
+
+/// One node as last seen. Replaced as a whole at each look.
+#[derive(Clone, PartialEq, Debug)]
+pub struct NodeSnapshot {
+    /// Which node.
+    pub meta: NodeMeta,
+    /// Number of this look, rising.
+    pub seq: u64,
+    /// When this look ended.
+    pub taken_at: Stamp,
+    /// Liveness.
+    pub status: NodeStatus,
+    /// Round trip of PING at this look.
+    pub rtt: Option<Duration>,
+    /// Round trips of the last looks, microseconds, oldest first; 0 stands for a miss.
+    pub rtt_history: Arc<[u64]>,
+    /// INFO as last read.
+    pub facts: Option<Arc<NodeFacts>>,
+    /// When `facts` were read.
+    pub facts_at: Option<Stamp>,
+    /// Offset of the server's clock against ours, milliseconds (server minus ours), RTT-corrected.
+    pub clock_offset_ms: Option<i64>,
+    /// What this user may not do there.
+    pub denied: Vec<Denied>,
+    /// Locks, sorted by key.
+    pub locks: Arc<Vec<Arc<Lock>>>,
+    /// Queues, sorted by key.
+    pub queues: Arc<Vec<Arc<Queue>>>,
+    /// How complete the lists are.
+    pub scan: ScanProgress,
+    /// What we cost it.
+    pub cost: Cost,
+}
+
+/// All nodes as last seen, in configuration order. Cheap to clone; latest wins.
+pub type Board = Arc<Vec<Arc<NodeSnapshot>>>;

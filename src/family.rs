@@ -1,0 +1,111 @@
+//! Lock and queue libraries as sans-I/O values: pure recognition, reads as data, interpretation of replies.
+//!
+//! A family never touches a connection. A new library is one file and one line in [`registry`].
+
+pub mod list;
+pub mod read;
+pub mod registry;
+pub mod setnx;
+
+use std::sync::Arc;
+
+use crate::domain::queue::PushEnd;
+use crate::domain::{Bytes, Lock, Queue, Reply, Stamp};
+
+pub use read::Read;
+
+/// What is known of a key before a family reads it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KeyFact {
+    /// The key.
+    pub key: Bytes,
+    /// `TYPE`.
+    pub key_type: Arc<str>,
+    /// True when the user's (or the default) lock patterns match.
+    pub lock_pattern: bool,
+    /// True when the user's (or the default) queue patterns match.
+    pub queue_pattern: bool,
+}
+
+/// When and where the replies were read.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// Node and database.
+    pub node: crate::domain::NodeId,
+    /// Logical database.
+    pub db: u32,
+    /// When the replies came.
+    pub at: Stamp,
+    /// Wall clock of the server when it could be estimated, milliseconds since the epoch; else ours.
+    pub server_ms: i64,
+    /// Which end producers push to, as configured for this key.
+    pub push: PushEnd,
+    /// True when the key was absent in an earlier complete pass, so that its age starts now.
+    pub is_new: bool,
+}
+
+/// A lock library.
+pub trait LockFamily: Send + Sync {
+    /// The library's name in kebab-case.
+    fn id(&self) -> &'static str;
+    /// How sure it is that this key is one of its locks, 0 to 100.
+    fn recognise(&self, fact: &KeyFact) -> u8;
+    /// Reads for the first look and for later ones. `previous` is what is known.
+    fn reads(&self, key: &Bytes, previous: Option<&Lock>) -> Vec<Read>;
+    /// Makes the lock out of the replies, in the order of `reads`. `None`: the key is gone or no longer a lock.
+    /// Missing or denied replies give unknown, never a panic and never 0.
+    fn interpret(
+        &self,
+        fact: &KeyFact,
+        previous: Option<&Lock>,
+        replies: &[Reply],
+        ctx: &Context,
+    ) -> Option<Lock>;
+}
+
+/// A queue library.
+pub trait QueueFamily: Send + Sync {
+    /// The library's name in kebab-case.
+    fn id(&self) -> &'static str;
+    /// How sure it is that this key is one of its queues, 0 to 100.
+    fn recognise(&self, fact: &KeyFact) -> u8;
+    /// Reads for one look.
+    fn reads(&self, key: &Bytes, previous: Option<&Queue>, memory: &QueueMemory) -> Vec<Read>;
+    /// Makes the queue out of the replies. An empty list has no key: a queue once seen stays with depth 0.
+    fn interpret(
+        &self,
+        fact: &KeyFact,
+        previous: Option<&Queue>,
+        memory: &mut QueueMemory,
+        replies: &[Reply],
+        ctx: &Context,
+    ) -> Queue;
+}
+
+/// What a queue family must remember between looks and nobody is shown.
+#[derive(Clone, Debug, Default)]
+pub struct QueueMemory {
+    /// Newest element at the last look, when it is short enough to be searched for.
+    pub newest: Option<Bytes>,
+    /// Next element to be taken at the last look and since when it is there.
+    pub next: Option<(Bytes, Stamp)>,
+    /// Depth and time of the last look.
+    pub last: Option<(u64, Stamp)>,
+    /// Window of samples `(time, pushed, popped, net)`.
+    pub window: std::collections::VecDeque<Sample>,
+}
+
+/// What happened between two looks.
+#[derive(Clone, Copy, Debug)]
+pub struct Sample {
+    /// End of the interval.
+    pub at: Stamp,
+    /// Its length, seconds.
+    pub seconds: f64,
+    /// Pushed, if known.
+    pub pushed: Option<u64>,
+    /// Taken, if known.
+    pub popped: Option<u64>,
+    /// Change of depth.
+    pub net: i64,
+}

@@ -1,0 +1,17 @@
+//! The only module that knows the `redis` crate: dialling, the handshake, reads, scans and the execution of plans.
+//!
+//! A [`Reader`] cannot express a write. A [`Writer`] needs a [`WritePermit`], and in read-only mode none exists.
+
+pub mod connect;
+pub mod dial;
+pub mod error;
+pub mod link;
+pub mod permit;
+pub mod reader;
+pub mod writer;
+
+pub use connect::{ClientRole, connect};
+pub use error::CallError;
+pub use permit::WritePermit;
+pub use reader::Reader;
+pub use writer::Writer;

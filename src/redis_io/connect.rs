@@ -1,0 +1,125 @@
+//! Connect and handshake: RESP3 with a fall-back to RESP2, credentials, name, no-touch, database.
+
+use std::time::Duration;
+
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, ProtocolVersion, RedisConnectionInfo};
+
+use super::dial::dial;
+use super::error::CallError;
+use super::link::Link;
+use crate::config::Endpoint;
+use crate::domain::{Command, Reply};
+
+/// What a connection is for; part of its CLIENT SETNAME, so that our own are not taken for workers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ClientRole {
+    /// Reads of a poller.
+    Poll,
+    /// Actions.
+    Act,
+    /// The embedded worker.
+    Worker,
+    /// `lock run`.
+    Lock,
+    /// The demo's simulated clients and tests.
+    Demo,
+}
+
+impl ClientRole {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Poll => "poll",
+            Self::Act => "act",
+            Self::Worker => "worker",
+            Self::Lock => "lock",
+            Self::Demo => "demo",
+        }
+    }
+}
+
+/// `redwarden:<host>:<pid>:<role>`; CLIENT SETNAME takes no spaces or control characters.
+pub fn client_name(role: ClientRole) -> String {
+    let host = std::env::var("HOSTNAME").ok().or_else(|| std::fs::read_to_string("/etc/hostname").ok());
+    let host: String =
+        host.unwrap_or_default().trim().chars().filter(char::is_ascii_graphic).take(64).collect();
+    let host = if host.is_empty() { "localhost".to_string() } else { host };
+    format!("redwarden:{host}:{}:{}", std::process::id(), role.word())
+}
+
+/// Connects within `timeout` (dialling, TLS and handshake together); each later call has the same deadline.
+pub(super) async fn open(
+    endpoint: &Endpoint,
+    role: ClientRole,
+    timeout: Duration,
+) -> Result<Link, CallError> {
+    match tokio::time::timeout(timeout, establish(endpoint, role, timeout)).await {
+        Ok(result) => result,
+        Err(_elapsed) => {
+            Err(CallError::timeout(&format!("no connection within {}", humantime::format_duration(timeout))))
+        }
+    }
+}
+
+/// A connection that can only read.
+pub async fn connect(
+    endpoint: &Endpoint,
+    role: ClientRole,
+    timeout: Duration,
+) -> Result<super::Reader, CallError> {
+    Ok(super::Reader::over(open(endpoint, role, timeout).await?))
+}
+
+async fn establish(endpoint: &Endpoint, role: ClientRole, timeout: Duration) -> Result<Link, CallError> {
+    let stream = dial(endpoint).await?;
+    // RESP2 and no credentials here: the library then sends nothing by itself and we see each refusal.
+    let info = RedisConnectionInfo::default().set_protocol(ProtocolVersion::RESP2).set_skip_set_lib_name();
+    let config = AsyncConnectionConfig::new().set_response_timeout(None).set_connection_timeout(None);
+    let (connection, driver) = MultiplexedConnection::new_with_config(&info, stream, config)
+        .await
+        .map_err(|e| CallError::from_redis(&e))?;
+    let mut link = Link { connection, timeout, driver: tokio::spawn(driver) };
+    handshake(&mut link, endpoint, role).await?;
+    Ok(link)
+}
+
+async fn handshake(link: &mut Link, endpoint: &Endpoint, role: ClientRole) -> Result<(), CallError> {
+    let mut hello = Command::new("HELLO").arg("3");
+    if let Some(password) = &endpoint.password {
+        let user = endpoint.username.as_deref().unwrap_or("default");
+        hello = hello.arg("AUTH").arg(user).arg(password.expose());
+    }
+    match link.call(&hello).await? {
+        // Older servers and proxies, or an ACL without HELLO: RESP2 and AUTH do.
+        Reply::Error(e) if e.is_unknown_command() || e.code == "NOPROTO" || e.is_denied() => {
+            auth(link, endpoint).await?
+        }
+        Reply::Error(e) => return Err(CallError::from_reply(&e)),
+        _ => {}
+    }
+    let mut extras = vec![
+        Command::new("CLIENT SETNAME").arg(client_name(role)),
+        Command::new("CLIENT NO-TOUCH").arg("ON"),
+    ];
+    if endpoint.db != 0 {
+        extras.push(Command::new("SELECT").arg(u64::from(endpoint.db)));
+    }
+    let replies = link.pipeline(&extras).await?;
+    // Name and no-touch are a courtesy and may be refused; the wrong database may not.
+    match replies.get(2) {
+        Some(Reply::Error(e)) => Err(CallError::from_reply(e)),
+        _ => Ok(()),
+    }
+}
+
+async fn auth(link: &mut Link, endpoint: &Endpoint) -> Result<(), CallError> {
+    let Some(password) = &endpoint.password else { return Ok(()) };
+    let mut command = Command::new("AUTH");
+    if let Some(user) = &endpoint.username {
+        command = command.arg(user.as_str());
+    }
+    match link.call(&command.arg(password.expose())).await? {
+        Reply::Error(e) => Err(CallError::from_reply(&e)),
+        _ => Ok(()),
+    }
+}

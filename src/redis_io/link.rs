@@ -1,0 +1,105 @@
+//! One connection: commands out, replies in, one deadline around each call. Not shared outside this module.
+
+use std::time::Duration;
+
+use redis::aio::MultiplexedConnection;
+
+use super::error::CallError;
+use crate::domain::bytes::escape_text;
+use crate::domain::reply::ReplyError;
+use crate::domain::{Command, Reply};
+
+/// A connection after its handshake. A connection that timed out is dropped, not reused: the caller must
+/// let go of it when an error says `broken`.
+pub(super) struct Link {
+    pub(super) connection: MultiplexedConnection,
+    pub(super) timeout: Duration,
+    pub(super) driver: tokio::task::JoinHandle<()>,
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}
+
+impl Link {
+    /// Sends all commands in one write; the replies stand in the same order, refused ones as `Reply::Error`.
+    pub(super) async fn pipeline(&mut self, commands: &[Command]) -> Result<Vec<Reply>, CallError> {
+        self.pipeline_within(commands, self.timeout).await
+    }
+
+    /// [`Link::pipeline`] with a deadline of its own.
+    pub(super) async fn pipeline_within(
+        &mut self,
+        commands: &[Command],
+        deadline: Duration,
+    ) -> Result<Vec<Reply>, CallError> {
+        if commands.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut pipe = redis::Pipeline::with_capacity(commands.len());
+        for command in commands {
+            pipe.add_command(to_cmd(command));
+        }
+        let sent = self.connection.send_packed_commands(&pipe, 0, commands.len());
+        match tokio::time::timeout(deadline, sent).await {
+            Ok(Ok(values)) => Ok(values.into_iter().map(to_reply).collect()),
+            Ok(Err(error)) => Err(CallError::from_redis(&error)),
+            Err(_elapsed) => {
+                let name = commands.first().map(Command::name).unwrap_or_default();
+                Err(CallError::timeout(&format!(
+                    "{name} not answered within {}",
+                    humantime::format_duration(deadline)
+                )))
+            }
+        }
+    }
+
+    /// One command.
+    pub(super) async fn call(&mut self, command: &Command) -> Result<Reply, CallError> {
+        self.call_within(command, self.timeout).await
+    }
+
+    /// One command with a deadline of its own, for commands that block.
+    pub(super) async fn call_within(
+        &mut self,
+        command: &Command,
+        deadline: Duration,
+    ) -> Result<Reply, CallError> {
+        let mut replies = self.pipeline_within(std::slice::from_ref(command), deadline).await?;
+        Ok(replies.pop().unwrap_or(Reply::Nil))
+    }
+}
+
+fn to_cmd(command: &Command) -> redis::Cmd {
+    let mut cmd = redis::Cmd::new();
+    for arg in &command.args {
+        cmd.arg(arg.as_slice());
+    }
+    cmd
+}
+
+fn to_reply(value: redis::Value) -> Reply {
+    use redis::Value;
+    match value {
+        Value::Nil => Reply::Nil,
+        Value::Int(i) => Reply::Int(i),
+        Value::BulkString(bytes) => Reply::Bulk(bytes.into()),
+        Value::SimpleString(text) => Reply::Status(text),
+        Value::Okay => Reply::Status("OK".into()),
+        Value::Array(items) | Value::Set(items) => Reply::Array(items.into_iter().map(to_reply).collect()),
+        Value::Map(pairs) => Reply::Map(pairs.into_iter().map(|(k, v)| (to_reply(k), to_reply(v))).collect()),
+        Value::Attribute { data, .. } => to_reply(*data),
+        Value::Double(d) => Reply::Double(d),
+        Value::Boolean(b) => Reply::Bool(b),
+        Value::VerbatimString { text, .. } => Reply::Bulk(text.into()),
+        Value::BigNumber(digits) => Reply::Bulk(digits.into()),
+        Value::Push { data, .. } => Reply::Array(data.into_iter().map(to_reply).collect()),
+        Value::ServerError(error) => Reply::Error(ReplyError {
+            code: escape_text(error.code()),
+            message: escape_text(error.details().unwrap_or_default()),
+        }),
+        _ => Reply::Nil,
+    }
+}
