@@ -92,7 +92,7 @@ async fn handshake(link: &mut Link, endpoint: &Endpoint, role: ClientRole) -> Re
     match link.call(&hello).await? {
         // Older servers and proxies, or an ACL without HELLO: RESP2 and AUTH do.
         Reply::Error(e) if e.is_unknown_command() || e.code == "NOPROTO" || e.is_denied() => {
-            auth(link, endpoint).await?
+            auth(link, endpoint).await?;
         }
         Reply::Error(e) => return Err(CallError::from_reply(&e)),
         _ => {}

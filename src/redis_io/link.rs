@@ -83,7 +83,6 @@ fn to_cmd(command: &Command) -> redis::Cmd {
 fn to_reply(value: redis::Value) -> Reply {
     use redis::Value;
     match value {
-        Value::Nil => Reply::Nil,
         Value::Int(i) => Reply::Int(i),
         Value::BulkString(bytes) => Reply::Bulk(bytes.into()),
         Value::SimpleString(text) => Reply::Status(text),
@@ -100,6 +99,7 @@ fn to_reply(value: redis::Value) -> Reply {
             code: escape_text(error.code()),
             message: escape_text(error.details().unwrap_or_default()),
         }),
+        // Nil, and kinds this library does not know yet.
         _ => Reply::Nil,
     }
 }
