@@ -78,7 +78,9 @@ impl Token {
                 let b = bytes.as_slice();
                 let number = b.iter().all(|c| c.is_ascii_digit() || *c == b'.' || *c == b'-');
                 let mut seen = [false; 256];
-                b.iter().for_each(|c| seen[usize::from(*c)] = true);
+                for byte in b {
+                    seen[usize::from(*byte)] = true;
+                }
                 let distinct = seen.iter().filter(|s| **s).count();
                 b.len() >= 12 && !number && distinct >= 5
             }
@@ -234,10 +236,16 @@ impl Lock {
             Ttl::Unknown(_) => LockState::Unknown,
             Ttl::Never => LockState::NoTtl,
             Ttl::Left(_) if overdue => LockState::Overdue,
-            Ttl::Left(_) if matches!(self.renewal, Renewal::Renewed(_)) => LockState::Renewed,
             Ttl::Left(_) if self.ttl_left(now).is_some_and(|l| l < rules.expiring_below) => {
-                LockState::Expiring
+                match self.renewal {
+                    // A short lock whose holder renewed it a moment ago is not about to go.
+                    Renewal::Renewed(at) if now.saturating_duration_since(at.mono) < rules.expiring_below => {
+                        LockState::Renewed
+                    }
+                    _ => LockState::Expiring,
+                }
             }
+            Ttl::Left(_) if matches!(self.renewal, Renewal::Renewed(_)) => LockState::Renewed,
             Ttl::Left(_) => LockState::Held,
         }
     }
