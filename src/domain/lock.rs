@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use super::stamp::short;
 use super::{Bytes, Finding, NodeId, Rules, Severity, Stamp};
 
 /// Identity of a lock: what an action names.
@@ -298,15 +299,4 @@ impl Lock {
         };
         vec![Finding::new(verdict.state.severity(), code, verdict.reasons.join("; "))]
     }
-}
-
-/// A duration in at most two units, whole seconds from one second on.
-fn short(d: Duration) -> String {
-    let d = if d.as_secs() > 0 {
-        Duration::from_secs(d.as_secs())
-    } else {
-        Duration::from_millis(d.as_millis() as u64)
-    };
-    let text = humantime::format_duration(d).to_string();
-    text.split(' ').take(2).collect::<Vec<_>>().join(" ")
 }
