@@ -8,6 +8,7 @@ pub mod error;
 pub mod link;
 pub mod permit;
 pub mod reader;
+pub mod script;
 pub mod writer;
 
 pub use connect::{ClientRole, connect};
