@@ -4,6 +4,7 @@ use super::error::CallError;
 use super::link::Link;
 use crate::domain::{Bytes, Command, Reply};
 use crate::family::Read;
+use crate::family::read::ELEMENT_HEAD_SCRIPT;
 
 /// Read-only view of a connection.
 pub struct Reader {
@@ -56,5 +57,36 @@ impl Reader {
     pub async fn read(&mut self, reads: &[Read]) -> Result<Vec<Reply>, CallError> {
         let commands: Vec<Command> = reads.iter().map(Read::command).collect();
         self.link.pipeline(&commands).await
+    }
+
+    /// Length and first bytes of the elements at both ends of a list, for servers without EVAL_RO: the same
+    /// fixed read-only script through EVAL.
+    pub async fn element_heads_by_eval(&mut self, key: &Bytes, max: u32) -> Result<Vec<Reply>, CallError> {
+        let commands = [0_i64, -1].map(|index| {
+            Command::new("EVAL")
+                .arg(ELEMENT_HEAD_SCRIPT)
+                .arg(1_i64)
+                .arg(key.clone())
+                .arg(index)
+                .arg(i64::from(max))
+        });
+        self.link.pipeline(&commands).await
+    }
+
+    /// The elements at both ends of a list, whole, if the list takes no more than `max` bytes of memory.
+    /// For users without the right to run scripts.
+    pub async fn small_list_ends(&mut self, key: &Bytes, max: i64) -> Result<Option<Vec<Bytes>>, CallError> {
+        let size = self.link.call(&Command::new("MEMORY USAGE").arg(key.clone())).await?;
+        if size.as_int().is_none_or(|bytes| bytes > max) {
+            return Ok(None);
+        }
+        let ends = [0_i64, -1].map(|index| Command::new("LINDEX").arg(key.clone()).arg(index));
+        let replies = self.link.pipeline(&ends).await?;
+        Ok(replies.iter().map(Reply::as_bytes).collect())
+    }
+
+    /// PTTL of a key.
+    pub async fn pttl(&mut self, key: &Bytes) -> Result<Reply, CallError> {
+        self.link.call(&Command::new("PTTL").arg(key.clone())).await
     }
 }
