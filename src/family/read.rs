@@ -21,6 +21,15 @@ pub enum Read {
     Head(Bytes, u32),
     /// `LLEN`.
     ListLen(Bytes),
+    /// Head of one list element: its whole length and at most n bytes.
+    ElementHead {
+        /// The list.
+        key: Bytes,
+        /// 0 or -1.
+        index: i64,
+        /// Bytes at most.
+        max: u32,
+    },
     /// Depth, both ends and the last newest element's place, in one atomic read-only script.
     ListLook {
         /// The list.
@@ -46,6 +55,12 @@ pub enum Dialect {
     NoScripts,
 }
 
+impl Dialect {
+    fn script(self, script: &str) -> Command {
+        Command::new(if self == Self::Eval { "EVAL" } else { "EVAL_RO" }).arg(script)
+    }
+}
+
 /// `{depth, newest length, newest head, next length, next head, {positions}}`. Positions count from the pushing
 /// end, at most two are searched for. Elements are cut to 4096 bytes. LPOS came with 6.0.6; without it there are
 /// no positions.
@@ -57,6 +72,11 @@ if ARGV[3]=='1' then local p=redis.pcall('LPOS',k,ARGV[4],'RANK',ARGV[5],'COUNT'
 if type(p)=='table' and not p.err then if ARGV[5]=='-1' then for i=1,#p do p[i]=n-1-p[i] end end r[6]=p end end \
 return r";
 
+/// `{whole length, first bytes}` of one list element, or nothing.
+const ELEMENT_HEAD: &str = "\
+local e=redis.call('LINDEX',KEYS[1],ARGV[1]) if not e then return {} end \
+return {#e,string.sub(e,1,tonumber(ARGV[2]))}";
+
 impl Read {
     /// The command on the wire, in what the server understands.
     pub fn command(&self, dialect: Dialect) -> Command {
@@ -67,6 +87,9 @@ impl Read {
             Self::StrLen(key) => Command::new("STRLEN").arg(key.clone()),
             Self::Head(key, n) => Command::new("GETRANGE").arg(key.clone()).arg(0_i64).arg(i64::from(*n) - 1),
             Self::ListLen(key) => Command::new("LLEN").arg(key.clone()),
+            Self::ElementHead { key, index, max } => {
+                dialect.script(ELEMENT_HEAD).arg(1_i64).arg(key.clone()).arg(*index).arg(i64::from(*max))
+            }
             Self::ListLook { key, .. } if dialect == Dialect::NoScripts => {
                 Command::new("LLEN").arg(key.clone())
             }
@@ -75,10 +98,9 @@ impl Read {
                     PushEnd::Left => (0_i64, -1_i64, 1_i64),
                     PushEnd::Right => (-1, 0, -1),
                 };
-                let name = if dialect == Dialect::Eval { "EVAL" } else { "EVAL_RO" };
                 let known = i64::from(newest.is_some());
-                Command::new(name)
-                    .arg(LIST_LOOK)
+                dialect
+                    .script(LIST_LOOK)
                     .arg(1_i64)
                     .arg(key.clone())
                     .arg(newest_at)
@@ -100,7 +122,7 @@ impl Read {
             Self::StrLen(_) => "STRLEN",
             Self::Head(..) => "GETRANGE",
             Self::ListLen(_) => "LLEN",
-            Self::ListLook { .. } => "EVAL_RO",
+            Self::ElementHead { .. } | Self::ListLook { .. } => "EVAL_RO",
         }
     }
 }

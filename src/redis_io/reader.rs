@@ -54,4 +54,21 @@ impl Reader {
         let commands: Vec<Command> = reads.iter().map(|r| r.command(dialect)).collect();
         self.link.pipeline(&commands).await
     }
+
+    /// The elements at both ends of a list, whole, if the list takes no more than `max` bytes of memory.
+    /// For users without the right to run scripts.
+    pub async fn small_list_ends(&mut self, key: &Bytes, max: i64) -> Result<Option<Vec<Bytes>>, CallError> {
+        let size = self.link.call(&Command::new("MEMORY USAGE").arg(key.clone())).await?;
+        if size.as_int().is_none_or(|bytes| bytes > max) {
+            return Ok(None);
+        }
+        let ends = [0_i64, -1].map(|index| Command::new("LINDEX").arg(key.clone()).arg(index));
+        let replies = self.link.pipeline(&ends).await?;
+        Ok(replies.iter().map(Reply::as_bytes).collect())
+    }
+
+    /// PTTL of a key.
+    pub async fn pttl(&mut self, key: &Bytes) -> Result<Reply, CallError> {
+        self.link.call(&Command::new("PTTL").arg(key.clone())).await
+    }
 }
