@@ -10,6 +10,7 @@ pub mod permit;
 pub mod reader;
 pub mod script;
 mod sniff;
+pub mod topology;
 pub mod writer;
 
 pub use connect::{ClientRole, connect};

@@ -21,7 +21,8 @@ fn lines() -> Vec<(String, usize, String)> {
     sources(&root, &mut files);
     let mut out = Vec::new();
     for file in files {
-        let module = file.strip_prefix(&root).unwrap().with_extension("").to_string_lossy().replace('\\', "/");
+        let module =
+            file.strip_prefix(&root).unwrap().with_extension("").to_string_lossy().replace('\\', "/");
         for (at, line) in std::fs::read_to_string(&file).unwrap().lines().enumerate() {
             if !line.trim_start().starts_with("//") {
                 out.push((module.clone(), at + 1, line.to_string()));
@@ -35,7 +36,8 @@ fn only_in(what: &str, needle: &str, allowed: &[&str]) {
     let bad: Vec<String> = lines()
         .into_iter()
         .filter(|(module, _, line)| {
-            line.contains(needle) && !allowed.iter().any(|a| module == a || module.starts_with(&format!("{a}/")))
+            line.contains(needle)
+                && !allowed.iter().any(|a| module == a || module.starts_with(&format!("{a}/")))
         })
         .map(|(module, at, line)| format!("src/{module}.rs:{at}: {}", line.trim()))
         .collect();
@@ -70,7 +72,16 @@ fn only_ui_and_terminal_know_ratatui_and_crossterm() {
 fn pure_modules_stay_pure() {
     never_in(
         "I/O or a clock in a pure module",
-        &["tokio", "async fn", ".await", "Instant::now", "SystemTime::now", "Stamp::now", "std::fs", "std::net"],
+        &[
+            "tokio",
+            "async fn",
+            ".await",
+            "Instant::now",
+            "SystemTime::now",
+            "Stamp::now",
+            "std::fs",
+            "std::net",
+        ],
         &["app", "ui", "family", "report"],
     );
     never_in("I/O in the domain", &["tokio", "async fn", ".await", "std::fs", "std::net"], &["domain"]);
@@ -79,7 +90,11 @@ fn pure_modules_stay_pure() {
 #[test]
 fn no_command_that_disturbs() {
     for command in ["\"KEYS\"", "\"MONITOR\"", "\"FLUSHALL\"", "\"FLUSHDB\""] {
-        never_in("a forbidden command", &[command], &["redis_io", "poll", "family", "act", "worker", "lock_run"]);
+        never_in(
+            "a forbidden command",
+            &[command],
+            &["redis_io", "poll", "family", "act", "worker", "lock_run"],
+        );
     }
 }
 
