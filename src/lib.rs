@@ -9,4 +9,6 @@ pub mod family;
 pub mod launcher;
 pub mod poll;
 pub mod redis_io;
+pub mod terminal;
+pub mod ui;
 pub mod worker;
