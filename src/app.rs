@@ -2,6 +2,7 @@
 
 pub mod columns;
 pub mod command;
+pub mod counts;
 pub mod critical;
 pub mod effect;
 pub mod event;

@@ -32,6 +32,11 @@ pub fn about(d: Duration) -> String {
     }
 }
 
+/// A setting such as the interval, as one would type it: `1s`, `500ms`, `1m 30s`.
+pub fn interval(d: Duration) -> String {
+    humantime::format_duration(d).to_string()
+}
+
 /// A round trip or run time: `0.21ms`, `4.2ms`, `120ms`, `1.4s`.
 pub fn latency(d: Duration) -> String {
     let ms = d.as_secs_f64() * 1_000.0;
@@ -76,6 +81,11 @@ pub fn count(n: u64) -> String {
 /// A count in at most five columns: `9,999`, `12.3k`, `4.5M`.
 pub fn compact(n: u64) -> String {
     if n < 10_000 { count(n) } else { scaled(n as f64) }
+}
+
+/// A count in at most nine columns: exact up to `9,999,999`.
+pub fn count_or_compact(n: u64) -> String {
+    if n < 10_000_000 { count(n) } else { scaled(n as f64) }
 }
 
 /// A rate: `0.3/s`, `12/s`, `12.3k/s`.
