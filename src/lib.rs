@@ -64,4 +64,6 @@ pub mod logging;
 pub mod poll;
 pub mod redis_io;
 pub mod report;
+pub mod terminal;
+pub mod ui;
 pub mod worker;
