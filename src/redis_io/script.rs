@@ -37,6 +37,8 @@ pub async fn transaction(
     match replies.into_iter().next_back() {
         Some(Reply::Array(results)) => Ok(Ok(Some(results))),
         Some(Reply::Nil) => Ok(Ok(None)),
-        _ => Ok(Err(refused.unwrap_or(ReplyError { code: "ERR".into(), message: "no answer to EXEC".into() }))),
+        _ => {
+            Ok(Err(refused.unwrap_or(ReplyError { code: "ERR".into(), message: "no answer to EXEC".into() })))
+        }
     }
 }
