@@ -2,10 +2,12 @@
 
 pub mod audit;
 pub mod executor;
+pub mod inspect;
 pub mod outcome;
 pub mod plan;
 pub mod request;
 
+pub use inspect::{QueueInspection, inspect_queue};
 pub use outcome::{NotDone, Outcome};
 pub use plan::{Guard, Plan};
 pub use request::{ActionEvent, Prepared, Request, Seen, Ticket};

@@ -10,4 +10,5 @@ pub mod family;
 pub mod launcher;
 pub mod poll;
 pub mod redis_io;
+pub mod report;
 pub mod worker;

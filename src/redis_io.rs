@@ -8,6 +8,8 @@ pub mod error;
 pub mod link;
 pub mod permit;
 pub mod reader;
+pub mod script;
+mod sniff;
 pub mod writer;
 
 pub use connect::{ClientRole, connect};

@@ -8,7 +8,9 @@ use redis::{AsyncConnectionConfig, ProtocolVersion, RedisConnectionInfo};
 use super::dial::dial;
 use super::error::CallError;
 use super::link::Link;
+use super::sniff::{FirstByte, Sniffed};
 use crate::config::Endpoint;
+use crate::domain::node::Reason;
 use crate::domain::{Command, Reply};
 
 /// What a connection is for; part of its CLIENT SETNAME, so that our own are not taken for workers.
@@ -71,7 +73,8 @@ pub async fn connect(
 }
 
 async fn establish(endpoint: &Endpoint, role: ClientRole, timeout: Duration) -> Result<Link, CallError> {
-    let stream = dial(endpoint).await?;
+    let first = FirstByte::default();
+    let stream = Sniffed { inner: dial(endpoint).await?, first: first.clone() };
     // RESP2 and no credentials here: the library then sends nothing by itself and we see each refusal.
     let info = RedisConnectionInfo::default().set_protocol(ProtocolVersion::RESP2).set_skip_set_lib_name();
     let config = AsyncConnectionConfig::new().set_response_timeout(None).set_connection_timeout(None);
@@ -79,8 +82,10 @@ async fn establish(endpoint: &Endpoint, role: ClientRole, timeout: Duration) -> 
         .await
         .map_err(|e| CallError::from_redis(&e))?;
     let mut link = Link { connection, timeout, driver: tokio::spawn(driver) };
-    handshake(&mut link, endpoint, role).await?;
-    Ok(link)
+    match handshake(&mut link, endpoint, role).await {
+        Err(error) if first.is_stranger() => Err(CallError::new(Reason::NotRedis, error.detail)),
+        other => other.map(|()| link),
+    }
 }
 
 async fn handshake(link: &mut Link, endpoint: &Endpoint, role: ClientRole) -> Result<(), CallError> {
