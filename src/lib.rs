@@ -57,6 +57,7 @@ pub mod act;
 pub mod app;
 pub mod clock;
 pub mod config;
+pub mod demo;
 pub mod domain;
 pub mod family;
 pub mod launcher;
