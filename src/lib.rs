@@ -55,6 +55,7 @@
 
 pub mod act;
 pub mod app;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod demo;
