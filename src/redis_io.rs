@@ -9,6 +9,7 @@ pub mod link;
 pub mod permit;
 pub mod reader;
 pub mod run_plan;
+pub mod script;
 pub mod writer;
 
 pub use connect::{ClientRole, connect};

@@ -74,7 +74,7 @@ pub(super) async fn open(
 /// Says more about a broken handshake than the protocol layer can.
 fn explain(error: CallError, endpoint: &Endpoint, progress: &Progress) -> CallError {
     if progress.stage() != Stage::Open
-        || !matches!(error.reason, Reason::Reset | Reason::NotRedis | Reason::Other)
+        || !matches!(error.reason, Reason::Reset | Reason::NotRedis | Reason::Other | Reason::Timeout)
     {
         return error;
     }
