@@ -143,6 +143,7 @@ async fn denied_commands_leave_the_lock() {
         ("+@all -del -eval -eval_ro", "DEL"),
         ("+@all -time", "TIME"),
         ("+@all -multi -eval", "MULTI"),
+        ("+@all -exec -eval", "EXEC"),
     ] {
         run(&mut raw, &format!("ACL SETUSER u reset on >pw ~* {rights}")).await;
         run(&mut raw, &format!("SET lock:a {TOKEN}")).await;
@@ -156,6 +157,17 @@ async fn denied_commands_leave_the_lock() {
         let refused = bench.services_as("u").prepare(release("lock:a", TOKEN)).await.err().unwrap();
         assert!(refused.contains("not permitted"), "{refused}");
     }
+}
+
+#[tokio::test]
+async fn where_multi_is_denied_a_weak_token_is_not_deleted_without_its_watch() {
+    let bench = Bench::start(&[]);
+    let mut raw = bench.raw().await;
+    run(&mut raw, "ACL SETUSER u reset on >pw ~* +@all -multi").await;
+    run(&mut raw, "SET lock:a 1").await;
+    let outcome = act(&bench.services_as("u"), release("lock:a", "1")).await;
+    assert!(matches!(not_done(&outcome), NotDone::Denied(_)), "{outcome:?}");
+    assert!(exists(&mut raw, "lock:a").await);
 }
 
 #[tokio::test]
