@@ -22,6 +22,8 @@ pub const QUEUE_PATTERNS: [&str; 2] = ["queue:*", "*_queue"];
 pub struct Config {
     /// The fleet, in order, names unique.
     pub nodes: Vec<NodeConfig>,
+    /// What is to be discovered beside the listed nodes.
+    pub topology: Topology,
     /// Name of the chosen profile.
     pub profile: Option<String>,
     /// Red frame, read-only unless `--write`, a confirm asks to type the key's name.
@@ -54,6 +56,17 @@ pub struct Config {
     pub state_dir: PathBuf,
     /// Said once at the start: a password on the command line, `--insecure`, ...
     pub warnings: Vec<String>,
+}
+
+/// Seeds of what is to be discovered.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct Topology {
+    /// Seeds of a Redis Cluster.
+    pub cluster: Vec<NodeConfig>,
+    /// Sentinels.
+    pub sentinel: Vec<NodeConfig>,
+    /// Name of the primary the Sentinels watch; `None`: all they know.
+    pub master_name: Option<String>,
 }
 
 /// One configured node.
@@ -127,6 +140,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             nodes: Vec::new(),
+            topology: Topology::default(),
             profile: None,
             production: false,
             read_only: false,

@@ -10,10 +10,13 @@ pub mod permit;
 pub mod reader;
 pub mod script;
 mod sniff;
+pub mod topology;
+pub mod run_plan;
 pub mod writer;
 
 pub use connect::{ClientRole, connect};
 pub use error::CallError;
 pub use permit::WritePermit;
 pub use reader::Reader;
+pub use run_plan::{Means, Ran, run_plan};
 pub use writer::Writer;

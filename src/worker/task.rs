@@ -69,6 +69,12 @@ pub(super) enum Ended {
     Killed,
 }
 
+impl Ended {
+    pub(super) fn is_failed(&self) -> bool {
+        matches!(self, Self::Failed(_))
+    }
+}
+
 /// Runs one task to its end, or until `kill` turns true.
 pub(super) async fn run(
     payload: Bytes,
