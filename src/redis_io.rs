@@ -8,10 +8,10 @@ pub mod error;
 pub mod link;
 pub mod permit;
 pub mod reader;
+pub mod run_plan;
 pub mod script;
 mod sniff;
 pub mod topology;
-pub mod run_plan;
 pub mod writer;
 
 pub use connect::{ClientRole, connect};

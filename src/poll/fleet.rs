@@ -11,6 +11,7 @@ use super::claims::Claims;
 use super::liveness::Liveness;
 use super::poller::Poller;
 use super::roster::Roster;
+use crate::config::endpoint::Directory;
 use crate::config::{Config, NodeConfig};
 use crate::domain::snapshot::{Board, Cost, ScanProgress};
 use crate::domain::{NodeId, NodeMeta, NodeSnapshot, Stamp};
@@ -101,6 +102,12 @@ impl Fleet {
     /// The nodes as known now, with how to reach them; those found by discovery too.
     pub fn nodes(&self) -> watch::Receiver<Arc<Vec<NodeConfig>>> {
         self.nodes.clone()
+    }
+
+    /// Where the nodes are, also those that discovery finds later.
+    pub fn directory(&self) -> Directory {
+        let nodes = self.nodes.clone();
+        Arc::new(move |id| nodes.borrow().iter().find(|n| n.meta.id == *id).map(|n| n.endpoint.clone()))
     }
 
     /// True once discovery, if there is any, has answered or was given up for now.
