@@ -14,12 +14,18 @@ use redwarden::app::key::{Key, KeyCode};
 /// Long enough for a busy machine; only a failing test waits so long.
 const DEADLINE: Duration = Duration::from_secs(30);
 
+/// What came out of the program so far.
+struct Shown {
+    parser: vt100::Parser,
+    raw: Vec<u8>,
+}
+
 /// The real program in a terminal of its own. Dropping it kills it.
 pub struct Terminal {
     child: Box<dyn Child + Send + Sync>,
     master: Box<dyn MasterPty + Send>,
     keyboard: Box<dyn Write + Send>,
-    shown: Arc<(Mutex<vt100::Parser>, Condvar)>,
+    shown: Arc<(Mutex<Shown>, Condvar)>,
     home: tempfile::TempDir,
 }
 
@@ -55,13 +61,16 @@ impl Terminal {
         let mut output = pair.master.try_clone_reader().unwrap();
         let keyboard = pair.master.take_writer().unwrap();
         let parser = vt100::Parser::new(cells(size.rows), cells(size.cols), 0);
-        let shown = Arc::new((Mutex::new(parser), Condvar::new()));
+        let shown = Arc::new((Mutex::new(Shown { parser, raw: Vec::new() }), Condvar::new()));
         let feed = Arc::clone(&shown);
         std::thread::spawn(move || {
             let mut buffer = [0_u8; 16_384];
             // An error is the terminal's end, as its end is.
             while let Ok(n @ 1..) = output.read(&mut buffer) {
-                feed.0.lock().unwrap().process(&buffer[..n]);
+                let mut shown = feed.0.lock().unwrap();
+                shown.parser.process(&buffer[..n]);
+                shown.raw.extend_from_slice(&buffer[..n]);
+                drop(shown);
                 feed.1.notify_all();
             }
         });
@@ -75,21 +84,36 @@ impl Terminal {
 
     /// What the screen shows now.
     pub fn text(&self) -> String {
-        self.shown.0.lock().unwrap().screen().contents()
+        self.shown.0.lock().unwrap().parser.screen().contents()
     }
 
     /// Waits until the screen is as wished; what it showed is in the panic otherwise.
     pub fn wait_until(&self, what: &str, wish: impl Fn(&vt100::Screen) -> bool) {
+        self.wait(what, |shown| wish(shown.parser.screen()));
+    }
+
+    /// Waits until the program has sent these very bytes, such as an escape sequence.
+    pub fn wait_raw(&self, bytes: &str) {
+        self.wait(bytes, |shown| shown.raw.windows(bytes.len()).any(|w| w == bytes.as_bytes()));
+    }
+
+    /// Has the program sent these very bytes so far?
+    pub fn has_sent(&self, bytes: &str) -> bool {
+        self.shown.0.lock().unwrap().raw.windows(bytes.len()).any(|w| w == bytes.as_bytes())
+    }
+
+    fn wait(&self, what: &str, wish: impl Fn(&Shown) -> bool) {
         let deadline = Instant::now() + DEADLINE;
-        let mut parser = self.shown.0.lock().unwrap();
-        while !wish(parser.screen()) {
+        let mut shown = self.shown.0.lock().unwrap();
+        while !wish(&shown) {
             let left = deadline.saturating_duration_since(Instant::now());
             assert!(
                 !left.is_zero(),
-                "never saw: {what}\n--- the screen instead ---\n{}\n---",
-                parser.screen().contents()
+                "never saw: {}\n--- the screen instead ---\n{}\n---",
+                what.escape_debug(),
+                shown.parser.screen().contents()
             );
-            parser = self.shown.1.wait_timeout(parser, left).unwrap().0;
+            shown = self.shown.1.wait_timeout(shown, left).unwrap().0;
         }
     }
 
@@ -116,7 +140,7 @@ impl Terminal {
 
     /// Changes the terminal's size; the program gets SIGWINCH.
     pub fn resize(&self, cols: u16, rows: u16) {
-        self.shown.0.lock().unwrap().screen_mut().set_size(cells(rows), cells(cols));
+        self.shown.0.lock().unwrap().parser.screen_mut().set_size(cells(rows), cells(cols));
         self.master.resize(PtySize { rows, cols, pixel_width: 0, pixel_height: 0 }).unwrap();
     }
 
