@@ -1,5 +1,5 @@
 //! Boards, nodes, locks and queues for tests that need no server. All times hang on one fixed base.
-#![allow(dead_code, reason = "each test binary uses its own part")]
+#![allow(dead_code, unreachable_pub, reason = "shared by test binaries that each use a part")]
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
