@@ -170,10 +170,7 @@ fn marked_locks_ask_one_after_another() {
     assert_eq!(effects[0], Effect::Action(ActionCommand::Execute(first)));
     let (second, request_b) = asked(&effects);
     assert_ne!(first, second);
-    assert_eq!(
-        f.press("y y"),
-        [Effect::Action(ActionCommand::Abandon(second))].into_iter().take(0).collect::<Vec<_>>()
-    );
+    assert_eq!(f.press("y y"), [], "the next one counts no keys yet");
     f.outcome(first, &request, done());
     assert_eq!(f.state.locks.marks.len(), 2, "a released lock is no longer marked");
     f.prepared(second, &request_b);

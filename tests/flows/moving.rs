@@ -49,7 +49,6 @@ fn locks_start_worst_first_and_then_by_key() {
 #[test]
 fn every_column_sorts_and_unknown_comes_last_in_both_directions() {
     let mut f = flow(&rich_board());
-    f.type_text(":sort waiting\n");
     f.press("3 : s o r t <space> waiting <enter>");
     assert_eq!(f.queue_keys().first().unwrap(), "queue:growing");
     assert_eq!(f.queue_keys().last().unwrap(), "queue:denied");

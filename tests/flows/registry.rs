@@ -104,3 +104,25 @@ fn the_footer_names_the_keys_that_count_here() {
     f.press("? <enter>");
     assert!(names(&f).contains(&Command::Release), "details know the commands of their row");
 }
+
+#[test]
+fn the_brain_does_no_io_and_reads_no_clock() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/app");
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        for word in [
+            "::now()",
+            "tokio::",
+            "ratatui",
+            "crossterm",
+            "redis::",
+            "std::fs",
+            "std::net",
+            "async fn",
+            "fastrand",
+        ] {
+            assert!(!text.contains(word), "{} mentions {word}", path.display());
+        }
+    }
+}
