@@ -5,6 +5,7 @@ pub mod columns;
 pub mod command;
 pub mod confirm;
 pub mod copy;
+pub mod counts;
 pub mod critical;
 pub mod dialogs;
 pub mod effect;

@@ -8,6 +8,7 @@ use tui_input::Input;
 
 use super::columns;
 use super::command::Panel;
+use super::counts::Counts;
 use super::critical::Critical;
 use super::hit::HitMap;
 use crate::act::request::TaskPlace;
@@ -53,6 +54,10 @@ pub struct Settings {
     pub exec: Option<String>,
     /// Queues configured by name: some have an `exec` of their own.
     pub queues: Vec<QueueConfig>,
+    /// Globs of lock keys, as configured; the screen says what it watches.
+    pub lock_patterns: Vec<String>,
+    /// Globs of queue keys, as configured.
+    pub queue_patterns: Vec<String>,
 }
 
 /// Sort column of a panel, as an index into the panel's columns, and its direction.
@@ -232,6 +237,8 @@ pub struct AppState {
     pub frozen: Option<Stamp>,
     /// Verdict over the shown fleet, renewed with each board and tick.
     pub verdict: Verdict,
+    /// What the header and titles count, renewed together with the verdict.
+    pub counts: Counts,
     /// Time between looks.
     pub interval: Duration,
     /// Focused panel.
@@ -309,6 +316,7 @@ impl AppState {
             shown: fleet,
             frozen: None,
             verdict: Verdict { worst: None, reasons: Vec::new() },
+            counts: Counts::default(),
             interval,
             focus: Panel::Locks,
             zoom: false,
