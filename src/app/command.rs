@@ -102,6 +102,18 @@ pub enum Panel {
     Worker,
 }
 
+impl Panel {
+    /// Its name as a plural noun.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Nodes => "nodes",
+            Self::Locks => "locks",
+            Self::Queues => "queues",
+            Self::Worker => "the worker pane",
+        }
+    }
+}
+
 /// How much harm a command can do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Danger {
