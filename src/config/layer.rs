@@ -17,6 +17,8 @@ pub(super) struct FleetDraft {
     pub(super) cluster: Vec<NodeDraft>,
     pub(super) sentinel: Vec<NodeDraft>,
     pub(super) master_name: Option<String>,
+    /// Some node is written down wrongly and missing here.
+    pub(super) has_gaps: bool,
 }
 
 impl FleetDraft {
@@ -101,6 +103,7 @@ impl Layer {
             cluster: drafts(&args.cluster, "--cluster", 6379, problems),
             sentinel: drafts(&args.sentinel, "--sentinel", 26379, problems),
             master_name: args.master_name.clone(),
+            has_gaps: false,
         };
         let mut time = |text: &Option<String>, flag, range| {
             let source = Source::Flag(flag);
