@@ -176,7 +176,8 @@ fn read_fleet(root: &mut Section<'_>, problems: &mut Problems) -> FleetDraft {
     }
     let seeds = |urls: Option<Sited<Vec<Sited<String>>>>, port, problems: &mut Problems| {
         let urls = urls.map(|s| s.value).unwrap_or_default().into_iter();
-        urls.filter_map(|u| NodeDraft::from_url(&Secret::new(u.value), port, u.source, problems)).collect()
+        urls.flat_map(|u| NodeDraft::from_urls([Secret::new(u.value)].iter(), port, &u.source, problems))
+            .collect()
     };
     if let Some(mut cluster) = root.section("cluster", problems) {
         let urls = cluster.strings("urls", problems);

@@ -94,9 +94,8 @@ fn set(on: bool, value: bool, flag: &'static str) -> Option<Sited<bool>> {
 impl Layer {
     /// What the flags say.
     pub(super) fn from_flags(args: &GlobalArgs, problems: &mut Problems) -> Self {
-        let drafts = |urls: &[super::Secret], flag, port, problems: &mut Problems| -> Vec<NodeDraft> {
-            let source = Source::Flag(flag);
-            urls.iter().filter_map(|u| NodeDraft::from_url(u, port, source.clone(), problems)).collect()
+        let drafts = |urls: &[super::Secret], flag, port, problems: &mut Problems| {
+            NodeDraft::from_urls(urls.iter(), port, &Source::Flag(flag), problems)
         };
         let fleet = FleetDraft {
             nodes: drafts(&args.urls, "--url", 6379, problems),
@@ -134,10 +133,8 @@ impl Layer {
     pub(super) fn from_environment(env: &Environment, problems: &mut Problems) -> Self {
         let mut nodes = Vec::new();
         for name in ["REDWARDEN_URL", "REDWARDEN_URLS"] {
-            for url in listed(env, name) {
-                let url = super::Secret::new(url);
-                nodes.extend(NodeDraft::from_url(&url, 6379, Source::Variable(name), problems));
-            }
+            let urls: Vec<super::Secret> = listed(env, name).into_iter().map(super::Secret::new).collect();
+            nodes.extend(NodeDraft::from_urls(urls.iter(), 6379, &Source::Variable(name), problems));
         }
         let mut time = |name, range| {
             env.text(name).and_then(|t| problems.check(&Source::Variable(name), duration(t, range)))

@@ -161,6 +161,7 @@ fn all_problems_of_all_sources_come_together_in_the_order_of_the_file() {
 fn flags_and_variables() {
     for (file, variables, line, start, remedy) in [
         ("", "", "-u redis://:hunter2@h:x", "--url: the URL cannot be read", "percent-encode"),
+        ("", "", "redis://a nodes redis://:hunter2h/x", "--url: URL 2 of 2: the URL", "percent-encode"),
         ("", "", "-u redis://a snapshot redis://a", "--url: a:6379 is the same server", "once"),
         ("", "redis://:hunter2@h/x", "", "$REDWARDEN_URL: the URL's database", "/db"),
         ("", "", "--cacert /dev/null redis://h", "--cacert: the node h:6379 does not speak TLS", "rediss://"),
