@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use serde_json::{Map, Value, json};
-use sha1::{Digest, Sha1};
 
 use super::plan::{Guard, Plan};
 use super::{NotDone, Outcome};
@@ -179,10 +178,7 @@ pub fn shown(command: &Command) -> String {
         .args
         .iter()
         .skip(2)
-        .map(|payload| {
-            let sha1: String = Sha1::digest(payload.as_slice()).iter().map(|b| format!("{b:02x}")).collect();
-            format!("<{} bytes sha1:{sha1}>", payload.len())
-        })
+        .map(|payload| format!("<{} bytes sha1:{}>", payload.len(), payload.sha1()))
         .collect();
     format!("{head} {}", payloads.join(" "))
 }
