@@ -20,4 +20,4 @@ pub use outcome::{NotDone, Outcome};
 pub use plan::{Guard, Plan};
 pub use prepare::PreparedAction;
 pub use request::{ActionCommand, ActionEvent, Prepared, Request, Seen, TaskPlace, Ticket};
-pub use services::{Directory, Services};
+pub use services::Services;

@@ -55,13 +55,18 @@
 
 pub mod act;
 pub mod app;
+pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod demo;
 pub mod domain;
 pub mod family;
 pub mod launcher;
 pub mod logging;
+pub mod lock_run;
 pub mod poll;
 pub mod redis_io;
 pub mod report;
+pub mod terminal;
+pub mod ui;
 pub mod worker;

@@ -10,6 +10,7 @@ pub mod keys;
 pub mod liveness;
 mod look;
 mod poller;
+mod roster;
 mod search;
 
 pub use fleet::Fleet;

@@ -10,6 +10,8 @@ pub mod permit;
 pub mod reader;
 pub mod run_plan;
 pub mod script;
+mod sniff;
+pub mod topology;
 pub mod writer;
 
 pub use connect::{ClientRole, connect};

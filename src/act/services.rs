@@ -5,13 +5,11 @@ use std::time::Duration;
 
 use super::Request;
 use super::audit::Audit;
+use crate::config::endpoint::Directory;
 use super::prepare::{PreparedAction, build};
 use crate::config::{Config, Endpoint};
 use crate::domain::NodeId;
 use crate::redis_io::{CallError, ClientRole, Reader, WritePermit, connect};
-
-/// Tells where a node is. A closure, so that nodes found while running can be acted on too.
-pub type Directory = Arc<dyn Fn(&NodeId) -> Option<Endpoint> + Send + Sync>;
 
 /// The configured nodes as a directory.
 pub fn directory(config: &Config) -> Directory {

@@ -77,6 +77,11 @@ impl Board {
         self.dirty = true;
     }
 
+    /// Something changed since the last [`Board::publish`].
+    pub(super) fn is_dirty(&self) -> bool {
+        self.dirty
+    }
+
     /// Shows the view to whoever watches, if something changed.
     pub(super) fn publish(&mut self) {
         if !std::mem::take(&mut self.dirty) {

@@ -39,7 +39,9 @@ pub(super) async fn run(
 ) -> Ended {
     let mut child = match spawn(exec, id, attempt) {
         Ok(child) => child,
-        Err(error) => return Ended::Failed(format!("sh could not be started: {}", escape_text(&error.to_string()))),
+        Err(error) => {
+            return Ended::Failed(format!("sh could not be started: {}", escape_text(&error.to_string())));
+        }
     };
     let stdin = child.stdin.take();
     let payload = payload.clone();
@@ -81,10 +83,13 @@ fn spawn(exec: &Exec, id: Option<&str>, attempt: u32) -> std::io::Result<Child> 
     for name in SECRET_VARIABLES.into_iter().chain(exec.secrets.iter().map(String::as_str)) {
         command.env_remove(name);
     }
-    command.env("REDWARDEN_QUEUE", exec.queue.as_utf8().filter(|q| !q.contains('\0')).map_or_else(
-        || exec.queue.escaped(),
-        ToString::to_string,
-    ));
+    command.env(
+        "REDWARDEN_QUEUE",
+        exec.queue
+            .as_utf8()
+            .filter(|q| !q.contains('\0'))
+            .map_or_else(|| exec.queue.escaped(), ToString::to_string),
+    );
     match id {
         Some(id) => command.env("REDWARDEN_TASK_ID", id),
         None => command.env_remove("REDWARDEN_TASK_ID"),
