@@ -199,8 +199,14 @@ fn reply_text(reply: &Reply) -> String {
     }
 }
 
-fn user() -> Option<String> {
-    ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()))
+fn user() -> String {
+    let named =
+        ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()));
+    #[cfg(unix)]
+    let nameless = || format!("uid {}", rustix::process::getuid().as_raw());
+    #[cfg(not(unix))]
+    let nameless = || "unknown".to_string();
+    named.unwrap_or_else(nameless)
 }
 
 /// Reads the file line by line; a line that is not an entry (torn by a crash) is an error in its place.

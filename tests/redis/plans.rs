@@ -206,7 +206,7 @@ async fn a_long_token_is_guarded_as_a_whole() {
     assert_eq!(not_done(&redwarden::act::execute(action).await.1), &NotDone::Changed);
     let changed = format!("{}z", &value[..3999]);
     assert!(is_done(&act(&bench.services(), release_long("lock:a", &changed)).await));
-    // Beyond a mebibyte nothing is hashed: WATCH and the length guard it.
+    // Beyond a quarter of a mebibyte nothing is hashed: WATCH and the length guard it.
     let huge = "h".repeat(2 * 1024 * 1024);
     raw.call(&Command::new("SET").arg("lock:h").arg(huge.as_str())).await.unwrap();
     let action = bench.services().prepare(release_long("lock:h", &huge)).await.unwrap();

@@ -97,6 +97,20 @@ async fn restores_no_ttl_where_there_was_none_and_after_a_cancelled_dialog() {
 }
 
 #[tokio::test]
+async fn a_plain_setnx_lock_comes_back() {
+    let mut it = Undoing::start();
+    let mut raw = it.bench.raw().await;
+    run(&mut raw, "SETNX lock:a 1").await;
+    let of = it.prepare(release("lock:a", "1")).await.unwrap();
+    assert!(is_done(&it.execute(of).await));
+    assert!(!exists(&mut raw, "lock:a").await);
+    let undo = it.prepare(Request::Undo { of }).await.unwrap();
+    assert!(is_done(&it.execute(undo).await));
+    assert_eq!(run(&mut raw, "GET lock:a").await, Reply::Bulk("1".into()));
+    assert_eq!(pttl(&mut raw, "lock:a").await, -1);
+}
+
+#[tokio::test]
 async fn refuses_when_taken_used_since_or_run_out() {
     let mut it = Undoing::start();
     let mut raw = it.bench.raw().await;
