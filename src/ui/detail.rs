@@ -118,7 +118,8 @@ fn describe_node(scene: &Scene<'_>, node: &FleetNode, sheet: &mut Sheet) {
         sheet.field("last seen", &seen, look.plain());
     }
     findings(scene, &found, sheet);
-    sheet.heading("Figures");
+    let stale = n.status.state != NodeState::Up;
+    sheet.heading(if stale { "Figures, as last seen" } else { "Figures" });
     let trend = look.sparkline(&n.rtt_history, n.rtt_history.len().min(40), true);
     sheet.field("round trip", &format!("{}  {trend}", n.rtt.map_or("?".into(), format::latency)), look.plain());
     sheet.known("server", version(f));
@@ -152,6 +153,7 @@ fn describe_node(scene: &Scene<'_>, node: &FleetNode, sheet: &mut Sheet) {
     let passes = match (n.scan.passes, n.scan.share) {
         (0, Some(share)) => format!("first pass, {:.0} %", share.clamp(0.0, 1.0) * 100.0),
         (0, None) => "first pass".into(),
+        (1, _) => "one complete pass".into(),
         (passes, _) => format!("{} complete passes", format::count(passes)),
     };
     sheet.field("key search", &passes, look.plain());

@@ -83,9 +83,9 @@ pub fn compact(n: u64) -> String {
     if n < 10_000 { count(n) } else { scaled(n as f64) }
 }
 
-/// A count in at most nine columns: exact up to `9,999,999`.
+/// A count in at most seven columns: exact up to `999,999`.
 pub fn count_or_compact(n: u64) -> String {
-    if n < 10_000_000 { count(n) } else { scaled(n as f64) }
+    if n < 1_000_000 { count(n) } else { scaled(n as f64) }
 }
 
 /// A rate: `0.3/s`, `12/s`, `12.3k/s`.

@@ -20,7 +20,9 @@ pub fn draw(scene: &Scene<'_>, area: Rect, frame: &mut Frame<'_>) {
     let clock = format::clock(scene.state.now.wall, scene.zone);
     let right = vec![Span::styled(clock, look.strong())];
     line(scene, area, 0, verdict(scene, area.width), right, frame);
-    line(scene, area, 1, figures(scene), flags(scene), frame);
+    let flags = flags(scene);
+    let taken = flags.iter().map(|s| text::width(&s.content)).sum::<usize>() + 1;
+    line(scene, area, 1, figures(scene, usize::from(area.width).saturating_sub(taken)), flags, frame);
 }
 
 /// A line with something at its right edge, which is never cut while it fits at all.
@@ -65,7 +67,12 @@ fn verdict(scene: &Scene<'_>, width: u16) -> Vec<Span<'static>> {
     }
     let reasons: Vec<_> = verdict.reasons.iter().filter(|f| f.severity > Severity::Info).collect();
     if reasons.is_empty() {
-        spans.push(Span::styled("nothing needs you", look.plain()));
+        let words = if scene.is_incomplete() {
+            "so far; the keys are still being searched"
+        } else {
+            "nothing needs you"
+        };
+        spans.push(Span::styled(words, look.plain()));
         return spans;
     }
     // Clock, gaps and the word are taken off; what does not fit is counted.
@@ -90,7 +97,7 @@ fn verdict(scene: &Scene<'_>, width: u16) -> Vec<Span<'static>> {
 }
 
 /// Nodes, stuck locks, growing queues, age of the data, interval.
-fn figures(scene: &Scene<'_>) -> Vec<Span<'static>> {
+fn figures(scene: &Scene<'_>, room: usize) -> Vec<Span<'static>> {
     let look = scene.look;
     let counts = &scene.state.counts;
     let (up, total) = scene.state.shown.up_of_total();
@@ -100,7 +107,7 @@ fn figures(scene: &Scene<'_>) -> Vec<Span<'static>> {
         let style = if n == 0 { look.plain() } else { style };
         items.push(vec![
             Span::styled(format!("{words} "), look.dim()),
-            Span::styled(format::count(n as u64), style),
+            Span::styled(scene.found(n), style),
         ]);
     };
     add(counts.never_expires, "stuck", look.critical());
@@ -121,7 +128,14 @@ fn figures(scene: &Scene<'_>) -> Vec<Span<'static>> {
         Span::styled(format::interval(scene.state.interval), look.plain()),
     ]);
     let mut out = vec![Span::raw(" ")];
+    let mut used = 1;
     for (i, item) in items.into_iter().enumerate() {
+        let gap = if i == 0 { 0 } else { text::width(look.dot()) };
+        used += gap + item.iter().map(|s| text::width(&s.content)).sum::<usize>();
+        // Whole facts or none: half a figure misleads.
+        if i > 0 && used > room {
+            break;
+        }
         if i > 0 {
             out.push(Span::styled(look.dot(), look.dim()));
         }

@@ -4,7 +4,7 @@ use super::format;
 use super::look::Look;
 use super::nodes::known_or;
 use super::scene::Scene;
-use super::table::{Cell, Column, Row, figure, text};
+use super::table::{Cell, Column, Row, figure, optional, text};
 use super::text::{Cut, cut};
 use crate::app::state::RowId;
 use crate::domain::queue::{Drain, Oldest};
@@ -12,17 +12,17 @@ use crate::domain::{Queue, Severity};
 
 /// Columns, most telling first.
 pub const COLUMNS: &[Column] = &[
-    text("STATE", Some("state"), 14, 28, 20),
+    text("STATE", Some("state"), 17, 28, 20),
     text("QUEUE", Some("key"), 12, 64, 19),
-    text("NODE", Some("node"), 5, 16, 13),
-    figure("WAITING", Some("waiting"), 9, 18),
+    text("NODE", Some("node"), 6, 16, 13),
+    Column { max: 9, ..figure("WAITING", Some("waiting"), 7, 18) },
     text("TREND", None, 12, 12, 12),
     figure("IN", Some("in"), 7, 17),
     figure("OUT", Some("out"), 7, 16),
     figure("NET", Some("net"), 8, 11),
     figure("OLDEST", Some("oldest"), 8, 14),
-    figure("TAKEN", None, 6, 7),
-    figure("FAILED", None, 6, 6),
+    optional(figure("TAKEN", None, 6, 7)),
+    optional(figure("FAILED", None, 6, 6)),
     text("RATES FROM", None, 16, 50, 2),
 ];
 

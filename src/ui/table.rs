@@ -39,16 +39,23 @@ pub struct Column {
     pub rank: u8,
     /// Side.
     pub align: Align,
+    /// Left out while no visible row knows anything for it.
+    pub optional: bool,
 }
 
 /// A left-aligned column whose width follows what is seen.
 pub const fn text(title: &'static str, sort: Option<&'static str>, min: u16, max: u16, rank: u8) -> Column {
-    Column { title, sort, min, max, rank, align: Align::Left }
+    Column { title, sort, min, max, rank, align: Align::Left, optional: false }
 }
 
 /// A right-aligned column of fixed width.
 pub const fn figure(title: &'static str, sort: Option<&'static str>, width: u16, rank: u8) -> Column {
-    Column { title, sort, min: width, max: width, rank, align: Align::Right }
+    Column { title, sort, min: width, max: width, rank, align: Align::Right, optional: false }
+}
+
+/// The same, left out while no visible row knows anything for it.
+pub const fn optional(column: Column) -> Column {
+    Column { optional: true, ..column }
 }
 
 /// A cell.
@@ -155,7 +162,13 @@ impl Table<'_> {
                 stepped.clamp(column.min, column.max)
             })
             .collect();
-        let widths = fit(self.columns, &natural, room);
+        let told = |i: usize| {
+            let known = |c: &Cell| !matches!(c.text.as_str(), "" | "?");
+            self.rows.iter().any(|r| r.cells.get(i).is_some_and(known))
+        };
+        let shown: Vec<usize> =
+            self.columns.iter().enumerate().filter(|(i, c)| !c.optional || told(*i)).map(|(i, _)| i).collect();
+        let widths = fit(self.columns, shown, &natural, room);
         let mut x = GUTTER;
         let mut places = Vec::new();
         for (i, width) in widths {
@@ -196,7 +209,8 @@ impl Table<'_> {
         let base = if row.stale { look.dim() } else { Style::new() };
         let gutter = match (selected, row.marked) {
             (_, true) => Span::styled(look.mark(), look.accent()),
-            (true, false) => Span::styled(look.pointer(), look.accent()),
+            (true, false) if self.focused => Span::styled(look.pointer(), look.accent()),
+            (true, false) => Span::styled(look.pointer(), look.dim()),
             (false, false) => Span::raw(" "),
         };
         buf.set_span(area.x, area.y, &gutter, 1);
@@ -271,8 +285,8 @@ fn aligned(content: &str, width: u16, align: Align, how: Cut, mark: char) -> Str
 }
 
 /// Chooses columns by rank until their least widths fit, then lets them grow evenly to what they want.
-fn fit(columns: &[Column], natural: &[u16], room: u16) -> Vec<(usize, u16)> {
-    let mut kept: Vec<usize> = (0..columns.len()).collect();
+fn fit(columns: &[Column], shown: Vec<usize>, natural: &[u16], room: u16) -> Vec<(usize, u16)> {
+    let mut kept = shown;
     let least = |kept: &[usize]| -> u32 {
         let gaps = u32::from(GAP) * (kept.len().saturating_sub(1)) as u32;
         kept.iter().filter_map(|i| columns.get(*i)).map(|c| u32::from(c.min)).sum::<u32>() + gaps
@@ -311,10 +325,10 @@ mod tests {
 
     #[test]
     fn columns_go_by_rank_and_grow_evenly() {
-        assert_eq!(fit(COLUMNS, &[20, 8, 6], 60), [(0, 20), (1, 8), (2, 6)]);
-        assert_eq!(fit(COLUMNS, &[20, 8, 6], 26), [(0, 9), (1, 7), (2, 6)]);
-        assert_eq!(fit(COLUMNS, &[20, 8, 6], 16), [(0, 8), (2, 6)]);
-        assert_eq!(fit(COLUMNS, &[20, 8, 6], 3), [(0, 3)]);
+        assert_eq!(fit(COLUMNS, vec![0, 1, 2], &[20, 8, 6], 60), [(0, 20), (1, 8), (2, 6)]);
+        assert_eq!(fit(COLUMNS, vec![0, 1, 2], &[20, 8, 6], 26), [(0, 9), (1, 7), (2, 6)]);
+        assert_eq!(fit(COLUMNS, vec![0, 1, 2], &[20, 8, 6], 16), [(0, 8), (2, 6)]);
+        assert_eq!(fit(COLUMNS, vec![0, 1, 2], &[20, 8, 6], 3), [(0, 3)]);
     }
 
     proptest! {

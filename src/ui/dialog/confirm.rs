@@ -136,9 +136,7 @@ fn lock_sections(scene: &Scene<'_>, id: &LockId, seen: &Seen, width: u16) -> Vec
                 &format!("{} {}", look.sign(severity), verdict.state.words()),
                 look.severity(severity),
             );
-            for reason in &verdict.reasons {
-                sheet.item("-", look.dim(), reason, look.plain());
-            }
+            sheet.field("", &verdict.reasons.join("; "), look.plain());
             if lock.token != seen.token {
                 let mut changed = Sheet::new(look, width);
                 let words = "Its token changed since this dialog opened: confirming will do nothing.";
@@ -164,24 +162,21 @@ fn plan_sections(scene: &Scene<'_>, prepared: &Prepared, width: u16) -> Vec<Sect
         out.push(Section::new(MUST, sheet.lines));
     }
     let mut sheet = Sheet::new(look, width);
-    for warning in &plan.warnings {
-        sheet.item("!", look.warning(), warning, look.warning());
+    for (i, warning) in plan.warnings.iter().enumerate() {
+        sheet.field(if i == 0 { "beware" } else { "" }, &format!("! {warning}"), look.warning());
     }
     out.push(Section::new(9, sheet.lines));
     let mut sheet = Sheet::new(look, width);
-    for effect in &plan.effects {
-        sheet.item("-", look.dim(), effect, look.plain());
+    for (i, effect) in plan.effects.iter().enumerate() {
+        sheet.field(if i == 0 { "effect" } else { "" }, effect, look.plain());
     }
     out.push(Section::new(5, sheet.lines));
     let mut sheet = Sheet::new(look, width);
-    sheet.text("Runs", look.accent());
     commands(plan, &mut sheet, scene, width);
     out.push(Section::new(MUST, sheet.lines));
     let mut sheet = Sheet::new(look, width);
-    sheet.text("Only if, checked on the server in the same step", look.accent());
-    for guard in guards(scene, plan) {
-        sheet.item("-", look.dim(), &guard, look.plain());
-    }
+    sheet.field("only if", &guards(scene, plan).join("; "), look.plain());
+    sheet.field("", "(checked on the server, in the same step)", look.dim());
     out.push(Section::new(6, sheet.lines));
     out.retain(|s| !s.lines.is_empty());
     out
@@ -189,18 +184,18 @@ fn plan_sections(scene: &Scene<'_>, prepared: &Prepared, width: u16) -> Vec<Sect
 
 fn commands(plan: &Plan, sheet: &mut Sheet, scene: &Scene<'_>, width: u16) {
     let look = scene.look;
-    let most = usize::from(width).saturating_sub(4).max(8) * 3;
-    for command in plan.steps.iter().take(COMMANDS) {
+    let most = usize::from(width).saturating_sub(14).max(8) * 3;
+    for (i, command) in plan.steps.iter().take(COMMANDS).enumerate() {
         let whole = command.to_string();
         let shown = text::cut(&whole, most, text::Cut::Middle, look.ellipsis());
         let size: usize = command.args.iter().map(crate::domain::Bytes::len).sum();
         let cut = shown.len() < whole.len();
         let shown = if cut { format!("{shown} ({} in all)", format::size(size as u64)) } else { shown };
-        sheet.item("$", look.dim(), &shown, look.strong());
+        sheet.field(if i == 0 { "runs" } else { "" }, &shown, look.accent().patch(look.strong()));
     }
     if plan.steps.len() > COMMANDS {
         let more = plan.steps.len() - COMMANDS;
-        sheet.item(" ", look.dim(), &format!("and {} more commands like these", format::count(more as u64)), look.dim());
+        sheet.field("", &format!("and {} more commands like these", format::count(more as u64)), look.dim());
     }
 }
 
