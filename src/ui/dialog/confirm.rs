@@ -176,8 +176,10 @@ fn plan_sections(scene: &Scene<'_>, prepared: &Prepared, width: u16) -> Vec<Sect
     out.push(Section::new(MUST, sheet.lines));
     let mut sheet = Sheet::new(look, width);
     sheet.field("only if", &guards(scene, plan).join("; "), look.plain());
-    sheet.field("", "(checked on the server, in the same step)", look.dim());
     out.push(Section::new(6, sheet.lines));
+    let mut sheet = Sheet::new(look, width);
+    sheet.field("", "(all checked on the server, in the same step)", look.dim());
+    out.push(Section::new(1, sheet.lines));
     out.retain(|s| !s.lines.is_empty());
     out
 }
