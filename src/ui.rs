@@ -3,6 +3,8 @@
 //! Nothing here changes what is known or decided; only [`ViewCache`] is written, which remembers scroll offsets and
 //! where things stand. Only visible rows are formatted: a frame costs the same at a thousand and a million rows.
 
+#![allow(clippy::similar_names, reason = "a lock has a look")]
+
 pub mod detail;
 pub mod dialog;
 pub mod footer;

@@ -16,7 +16,7 @@ use crate::domain::fleet::FleetNode;
 use crate::domain::lock::{Renewal, Token, Ttl};
 use crate::domain::node::{NodeFacts, NodeState};
 use crate::domain::queue::{Oldest, PushEnd};
-use crate::domain::{Finding, Lock, NodeId, Queue, Severity};
+use crate::domain::{Finding, FleetView, Lock, LockId, NodeId, Queue, Severity};
 
 /// Longest key or token shown here; more is cut in the middle and said.
 const LONGEST: usize = 1_200;
@@ -30,24 +30,32 @@ pub fn sheet(scene: &Scene<'_>, id: &RowId, width: u16) -> Sheet {
             Some(node) => describe_node(scene, node, &mut sheet),
             None => gone(scene, "This node is no longer configured.", &mut sheet),
         },
-        RowId::Lock(id) => match shown.locks.iter().find(|l| l.id == *id) {
-            Some(lock) => describe_lock(scene, lock, &mut sheet),
-            None => {
+        RowId::Lock(id) => {
+            if let Some(lock) = find_lock(shown, id) {
+                describe_lock(scene, lock, &mut sheet);
+            } else {
                 sheet.field("key", &key(scene, &id.key), scene.look.strong());
                 sheet.field("node", id.node.as_str(), scene.look.plain());
                 gone(scene, "It is gone: released, deleted or expired.", &mut sheet);
             }
-        },
-        RowId::Queue(id) => match shown.queues.iter().find(|q| q.id == *id) {
-            Some(queue) => describe_queue(scene, queue, &mut sheet),
-            None => {
+        }
+        RowId::Queue(id) => {
+            if let Some(queue) = shown.queues.iter().find(|q| q.id == *id) {
+                describe_queue(scene, queue, &mut sheet);
+            } else {
                 sheet.field("key", &key(scene, &id.key), scene.look.strong());
                 sheet.field("node", id.node.as_str(), scene.look.plain());
                 gone(scene, "It is gone: a list without elements does not exist.", &mut sheet);
             }
-        },
+        }
     }
     sheet
+}
+
+/// The lock of this identity: locks are sorted by key, so that it is found without walking through all.
+pub fn find_lock<'a>(fleet: &'a FleetView, id: &LockId) -> Option<&'a Lock> {
+    let from = fleet.locks.partition_point(|l| l.id.key < id.key);
+    fleet.locks.get(from..)?.iter().take_while(|l| l.id.key == id.key).find(|l| l.id == *id).map(|l| &**l)
 }
 
 fn gone(scene: &Scene<'_>, words: &str, sheet: &mut Sheet) {

@@ -19,12 +19,11 @@ pub fn duration(d: Duration) -> String {
     }
 }
 
-/// A duration at a glance, for sentences: `4m`, `2h`, `3d`; below a minute in seconds.
+/// A duration at a glance, for sentences: `4m10s`, `50m`, `2h05m`, `3d`.
 pub fn about(d: Duration) -> String {
     let s = d.as_secs();
     match s {
-        0..60 => duration(d),
-        60..600 => duration(d),
+        0..600 => duration(d),
         600..3_600 => format!("{}m", s / 60),
         3_600..36_000 => format!("{}h{:02}m", s / 3_600, s / 60 % 60),
         36_000..172_800 => format!("{}h", s / 3_600),

@@ -19,10 +19,11 @@ pub fn draw(scene: &Scene<'_>, area: Rect, frame: &mut Frame<'_>) {
     let look = scene.look;
     let clock = format::clock(scene.state.now.wall, scene.zone);
     let right = vec![Span::styled(clock, look.strong())];
-    line(scene, area, 0, verdict(scene, area.width), right, frame);
+    line(scene, area, 0, &verdict(scene, area.width), &right, frame);
     let flags = flags(scene);
     let taken = flags.iter().map(|s| text::width(&s.content)).sum::<usize>() + 1;
-    line(scene, area, 1, figures(scene, usize::from(area.width).saturating_sub(taken)), flags, frame);
+    let room = usize::from(area.width).saturating_sub(taken);
+    line(scene, area, 1, &figures(scene, room), &flags, frame);
 }
 
 /// A line with something at its right edge, which is never cut while it fits at all.
@@ -30,8 +31,8 @@ fn line(
     scene: &Scene<'_>,
     area: Rect,
     row: u16,
-    left: Vec<Span<'static>>,
-    right: Vec<Span<'static>>,
+    left: &[Span<'static>],
+    right: &[Span<'static>],
     frame: &mut Frame<'_>,
 ) {
     if row >= area.height {
@@ -39,11 +40,11 @@ fn line(
     }
     let mark = scene.look.ellipsis();
     let right_width = right.iter().map(|s| text::width(&s.content)).sum::<usize>() as u16;
-    let gap = if right_width > 0 { 1 } else { 0 };
+    let gap = u16::from(right_width > 0);
     let room = area.width.saturating_sub(right_width + gap);
-    put_spans(frame.buffer_mut(), area.x, area.y + row, room, &left, mark);
+    put_spans(frame.buffer_mut(), area.x, area.y + row, room, left, mark);
     let x = area.right().saturating_sub(right_width).max(area.x);
-    put_spans(frame.buffer_mut(), x, area.y + row, area.right() - x, &right, mark);
+    put_spans(frame.buffer_mut(), x, area.y + row, area.right() - x, right, mark);
 }
 
 /// The verdict word and as many reasons as fit.

@@ -7,7 +7,8 @@ use crate::act::plan::Guard;
 use crate::act::{Plan, Prepared, Request, Seen};
 use crate::app::state::{Button, Confirm, PlanState};
 use crate::domain::lock::Ttl;
-use crate::domain::{FleetView, Lock, LockId, NodeId, Severity};
+use crate::domain::{LockId, NodeId, Severity};
+use crate::ui::detail::find_lock;
 use crate::ui::scene::Scene;
 use crate::ui::sheet::Sheet;
 use crate::ui::{format, locks, text};
@@ -17,15 +18,9 @@ const COMMANDS: usize = 3;
 /// Longest key or token in a dialog, in columns.
 const LONGEST: usize = 240;
 
-/// The lock of this identity in the fleet, found without walking through all.
-pub(super) fn find<'a>(fleet: &'a FleetView, id: &LockId) -> Option<&'a Lock> {
-    let from = fleet.locks.partition_point(|l| l.id.key < id.key);
-    fleet.locks.get(from..)?.iter().take_while(|l| l.id.key == id.key).find(|l| l.id == *id).map(|l| &**l)
-}
-
 pub(super) fn ask<'a>(scene: &Scene<'_>, confirm: &'a Confirm, width: u16) -> Ask<'a> {
     let look = scene.look;
-    let (title, verb) = words(&confirm.request);
+    let (title, verb) = title_and_verb(&confirm.request);
     let mut sections = vec![identity(scene, confirm, width)];
     let request_lock = match &confirm.request {
         Request::Release { lock, seen } | Request::Expire { lock, seen, .. } => Some((lock, seen)),
@@ -67,7 +62,7 @@ pub(super) fn ask<'a>(scene: &Scene<'_>, confirm: &'a Confirm, width: u16) -> As
     Ask { title, style, sections, fields, error: None, buttons: (cancel, can_confirm, button) }
 }
 
-fn words(request: &Request) -> (String, &'static str) {
+fn title_and_verb(request: &Request) -> (String, &'static str) {
     match request {
         Request::Release { .. } => ("Force-release a lock".into(), "Release (y)"),
         Request::Expire { ttl, .. } => (format!("Give a lock a TTL of {}", format::interval(*ttl)), "Set the TTL (y)"),
@@ -108,7 +103,7 @@ fn lock_sections(scene: &Scene<'_>, id: &LockId, seen: &Seen, width: u16) -> Vec
     let mut sheet = Sheet::new(look, width);
     let token = locks::token_text(look, &seen.token, LONGEST);
     sheet.known("token seen", token);
-    let current = find(&scene.state.fleet, id);
+    let current = find_lock(&scene.state.fleet, id);
     let ttl = match &seen.ttl {
         Ttl::Never => "never expires".to_owned(),
         Ttl::Left(left) => {
@@ -127,6 +122,7 @@ fn lock_sections(scene: &Scene<'_>, id: &LockId, seen: &Seen, width: u16) -> Vec
     }
     let mut out = vec![Section::new(8, sheet.lines)];
     let mut sheet = Sheet::new(look, width);
+    let mut why = Sheet::new(look, width);
     match current {
         Some(lock) => {
             let verdict = lock.verdict(&scene.state.settings.rules, now.mono);
@@ -136,7 +132,7 @@ fn lock_sections(scene: &Scene<'_>, id: &LockId, seen: &Seen, width: u16) -> Vec
                 &format!("{} {}", look.sign(severity), verdict.state.words()),
                 look.severity(severity),
             );
-            sheet.field("", &verdict.reasons.join("; "), look.plain());
+            why.field("", &verdict.reasons.join("; "), look.plain());
             if lock.token != seen.token {
                 let mut changed = Sheet::new(look, width);
                 let words = "Its token changed since this dialog opened: confirming will do nothing.";
@@ -146,7 +142,9 @@ fn lock_sections(scene: &Scene<'_>, id: &LockId, seen: &Seen, width: u16) -> Vec
         }
         None => sheet.field("verdict", "not in the list any more: released, deleted or expired", look.warning()),
     }
-    out.push(Section::new(4, sheet.lines));
+    out.push(Section::new(9, sheet.lines));
+    out.push(Section::joined(4, why.lines));
+    out.retain(|s| !s.lines.is_empty());
     out
 }
 
@@ -179,7 +177,7 @@ fn plan_sections(scene: &Scene<'_>, prepared: &Prepared, width: u16) -> Vec<Sect
     out.push(Section::new(6, sheet.lines));
     let mut sheet = Sheet::new(look, width);
     sheet.field("", "(all checked on the server, in the same step)", look.dim());
-    out.push(Section::new(1, sheet.lines));
+    out.push(Section::joined(1, sheet.lines));
     out.retain(|s| !s.lines.is_empty());
     out
 }
