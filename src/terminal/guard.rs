@@ -9,7 +9,9 @@ use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossterm::cursor::{Hide, Show};
-use crossterm::event::{DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture};
+use crossterm::event::{
+    DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture,
+};
 use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
@@ -118,9 +120,14 @@ pub async fn panicked() {
 fn take() -> io::Result<()> {
     enable_raw_mode()?;
     ENTERED.store(true, Ordering::SeqCst);
-    let entered = crossterm::execute!(io::stdout(), EnterAlternateScreen, EnableBracketedPaste, Hide).and_then(|()| {
-        if MOUSE.load(Ordering::SeqCst) { crossterm::execute!(io::stdout(), EnableMouseCapture) } else { Ok(()) }
-    });
+    let entered = crossterm::execute!(io::stdout(), EnterAlternateScreen, EnableBracketedPaste, Hide)
+        .and_then(|()| {
+            if MOUSE.load(Ordering::SeqCst) {
+                crossterm::execute!(io::stdout(), EnableMouseCapture)
+            } else {
+                Ok(())
+            }
+        });
     if entered.is_err() {
         give_back();
     }

@@ -4,7 +4,8 @@
 //! for the shell or an editor.
 
 use crossterm::event::{
-    Event as Raw, EventStream, KeyCode as RawCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEventKind,
+    Event as Raw, EventStream, KeyCode as RawCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton,
+    MouseEventKind,
 };
 use futures_util::StreamExt;
 use tokio::sync::{mpsc, watch};
@@ -165,7 +166,8 @@ mod tests {
         let mut release = KeyEvent::new(RawCode::Char('y'), KeyModifiers::NONE);
         release.kind = KeyEventKind::Release;
         assert!(convert(Raw::Key(release)).is_none());
-        let mouse = |kind| convert(Raw::Mouse(MouseEvent { kind, column: 3, row: 4, modifiers: KeyModifiers::NONE }));
+        let mouse =
+            |kind| convert(Raw::Mouse(MouseEvent { kind, column: 3, row: 4, modifiers: KeyModifiers::NONE }));
         assert!(mouse(MouseEventKind::Moved).is_none());
         assert!(matches!(
             mouse(MouseEventKind::Down(MouseButton::Left)),

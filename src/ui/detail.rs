@@ -129,7 +129,11 @@ fn describe_node(scene: &Scene<'_>, node: &FleetNode, sheet: &mut Sheet) {
     let stale = n.status.state != NodeState::Up;
     sheet.heading(if stale { "Figures, as last seen" } else { "Figures" });
     let trend = look.sparkline(&n.rtt_history, n.rtt_history.len().min(40), true);
-    sheet.field("round trip", &format!("{}  {trend}", n.rtt.map_or("?".into(), format::latency)), look.plain());
+    sheet.field(
+        "round trip",
+        &format!("{}  {trend}", n.rtt.map_or("?".into(), format::latency)),
+        look.plain(),
+    );
     sheet.known("server", version(f));
     sheet.known("role", f.role.map(|r| r.code().to_owned()));
     let (link, link_style) = replication(look, f);
@@ -141,7 +145,12 @@ fn describe_node(scene: &Scene<'_>, node: &FleetNode, sheet: &mut Sheet) {
         Some(max) => {
             let percent = used.saturating_mul(100) / max;
             let policy = f.maxmemory_policy.as_deref().map(|p| format!(", when full: {}", escape_text(p)));
-            format!("{} of {} ({percent} %){}", format::size(used), format::size(max), policy.unwrap_or_default())
+            format!(
+                "{} of {} ({percent} %){}",
+                format::size(used),
+                format::size(max),
+                policy.unwrap_or_default()
+            )
         }
         None => format::size(used),
     });
@@ -167,7 +176,11 @@ fn describe_node(scene: &Scene<'_>, node: &FleetNode, sheet: &mut Sheet) {
     sheet.field("key search", &passes, look.plain());
     sheet.field(
         "holds",
-        &format!("{} locks, {} queues", format::count(n.locks.len() as u64), format::count(n.queues.len() as u64)),
+        &format!(
+            "{} locks, {} queues",
+            format::count(n.locks.len() as u64),
+            format::count(n.queues.len() as u64)
+        ),
         look.plain(),
     );
     let cost = format!(
@@ -184,7 +197,11 @@ fn describe_lock(scene: &Scene<'_>, lock: &Lock, sheet: &mut Sheet) {
     let style = look.severity(verdict.state.severity());
     sheet.field("key", &key(scene, &lock.id.key), look.strong());
     sheet.field("node", &place(scene, &lock.id.node, lock.id.db), look.plain());
-    sheet.field("verdict", &format!("{} {}", look.sign(verdict.state.severity()), verdict.state.words()), style);
+    sheet.field(
+        "verdict",
+        &format!("{} {}", look.sign(verdict.state.severity()), verdict.state.words()),
+        style,
+    );
     for reason in &verdict.reasons {
         sheet.item("-", look.dim(), reason, look.plain());
     }

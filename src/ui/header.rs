@@ -55,9 +55,13 @@ fn verdict(scene: &Scene<'_>, width: u16) -> Vec<Span<'static>> {
         (" WAITING ", look.dim().add_modifier(Modifier::REVERSED))
     } else {
         match verdict.worst {
-            None | Some(Severity::Info) => (" OK ", look.good().add_modifier(Modifier::REVERSED | Modifier::BOLD)),
+            None | Some(Severity::Info) => {
+                (" OK ", look.good().add_modifier(Modifier::REVERSED | Modifier::BOLD))
+            }
             Some(Severity::Unknown) => (" UNKNOWN ", Style::new().add_modifier(Modifier::REVERSED)),
-            Some(Severity::Warning) => (" WARNING ", look.warning().add_modifier(Modifier::REVERSED | Modifier::BOLD)),
+            Some(Severity::Warning) => {
+                (" WARNING ", look.warning().add_modifier(Modifier::REVERSED | Modifier::BOLD))
+            }
             Some(Severity::Critical) => (" CRITICAL ", look.danger_flag()),
         }
     };
@@ -89,9 +93,12 @@ fn verdict(scene: &Scene<'_>, width: u16) -> Vec<Span<'static>> {
             spans.push(Span::styled(look.dot(), look.dim()));
         }
         let more = if i + 1 < reasons.len() { 0 } else { 4 };
-        let message = text::cut(&finding.message, (left + more).saturating_sub(2), text::Cut::End, look.ellipsis());
-        spans.push(Span::styled(format!("{} ", look.sign(finding.severity)), look.severity(finding.severity)));
-        spans.push(Span::styled(message, if i == 0 { look.severity(finding.severity) } else { look.plain() }));
+        let message =
+            text::cut(&finding.message, (left + more).saturating_sub(2), text::Cut::End, look.ellipsis());
+        spans
+            .push(Span::styled(format!("{} ", look.sign(finding.severity)), look.severity(finding.severity)));
+        spans
+            .push(Span::styled(message, if i == 0 { look.severity(finding.severity) } else { look.plain() }));
         left = left.saturating_sub(needs);
     }
     spans
@@ -103,13 +110,11 @@ fn figures(scene: &Scene<'_>, room: usize) -> Vec<Span<'static>> {
     let counts = &scene.state.counts;
     let (up, total) = scene.state.shown.up_of_total();
     let up_style = if up == total { look.plain() } else { look.critical() };
-    let mut items = vec![vec![Span::styled("nodes ", look.dim()), Span::styled(format!("{up}/{total} up"), up_style)]];
+    let mut items =
+        vec![vec![Span::styled("nodes ", look.dim()), Span::styled(format!("{up}/{total} up"), up_style)]];
     let mut add = |n: usize, words: &'static str, style: Style| {
         let style = if n == 0 { look.plain() } else { style };
-        items.push(vec![
-            Span::styled(format!("{words} "), look.dim()),
-            Span::styled(scene.found(n), style),
-        ]);
+        items.push(vec![Span::styled(format!("{words} "), look.dim()), Span::styled(scene.found(n), style)]);
     };
     add(counts.never_expires, "stuck", look.critical());
     add(counts.growing, "growing", look.warning());

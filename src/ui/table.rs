@@ -181,8 +181,13 @@ impl Table<'_> {
             let known = |c: &Cell| !matches!(c.text.as_str(), "" | "?");
             self.rows.iter().any(|r| r.cells.get(i).is_some_and(known))
         };
-        let shown: Vec<usize> =
-            self.columns.iter().enumerate().filter(|(i, c)| !c.optional || told(*i)).map(|(i, _)| i).collect();
+        let shown: Vec<usize> = self
+            .columns
+            .iter()
+            .enumerate()
+            .filter(|(i, c)| !c.optional || told(*i))
+            .map(|(i, _)| i)
+            .collect();
         let widths = fit(self.columns, shown, &natural, room);
         let mut x = GUTTER;
         let mut places = Vec::new();
@@ -307,7 +312,8 @@ const ESSENTIAL: u8 = 10;
 fn fit(columns: &[Column], shown: Vec<usize>, natural: &[u16], room: u16) -> Vec<(usize, u16)> {
     let rank = |i: usize| columns.get(i).map_or(0, |c| c.rank);
     let min = |i: usize| columns.get(i).map_or(0, |c| c.min);
-    let (mut kept, mut extra): (Vec<usize>, Vec<usize>) = shown.into_iter().partition(|i| rank(*i) >= ESSENTIAL);
+    let (mut kept, mut extra): (Vec<usize>, Vec<usize>) =
+        shown.into_iter().partition(|i| rank(*i) >= ESSENTIAL);
     let least = |kept: &[usize]| -> u32 {
         let gaps = u32::from(GAP) * (kept.len().saturating_sub(1)) as u32;
         kept.iter().map(|i| u32::from(min(*i))).sum::<u32>() + gaps

@@ -1,0 +1,41 @@
+//! The look before the first task is taken: a list, and not some library's.
+
+use super::WorkerSpec;
+use super::trouble::Trouble;
+use crate::act::inspect::{KeyKind, inspect_queue};
+use crate::config::Endpoint;
+use crate::redis_io::{ClientRole, connect};
+
+/// Refuses a key of another type always, and with a command also a queue whose tasks look like some library's or for
+/// which others wait, unless forced. Test tasks are ours: taking those harms nobody. Reads only.
+pub(super) async fn may_take(spec: &WorkerSpec, endpoint: &Endpoint) -> Result<(), Trouble> {
+    let mut reader = connect(endpoint, ClientRole::Worker, spec.timeout).await?;
+    let found = inspect_queue(&mut reader, &spec.queue.key, spec.queue.db).await?;
+    if let KeyKind::Other(kind) = &found.kind {
+        return Err(Trouble::Never(format!("{} is a {kind}, not a list: nothing was taken", spec.queue.key)));
+    }
+    if spec.exec.is_none() || spec.force {
+        return Ok(());
+    }
+    let mut reasons = Vec::new();
+    if let Some(library) = found.library() {
+        reasons.push(format!(
+            "its tasks look like {library}'s, whose own bookkeeping a command run here would break"
+        ));
+    }
+    match &found.blocked {
+        Some(clients) if !clients.is_empty() => reasons.push(format!(
+            "other consumers wait for list elements in this database and would lose tasks to this worker: {}{}",
+            clients[..clients.len().min(3)].join(", "),
+            if clients.len() > 3 { ", ..." } else { "" }
+        )),
+        _ => {}
+    }
+    if let Some(why) = &found.unseen {
+        reasons.push(format!("its elements could not be looked at ({why}): they may be some library's"));
+    }
+    if reasons.is_empty() {
+        return Ok(());
+    }
+    Err(Trouble::Never(format!("refused without force on {}: {}", spec.queue.key, reasons.join("; "))))
+}

@@ -1,0 +1,373 @@
+//! One life of the worker's control connection: registration, heartbeat, removal of finished tasks, recovery.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use uuid::Uuid;
+
+use super::keys::Keys;
+use super::trouble::Trouble;
+use crate::domain::queue::PushEnd;
+use crate::domain::{Bytes, Command, Reply};
+use crate::redis_io::Writer;
+use crate::redis_io::script::{eval, is_eval_refused, transaction};
+
+const RECOVER: &str = include_str!("../../assets/scripts/worker_recover.lua");
+const FAIL: &str = include_str!("../../assets/scripts/worker_fail.lua");
+const PUT_BACK: &str = include_str!("../../assets/scripts/worker_put_back.lua");
+
+/// Elements one script call moves at most, so that the server is not held up.
+const BATCH: u64 = 500;
+/// Failed test tasks kept.
+const TESTS_KEPT: u64 = 1000;
+/// A dead worker stays registered this long: a command of its that the server still had in its buffers may
+/// move a task to its list after we looked, and somebody must look again.
+const FORGET_AFTER: Duration = Duration::from_secs(60 * 60);
+/// Workers looked at.
+const WORKERS: i64 = 1000;
+
+/// The end consumers take from, as the scripts name it.
+pub(super) fn consuming_end(push: PushEnd) -> &'static str {
+    match push {
+        PushEnd::Left => "right",
+        PushEnd::Right => "left",
+    }
+}
+
+/// Who works where.
+#[derive(Clone, Debug)]
+pub(super) struct Identity {
+    pub(super) keys: Keys,
+    pub(super) id: Uuid,
+    pub(super) push: PushEnd,
+    pub(super) ttl: Duration,
+}
+
+impl Identity {
+    pub(super) fn processing(&self) -> Bytes {
+        self.keys.processing(self.id)
+    }
+
+    pub(super) fn heartbeat(&self) -> Bytes {
+        self.keys.heartbeat(self.id)
+    }
+}
+
+/// What a heartbeat found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Beat {
+    /// The key had run out: others may have taken our tasks over.
+    pub(super) was_expired: bool,
+    /// Length of our processing list.
+    pub(super) processing: u64,
+}
+
+/// A finished task that is to be taken off the processing list.
+pub(super) struct Settlement {
+    pub(super) element: Bytes,
+    /// Goes to the list of failed ones.
+    pub(super) failed: bool,
+    pub(super) test: bool,
+}
+
+pub(super) struct Session {
+    pub(super) writer: Writer,
+    pub(super) me: Identity,
+    /// When the last heartbeat that was answered was sent.
+    pub(super) beaten: Instant,
+    scripts: bool,
+    registered: bool,
+}
+
+impl Session {
+    /// `registered`: an earlier session wrote us into the register.
+    pub(super) fn new(writer: Writer, me: Identity, registered: bool) -> Self {
+        Self { writer, me, beaten: Instant::now(), scripts: true, registered }
+    }
+
+    /// Type of the queue's key; `none` when it does not exist.
+    pub(super) async fn queue_type(&mut self) -> Result<Bytes, Trouble> {
+        match self.writer.call(&Command::new("TYPE").arg(self.me.keys.queue.clone())).await? {
+            Reply::Error(e) => Err((&e).into()),
+            reply => Ok(reply.as_bytes().unwrap_or_default()),
+        }
+    }
+
+    /// Renews the heartbeat, or sets it where it has run out, and says so.
+    pub(super) async fn beat(&mut self) -> Result<Beat, Trouble> {
+        let ttl = self.me.ttl.as_millis() as u64;
+        let sent = Instant::now();
+        // PEXPIRE also works when the server is out of memory; SET would not.
+        let replies = self
+            .writer
+            .pipeline(&[
+                Command::new("PEXPIRE").arg(self.me.heartbeat()).arg(ttl),
+                Command::new("LLEN").arg(self.me.processing()),
+            ])
+            .await?;
+        let was_expired = int(replies.first())? == 0;
+        let mut processing = int(replies.get(1))?;
+        if was_expired {
+            let renewal = Command::new("SET").arg(self.me.heartbeat()).arg("1").arg("PX").arg(ttl);
+            let replies =
+                self.writer.pipeline(&[renewal, Command::new("LLEN").arg(self.me.processing())]).await?;
+            if let Some(Reply::Error(e)) = replies.first() {
+                return Err(e.into());
+            }
+            processing = int(replies.get(1))?;
+        }
+        self.beaten = sent;
+        Ok(Beat { was_expired, processing: processing.unsigned_abs() })
+    }
+
+    /// Writes us into the register of workers, under the server's time.
+    async fn register(&mut self, now_ms: i64) -> Result<(), Trouble> {
+        let add =
+            Command::new("ZADD").arg(self.me.keys.workers.clone()).arg(now_ms).arg(self.me.id.to_string());
+        match self.writer.call(&add).await? {
+            // Out of memory: what runs can still be finished, and the register knows us from before.
+            Reply::Error(e) if e.code == "OOM" && self.registered => Ok(()),
+            Reply::Error(e) => Err((&e).into()),
+            _ => {
+                self.registered = true;
+                Ok(())
+            }
+        }
+    }
+
+    /// Registers us and, if asked, moves back what dead workers of ours left. Returns how many tasks that were.
+    pub(super) async fn look_around(&mut self, recover: bool) -> Result<u64, Trouble> {
+        let range = Command::new("ZRANGE")
+            .arg(self.me.keys.workers.clone())
+            .arg(0_i64)
+            .arg(WORKERS - 1)
+            .arg("WITHSCORES");
+        let replies = self.writer.pipeline(&[Command::new("TIME"), range]).await?;
+        let now_ms = server_ms(replies.first()).unwrap_or_else(our_ms);
+        self.register(now_ms).await?;
+        if !recover {
+            return Ok(0);
+        }
+        let workers = match replies.get(1) {
+            Some(Reply::Error(e)) => return Err(e.into()),
+            Some(reply) => members(reply),
+            None => Vec::new(),
+        };
+        let others: Vec<(Uuid, f64)> = workers.into_iter().filter(|(id, _)| *id != self.me.id).collect();
+        let looks: Vec<Command> = others
+            .iter()
+            .flat_map(|(id, _)| [self.me.keys.heartbeat(*id), self.me.keys.processing(*id)])
+            .map(|key| Command::new("EXISTS").arg(key))
+            .collect();
+        let replies = self.writer.pipeline(&looks).await?;
+        let mut recovered = 0;
+        for ((id, heard), found) in others.into_iter().zip(replies.chunks(2)) {
+            let (alive, leaves_tasks) = (int(found.first())? != 0, int(found.get(1))? != 0);
+            if alive {
+                continue;
+            }
+            if leaves_tasks {
+                recovered += self.recover(id, "dead").await?;
+            } else if now_ms as f64 - heard > FORGET_AFTER.as_millis() as f64 {
+                let forget = Command::new("ZREM").arg(self.me.keys.workers.clone()).arg(id.to_string());
+                self.writer.call(&forget).await?;
+            }
+        }
+        Ok(recovered)
+    }
+
+    /// Moves that worker's tasks back to the consuming end, the oldest to be taken next.
+    async fn recover(&mut self, id: Uuid, whose: &str) -> Result<u64, Trouble> {
+        let (processing, heartbeat) = (self.me.keys.processing(id), self.me.keys.heartbeat(id));
+        let mut moved = 0;
+        loop {
+            let queue = self.me.keys.queue.clone();
+            let n = if self.scripts {
+                let args = [consuming_end(self.me.push).into(), BATCH.into(), whose.into()];
+                match self.writer.call(&eval(RECOVER, &[&queue, &processing, &heartbeat], &args)).await? {
+                    Reply::Error(e) if is_eval_refused(&e) => {
+                        self.scripts = false;
+                        continue;
+                    }
+                    reply => int(Some(&reply))?,
+                }
+            } else {
+                self.recover_watched(&queue, &processing, &heartbeat, whose).await?
+            };
+            moved += n.max(0).unsigned_abs();
+            if n < BATCH as i64 {
+                return Ok(moved);
+            }
+        }
+    }
+
+    /// [`Session::recover`] without scripts. Returns 0 as well when somebody touched the keys: the next look does it.
+    async fn recover_watched(
+        &mut self,
+        queue: &Bytes,
+        processing: &Bytes,
+        heartbeat: &Bytes,
+        whose: &str,
+    ) -> Result<i64, Trouble> {
+        let replies = self
+            .writer
+            .pipeline(&[
+                Command::new("WATCH").arg(processing.clone()).arg(heartbeat.clone()),
+                Command::new("EXISTS").arg(heartbeat.clone()),
+                Command::new("LRANGE").arg(processing.clone()).arg(0_i64).arg(BATCH as i64 - 1),
+            ])
+            .await?;
+        let alive = whose == "dead" && int(replies.get(1))? != 0;
+        let elements = elements(replies.get(2))?;
+        if alive || elements.is_empty() {
+            self.writer.call(&Command::new("UNWATCH")).await?;
+            return Ok(0);
+        }
+        let n = elements.len() as i64;
+        let mut push =
+            Command::new(if self.me.push == PushEnd::Left { "RPUSH" } else { "LPUSH" }).arg(queue.clone());
+        push.args.extend(elements);
+        let trim = Command::new("LTRIM").arg(processing.clone()).arg(n).arg(-1_i64);
+        // MULTI does not undo: the push would be refused and the trim not, if the queue were of another type.
+        let kind = self.queue_type().await?;
+        if !matches!(kind.as_slice(), b"list" | b"none") {
+            self.writer.call(&Command::new("UNWATCH")).await?;
+            return Err(Trouble::Never(format!("{queue} is a {kind}, not a list")));
+        }
+        match transaction(&mut self.writer, vec![push, trim]).await? {
+            Ok(Some(_)) => Ok(n),
+            Ok(None) => Ok(0),
+            Err(e) => Err((&e).into()),
+        }
+    }
+
+    /// Our processing list, oldest first.
+    pub(super) async fn processing(&mut self) -> Result<Vec<Bytes>, Trouble> {
+        let range = Command::new("LRANGE").arg(self.me.processing()).arg(0_i64).arg(-1_i64);
+        let reply = self.writer.call(&range).await?;
+        let mut list = elements(Some(&reply))?;
+        list.reverse();
+        Ok(list)
+    }
+
+    /// Takes finished tasks off the processing list; for each whether it still was there.
+    pub(super) async fn settle(&mut self, settlements: &[Settlement]) -> Result<Vec<bool>, Trouble> {
+        let processing = self.me.processing();
+        let commands: Vec<Command> = settlements.iter().map(|s| self.removal(&processing, s)).collect();
+        let replies = self.writer.pipeline(&commands).await?;
+        let mut found = Vec::with_capacity(settlements.len());
+        for (settlement, reply) in settlements.iter().zip(&replies) {
+            match reply {
+                Reply::Error(e) if settlement.failed && self.scripts && is_eval_refused(e) => {
+                    self.scripts = false;
+                    found.push(self.fail_plainly(settlement).await?);
+                }
+                Reply::Error(_) if settlement.failed && !self.scripts => {
+                    found.push(self.fail_plainly(settlement).await?);
+                }
+                reply => found.push(int(Some(reply))? > 0),
+            }
+        }
+        Ok(found)
+    }
+
+    fn removal(&self, processing: &Bytes, settlement: &Settlement) -> Command {
+        if !settlement.failed {
+            return Command::new("LREM").arg(processing.clone()).arg(1_i64).arg(settlement.element.clone());
+        }
+        let (failed, keep) = self.failed_list(settlement);
+        eval(FAIL, &[processing, &failed], &[settlement.element.clone(), keep.into()])
+    }
+
+    fn failed_list(&self, settlement: &Settlement) -> (Bytes, u64) {
+        if settlement.test {
+            (self.me.keys.failed_tests.clone(), TESTS_KEPT)
+        } else {
+            (self.me.keys.failed.clone(), 0)
+        }
+    }
+
+    /// Without scripts: first the copy, then the removal. A break between leaves it in both, never in none.
+    async fn fail_plainly(&mut self, settlement: &Settlement) -> Result<bool, Trouble> {
+        let (failed, keep) = self.failed_list(settlement);
+        let push = Command::new("LPUSH").arg(failed.clone()).arg(settlement.element.clone());
+        int(Some(&self.writer.call(&push).await?))?;
+        let removal =
+            Command::new("LREM").arg(self.me.processing()).arg(1_i64).arg(settlement.element.clone());
+        let found = int(Some(&self.writer.call(&removal).await?))? > 0;
+        if keep > 0 {
+            let trim = Command::new("LTRIM").arg(failed).arg(0_i64).arg(keep as i64 - 1);
+            self.writer.call(&trim).await?;
+        }
+        Ok(found)
+    }
+
+    /// Puts the task taken last back to where it came from. False: it could not be, and is still ours.
+    pub(super) async fn put_back(&mut self, element: &Bytes) -> Result<bool, Trouble> {
+        if !self.scripts {
+            return Ok(false);
+        }
+        let args = [consuming_end(self.me.push).into(), element.clone()];
+        let keys = [&self.me.keys.queue.clone(), &self.me.processing()];
+        match self.writer.call(&eval(PUT_BACK, &keys, &args)).await? {
+            Reply::Error(e) if is_eval_refused(&e) => {
+                self.scripts = false;
+                Ok(false)
+            }
+            reply => Ok(int(Some(&reply))? > 0),
+        }
+    }
+
+    /// The orderly end: what is still in our list goes back, then we leave the register. Returns how many went back.
+    pub(super) async fn retire(&mut self) -> Result<u64, Trouble> {
+        let back = self.recover(self.me.id, "own").await?;
+        // Should the list not be empty (WATCH lost a race), others find it by the register.
+        if int(Some(&self.writer.call(&Command::new("EXISTS").arg(self.me.processing())).await?))? == 0 {
+            let leave = Command::new("ZREM").arg(self.me.keys.workers.clone()).arg(self.me.id.to_string());
+            self.writer.call(&leave).await?;
+        }
+        self.writer.call(&Command::new("DEL").arg(self.me.heartbeat())).await?;
+        Ok(back)
+    }
+}
+
+fn int(reply: Option<&Reply>) -> Result<i64, Trouble> {
+    match reply {
+        Some(Reply::Error(e)) => Err(e.into()),
+        Some(reply) => {
+            reply.as_int().ok_or_else(|| Trouble::Refused("the server answered something unexpected".into()))
+        }
+        None => Err(Trouble::Lost("an answer is missing".into())),
+    }
+}
+
+fn elements(reply: Option<&Reply>) -> Result<Vec<Bytes>, Trouble> {
+    match reply {
+        Some(Reply::Error(e)) => Err(e.into()),
+        Some(reply) => Ok(reply.as_array().unwrap_or_default().iter().filter_map(Reply::as_bytes).collect()),
+        None => Err(Trouble::Lost("an answer is missing".into())),
+    }
+}
+
+/// Members with their scores, from RESP2 (flat) or RESP3 (pairs). Strangers in the set are passed over.
+fn members(reply: &Reply) -> Vec<(Uuid, f64)> {
+    let member = |reply: &Reply| Uuid::parse_str(reply.as_bytes()?.as_utf8()?).ok();
+    let score = |reply: &Reply| match reply {
+        Reply::Double(score) => Some(*score),
+        reply => reply.as_bytes()?.as_utf8()?.parse().ok(),
+    };
+    let items = reply.as_array().unwrap_or_default();
+    let pairs: Vec<&[Reply]> = match items.first() {
+        Some(Reply::Array(_)) => items.iter().filter_map(Reply::as_array).collect(),
+        _ => items.chunks(2).collect(),
+    };
+    pairs.into_iter().filter_map(|pair| Some((member(pair.first()?)?, score(pair.get(1)?)?))).collect()
+}
+
+fn server_ms(reply: Option<&Reply>) -> Option<i64> {
+    let parts = reply?.as_array()?;
+    Some(parts.first()?.as_int()? * 1000 + parts.get(1)?.as_int()? / 1000)
+}
+
+fn our_ms() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as i64)
+}
