@@ -1,13 +1,23 @@
 //! Actions: a request names an identity and what was seen, a plan is data, an executor runs it, an outcome comes back.
 
 pub mod audit;
+mod execute;
 pub mod executor;
+pub mod follow;
 pub mod inspect;
 pub mod outcome;
 pub mod plan;
+mod prepare;
 pub mod request;
+pub mod services;
+mod session;
+mod undo;
 
+pub use audit::Audit;
+pub use executor::{execute, prepare, spawn, spawn_with};
 pub use inspect::{QueueInspection, inspect_queue};
 pub use outcome::{NotDone, Outcome};
 pub use plan::{Guard, Plan};
-pub use request::{ActionEvent, Prepared, Request, Seen, Ticket};
+pub use prepare::PreparedAction;
+pub use request::{ActionCommand, ActionEvent, Prepared, Request, Seen, TaskPlace, Ticket};
+pub use services::Services;

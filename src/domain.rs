@@ -4,6 +4,7 @@ pub mod bytes;
 pub mod command;
 pub mod finding;
 pub mod fleet;
+pub mod glob;
 pub mod lock;
 pub mod node;
 pub mod queue;

@@ -12,7 +12,8 @@ use std::sync::Arc;
 use crate::domain::queue::PushEnd;
 use crate::domain::{Bytes, Lock, Queue, Reply, Stamp};
 
-pub use read::Read;
+pub use read::{Dialect, Read};
+pub use registry::Registry;
 
 /// What is known of a key before a family reads it.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,6 +43,8 @@ pub struct Context {
     pub push: PushEnd,
     /// True when the key was absent in an earlier complete pass, so that its age starts now.
     pub is_new: bool,
+    /// Window of the smoothed rates.
+    pub rate_window: std::time::Duration,
 }
 
 /// A lock library.
@@ -70,8 +73,9 @@ pub trait QueueFamily: Send + Sync {
     /// How sure it is that this key is one of its queues, 0 to 100.
     fn recognise(&self, fact: &KeyFact) -> u8;
     /// Reads for one look.
-    fn reads(&self, key: &Bytes, previous: Option<&Queue>, memory: &QueueMemory) -> Vec<Read>;
+    fn reads(&self, key: &Bytes, push: PushEnd, memory: &QueueMemory) -> Vec<Read>;
     /// Makes the queue out of the replies. An empty list has no key: a queue once seen stays with depth 0.
+    /// `None`: the key has another type now.
     fn interpret(
         &self,
         fact: &KeyFact,
@@ -79,7 +83,7 @@ pub trait QueueFamily: Send + Sync {
         memory: &mut QueueMemory,
         replies: &[Reply],
         ctx: &Context,
-    ) -> Queue;
+    ) -> Option<Queue>;
 }
 
 /// What a queue family must remember between looks and nobody is shown.

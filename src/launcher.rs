@@ -49,7 +49,8 @@ pub fn find_server() -> Result<PathBuf, LaunchError> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     ["redis-server", "valkey-server"]
         .iter()
-        .flat_map(|name| std::env::split_paths(&path).map(move |dir| dir.join(name)))
+        .map(|name| format!("{name}{}", std::env::consts::EXE_SUFFIX))
+        .flat_map(|name| std::env::split_paths(&path).map(move |dir| dir.join(&name)))
         .find(|candidate| candidate.is_file())
         .ok_or(LaunchError::NotInstalled)
 }
@@ -62,13 +63,18 @@ pub fn free_port() -> std::io::Result<u16> {
 impl Server {
     /// Starts a server without persistence on a free loopback port; `args` are added to its command line.
     pub fn start(args: &[&str]) -> Result<Self, LaunchError> {
+        Self::start_in(&std::env::temp_dir(), args)
+    }
+
+    /// [`Server::start`] with its directory made inside `parent`.
+    pub fn start_in(parent: &Path, args: &[&str]) -> Result<Self, LaunchError> {
         let binary = find_server()?;
         let args: Vec<String> = args.iter().map(ToString::to_string).collect();
         let mut last = None;
         // Another process may take the port between our look and the server's bind.
         for _ in 0..5 {
             let port = free_port()?;
-            let dir = tempfile::Builder::new().prefix("redwarden-").tempdir()?;
+            let dir = tempfile::Builder::new().prefix("redwarden-").tempdir_in(parent)?;
             let child = spawn(&binary, port, dir.path(), &args)?;
             let mut server = Self { child, port, dir, binary: binary.clone(), args: args.clone() };
             match server.wait_up() {

@@ -1,5 +1,16 @@
-//! Pollers: one task for each node, each with its own connection, back-off and budget.
+//! Pollers: one task for each node, each with its own connection, back-off and budget, so that one dead or
+//! frozen node never delays another. They publish immutable snapshots; the latest wins.
 
 pub mod backoff;
+mod claims;
+mod cost;
 pub mod fleet;
-pub mod poller;
+pub mod info;
+pub mod keys;
+pub mod liveness;
+mod look;
+mod poller;
+mod roster;
+mod search;
+
+pub use fleet::Fleet;

@@ -8,11 +8,14 @@ pub mod error;
 pub mod link;
 pub mod permit;
 pub mod reader;
+pub mod run_plan;
 pub mod script;
+pub mod topology;
 pub mod writer;
 
 pub use connect::{ClientRole, connect};
 pub use error::CallError;
 pub use permit::WritePermit;
 pub use reader::Reader;
+pub use run_plan::{Means, Ran, run_plan};
 pub use writer::Writer;

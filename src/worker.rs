@@ -24,6 +24,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
+use crate::config::endpoint::Directory;
 use crate::config::{Config, Endpoint};
 use crate::domain::QueueId;
 use crate::domain::queue::PushEnd;
@@ -90,14 +91,14 @@ impl WorkerHandle {
 
 /// Starts the task behind the worker pane: it waits for [`WorkerCommand::Start`], works, and waits for the next one.
 /// Must be called inside the runtime. Without a permit each start ends in [`WorkerState::Failed`], nothing sent.
-pub fn spawn(config: Arc<Config>, permit: Option<WritePermit>) -> WorkerHandle {
+pub fn spawn(config: Arc<Config>, directory: Directory, permit: Option<WritePermit>) -> WorkerHandle {
     let (commands, mut inbox) = mpsc::channel(64);
     let (views, view) = watch::channel(None);
     let task = tokio::spawn(async move {
         while let Some(command) = inbox.recv().await {
             // Anything else speaks to a worker that does not run.
             let WorkerCommand::Start { queue, push, concurrency, exec, force } = command else { continue };
-            let Some(endpoint) = endpoint_of(&config, &queue) else {
+            let Some(endpoint) = directory(&queue.node) else {
                 let mut view = empty_view(queue, exec, concurrency);
                 view.state = WorkerState::Failed("that node is not configured any more".into());
                 views.send_replace(Some(Arc::new(view)));
@@ -112,7 +113,7 @@ pub fn spawn(config: Arc<Config>, permit: Option<WritePermit>) -> WorkerHandle {
                 force,
                 heartbeat_ttl: config.worker.heartbeat_ttl,
                 timeout: config.timeout,
-                secret_variables: Vec::new(),
+                secret_variables: config.secret_variables.clone(),
             };
             run_until_ended(spec, permit, &mut inbox, &views).await;
         }
@@ -155,10 +156,6 @@ async fn run_until_ended(
             },
         }
     }
-}
-
-fn endpoint_of(config: &Config, queue: &QueueId) -> Option<Endpoint> {
-    config.nodes.iter().find(|node| node.meta.id == queue.node).map(|node| node.endpoint.clone())
 }
 
 fn empty_view(queue: QueueId, exec: Option<String>, concurrency: usize) -> WorkerView {

@@ -1,1 +1,208 @@
-//! To be filled.
+//! Carries out actions: one task for each, so that a frozen node never delays another's action.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::audit::Audit;
+use super::execute::{Carried, carry_out};
+use super::follow::{after_release, follow, resolve, test_tasks};
+use super::prepare::{self, PreparedAction, build};
+use super::services::Services;
+use super::undo::{Released, Shelf, Undoable};
+use super::{ActionCommand, ActionEvent, Outcome, Plan, Request, Ticket};
+use crate::config::Config;
+use crate::redis_io::WritePermit;
+
+/// Time between two signs of life on connections kept for undo; far below usual server `timeout`s.
+const KEEP_ALIVE: Duration = Duration::from_secs(20);
+/// Commands that may wait for the executor; the UI never waits, it takes a full channel for an error.
+const QUEUE: usize = 64;
+
+/// Starts the executor on the configured nodes. It ends when the returned sender is dropped.
+pub fn spawn(
+    config: &Config,
+    permit: Option<WritePermit>,
+    audit: Audit,
+    events: mpsc::Sender<ActionEvent>,
+) -> mpsc::Sender<ActionCommand> {
+    spawn_with(Services::new(config, permit, audit), events)
+}
+
+/// [`spawn`] with a directory of nodes of its own.
+pub fn spawn_with(services: Services, events: mpsc::Sender<ActionEvent>) -> mpsc::Sender<ActionCommand> {
+    let (commands, inbox) = mpsc::channel(QUEUE);
+    tokio::spawn(run(services, inbox, events));
+    commands
+}
+
+/// Prepares one action for a headless command. `Err` is an escaped sentence; nothing was changed.
+pub async fn prepare(
+    config: &Config,
+    permit: Option<WritePermit>,
+    request: Request,
+) -> Result<PreparedAction, String> {
+    Services::new(config, permit, Audit::in_dir(&config.state_dir)).prepare(request).await
+}
+
+/// Executes a prepared action once, with its audit lines.
+pub async fn execute(action: PreparedAction) -> (Plan, Outcome) {
+    let carried = carry_out(action).await;
+    (carried.plan, carried.outcome)
+}
+
+async fn run(
+    services: Services,
+    mut inbox: mpsc::Receiver<ActionCommand>,
+    events: mpsc::Sender<ActionEvent>,
+) {
+    let shelf = Shelf::default();
+    let mut dialogs: HashMap<Ticket, oneshot::Sender<()>> = HashMap::new();
+    let mut keep_alive = tokio::time::interval(KEEP_ALIVE);
+    keep_alive.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        let command = tokio::select! {
+            command = inbox.recv() => command,
+            _ = keep_alive.tick() => {
+                let shelf = shelf.clone();
+                tokio::spawn(async move { shelf.keep_alive().await });
+                continue;
+            }
+        };
+        match command {
+            None => return,
+            Some(ActionCommand::Prepare(ticket, request)) => {
+                dialogs.retain(|_, go| !go.is_closed());
+                let (go, confirmed) = oneshot::channel();
+                // A ticket prepared again drops its earlier dialog.
+                dialogs.insert(ticket, go);
+                let action = Action {
+                    ticket,
+                    services: services.clone(),
+                    shelf: shelf.clone(),
+                    events: events.clone(),
+                };
+                tokio::spawn(action.run(request, confirmed));
+            }
+            // A second Execute finds nothing.
+            Some(ActionCommand::Execute(ticket)) => {
+                if let Some(go) = dialogs.remove(&ticket) {
+                    let _ = go.send(());
+                }
+            }
+            Some(ActionCommand::Abandon(ticket)) => drop(dialogs.remove(&ticket)),
+        }
+    }
+}
+
+/// One action from its dialog to its end.
+struct Action {
+    ticket: Ticket,
+    services: Services,
+    shelf: Shelf,
+    events: mpsc::Sender<ActionEvent>,
+}
+
+impl Action {
+    async fn run(self, request: Request, mut confirmed: oneshot::Receiver<()>) {
+        let tasks = match &request {
+            Request::Enqueue { queue, payloads, push, .. } => {
+                Some((queue.clone(), *push, test_tasks(payloads)))
+            }
+            _ => None,
+        };
+        let undo_of = match &request {
+            Request::Undo { of } => Some(*of),
+            _ => None,
+        };
+        let mut building = std::pin::pin!(self.build(request));
+        let mut abandoned = false;
+        let built = tokio::select! {
+            built = &mut building => built,
+            early = &mut confirmed => match early {
+                Err(_) if undo_of.is_none() => return,
+                // What is on the shelf goes back there.
+                Err(_) => {
+                    abandoned = true;
+                    building.await
+                }
+                // Nobody can have read a dialog that was not there.
+                Ok(()) => Err("it was confirmed before it could be shown: nothing was sent".into()),
+            },
+        };
+        let (action, restore) = match built {
+            Ok(built) => built,
+            Err(why) => return self.tell(ActionEvent::Prepared(self.ticket, Box::new(Err(why)))).await,
+        };
+        if !abandoned {
+            let shown = Box::new(Ok(action.prepared().clone()));
+            self.tell(ActionEvent::Prepared(self.ticket, shown)).await;
+        }
+        if abandoned || confirmed.await.is_err() {
+            if let (Some(of), Some((lock, restore))) = (undo_of, restore) {
+                let released = Released { lock, restore, session: action.session };
+                self.shelf.put(of, Undoable::Yes(Box::new(released)));
+            }
+            return;
+        }
+        let Carried { plan, outcome, undoable, audit_gap } = carry_out(action).await;
+        if let Some(undoable) = undoable {
+            self.shelf.put(self.ticket, undoable);
+        }
+        if let Some(of) = undo_of {
+            let why = match &outcome {
+                Outcome::Done { .. } => "it was undone already".to_string(),
+                Outcome::NotDone(why) => why.to_string(),
+                Outcome::Partly { .. } | Outcome::Unknown(_) => {
+                    "an undo was sent, its outcome is not known".into()
+                }
+            };
+            self.shelf.put(of, Undoable::No(why));
+        }
+        self.tell(ActionEvent::Outcome(self.ticket, Box::new(plan.clone()), outcome.clone())).await;
+        if let Some(gap) = audit_gap {
+            self.tell(ActionEvent::Afterwards(self.ticket, gap)).await;
+        }
+        match (&outcome, plan.intent, tasks) {
+            (Outcome::Unknown(_), _, _) => resolve(&self.services, self.ticket, &plan, &self.events).await,
+            (Outcome::Done { .. }, "release", _) => {
+                after_release(&self.services, self.ticket, &plan, &self.events).await;
+            }
+            (Outcome::Done { .. }, "enqueue", Some((queue, push, tasks))) => {
+                follow(&self.services, &queue, push, tasks, &self.events).await;
+            }
+            _ => {}
+        }
+    }
+
+    /// Builds the plan; for an undo also what goes back on the shelf if it is cancelled.
+    async fn build(
+        &self,
+        request: Request,
+    ) -> Result<(PreparedAction, Option<(crate::domain::LockId, super::plan::Restore)>), String> {
+        let Request::Undo { of } = request else {
+            return build(&self.services, request).await.map(|action| (action, None));
+        };
+        if self.services.permit.is_none() {
+            return Err(super::NotDone::ReadOnlyMode.to_string());
+        }
+        let mut released = *self.shelf.take(of).await?;
+        match prepare::undo(&self.services, &mut released).await {
+            Ok(prepared) => {
+                let Released { lock, restore, session } = released;
+                let services = self.services.clone();
+                Ok((PreparedAction { prepared, session, services }, Some((lock, restore))))
+            }
+            Err(why) => {
+                self.shelf.put(of, Undoable::No(why.clone()));
+                Err(why)
+            }
+        }
+    }
+
+    async fn tell(&self, event: ActionEvent) {
+        // The UI is gone: there is nobody to tell.
+        let _ = self.events.send(event).await;
+    }
+}

@@ -3,7 +3,7 @@
 use crate::domain::bytes::escape_text;
 use crate::domain::lock::Unknown;
 use crate::domain::{Bytes, Reply};
-use crate::family::Read;
+use crate::family::{Dialect, Read};
 use crate::redis_io::{CallError, Reader};
 
 mod shape;
@@ -111,7 +111,7 @@ pub async fn inspect_queue(reader: &mut Reader, key: &Bytes, db: u32) -> Result<
     let registry = shape::registry_of(name);
     let mut reads = vec![Read::Type(key.clone()), Read::ListLen(key.clone())];
     reads.extend(registry.iter().map(|(key, _)| Read::Type(key.clone())));
-    let replies = reader.read(&reads).await?;
+    let replies = reader.read(&reads, Dialect::EvalRo).await?;
     let kind = match replies.first() {
         Some(Reply::Error(e)) if e.is_denied() => KeyKind::Unknown(Unknown::NotPermitted("TYPE")),
         Some(Reply::Error(e)) => KeyKind::Unknown(Unknown::Failed(e.to_string())),
@@ -133,7 +133,7 @@ pub async fn inspect_queue(reader: &mut Reader, key: &Bytes, db: u32) -> Result<
         }
     }
     // An empty list has no key: only a registry tells that some library's workers wait there.
-    if !shapes.iter().any(|s| *s == Shape::Generic) {
+    if !shapes.contains(&Shape::Generic) {
         for ((_, library), reply) in registry.iter().zip(replies.iter().skip(2)) {
             if reply.as_bytes().is_some_and(|t| t.as_slice() == b"set") {
                 shapes.push(Shape::Library(library));
@@ -150,11 +150,11 @@ type Heads = Vec<(u64, Bytes)>;
 
 async fn ends(reader: &mut Reader, key: &Bytes) -> Result<Result<Heads, Unknown>, CallError> {
     let heads = [0, -1].map(|index| Read::ElementHead { key: key.clone(), index, max: HEAD });
-    let mut replies = reader.read(&heads).await?;
+    let mut replies = reader.read(&heads, Dialect::EvalRo).await?;
     if replies.iter().any(|r| r.as_error().is_some_and(crate::domain::reply::ReplyError::is_unknown_command))
     {
         // Before Redis 7.0 there is no EVAL_RO.
-        replies = reader.element_heads_by_eval(key, HEAD).await?;
+        replies = reader.read(&heads, Dialect::Eval).await?;
     }
     if let Some(error) = replies.iter().find_map(Reply::as_error) {
         if !error.is_denied() && !error.is_unknown_command() {

@@ -25,6 +25,13 @@ pub enum Guard {
         /// Whole value as seen.
         value: Bytes,
     },
+    /// The string has this length; only beside WATCH (`unchanged`), for values too long even to hash.
+    StringLen {
+        /// Key.
+        key: Bytes,
+        /// STRLEN.
+        len: u64,
+    },
     /// The string has this length and SHA-1 (lower-case hex); for values too long to fetch.
     StringDigest {
         /// Key.

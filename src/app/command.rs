@@ -69,8 +69,16 @@ pub enum Command {
     Undo,
     /// Enqueue a test task.
     Enqueue,
-    /// Open the worker pane and start or stop the worker on the selected queue.
+    /// Open the worker pane; asks to start the worker on the selected queue if none runs.
     Worker,
+    /// Worker pane: stop the worker, or start it again.
+    StopWorker,
+    /// Worker pane: take nothing for now, or go on.
+    PauseWorker,
+    /// Worker pane: one task more at once.
+    MoreTasks,
+    /// Worker pane: one task fewer at once.
+    FewerTasks,
     /// Stop or start taking mouse events.
     ToggleMouse,
     /// Suspend (Ctrl-Z).
@@ -92,6 +100,18 @@ pub enum Panel {
     Queues,
     /// Worker.
     Worker,
+}
+
+impl Panel {
+    /// Its name as a plural noun.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Nodes => "nodes",
+            Self::Locks => "locks",
+            Self::Queues => "queues",
+            Self::Worker => "the worker pane",
+        }
+    }
 }
 
 /// How much harm a command can do.
@@ -116,7 +136,7 @@ pub struct Entry {
     pub help: &'static str,
     /// Danger.
     pub danger: Danger,
-    /// Panels it applies to; empty: everywhere.
+    /// Panels it applies to; empty: everywhere. An entry for a panel goes before a global one with the same key.
     pub panels: &'static [Panel],
 }
 
@@ -146,23 +166,29 @@ const fn writes(entry: Entry) -> Entry {
 
 const LISTS: &[Panel] = &[Panel::Nodes, Panel::Locks, Panel::Queues];
 
+const WORKER: &[Panel] = &[Panel::Worker];
+
 /// The registry, in the order of the help screen.
 pub const COMMANDS: &[Entry] = &[
     on(&[Panel::Locks], writes(entry(Command::Release, "release", &[c('R')], "force-release the lock"))),
     on(&[Panel::Locks], writes(entry(Command::Expire, "expire", &[c('E')], "give the lock a TTL"))),
     writes(entry(Command::Undo, "undo", &[c('u')], "undo the last release")),
     on(&[Panel::Queues], writes(entry(Command::Enqueue, "enqueue", &[c('t')], "enqueue a test task"))),
+    on(&[Panel::Queues], writes(entry(Command::Worker, "worker", &[c('w')], "worker on the queue"))),
     on(
-        &[Panel::Queues, Panel::Worker],
-        writes(entry(Command::Worker, "worker", &[c('w')], "worker on the queue")),
+        WORKER,
+        writes(entry(Command::StopWorker, "stop-worker", &[c('w')], "stop the worker, or start it again")),
     ),
-    entry(Command::Open, "open", &[key(KeyCode::Enter), c('d')], "details"),
-    entry(Command::Filter, "filter", &[c('/')], "filter as you type"),
+    on(WORKER, entry(Command::PauseWorker, "pause-worker", &[c(' ')], "pause the worker, or go on")),
+    on(WORKER, entry(Command::MoreTasks, "more-tasks", &[c('+'), c('=')], "one task more at once")),
+    on(WORKER, entry(Command::FewerTasks, "fewer-tasks", &[c('-')], "one task fewer at once")),
+    on(LISTS, entry(Command::Open, "open", &[key(KeyCode::Enter), c('d')], "details")),
+    on(LISTS, entry(Command::Filter, "filter", &[c('/')], "filter as you type")),
     on(LISTS, entry(Command::Sort, "sort", &[c('s')], "sort by the next column")),
     on(LISTS, entry(Command::FlipSort, "flip-sort", &[c('S')], "flip the order")),
     on(LISTS, entry(Command::Mark, "mark", &[c(' ')], "mark the row")),
-    entry(Command::Copy, "copy", &[c('y'), c('c')], "copy the value"),
-    entry(Command::CopyCommand, "copy-command", &[c('Y')], "copy as a redis-cli command"),
+    on(LISTS, entry(Command::Copy, "copy", &[c('y'), c('c')], "copy the value")),
+    on(LISTS, entry(Command::CopyCommand, "copy-command", &[c('Y')], "copy as a redis-cli command")),
     entry(Command::NextPanel, "next-panel", &[key(KeyCode::Tab), key(KeyCode::Right), c('l')], "next panel"),
     entry(
         Command::PreviousPanel,

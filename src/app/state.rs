@@ -2,14 +2,18 @@
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use tui_input::Input;
 
+use super::columns;
 use super::command::Panel;
+use super::counts::Counts;
+use super::critical::Critical;
+use super::hit::HitMap;
 use crate::act::request::TaskPlace;
 use crate::act::{Plan, Prepared, Request, Ticket};
-use crate::config::Theme;
+use crate::config::{QueueConfig, Theme};
 use crate::domain::queue::PushEnd;
 use crate::domain::{FleetView, LockId, NodeId, QueueId, Rules, Stamp, Verdict};
 use crate::worker::WorkerView;
@@ -48,6 +52,12 @@ pub struct Settings {
     pub concurrency: usize,
     /// Configured `exec` of the worker.
     pub exec: Option<String>,
+    /// Queues configured by name: some have an `exec` of their own.
+    pub queues: Vec<QueueConfig>,
+    /// Globs of lock keys, as configured; the screen says what it watches.
+    pub lock_patterns: Vec<String>,
+    /// Globs of queue keys, as configured.
+    pub queue_patterns: Vec<String>,
 }
 
 /// Sort column of a panel, as an index into the panel's columns, and its direction.
@@ -74,6 +84,8 @@ pub struct ListState {
     pub sort: Sort,
     /// Filter text in force.
     pub filter: String,
+    /// Locks only: when the first of the listed rows runs out on our clock.
+    pub next_end: Option<Instant>,
 }
 
 /// A line on the Messages screen.
@@ -195,6 +207,19 @@ pub enum Prompt {
     },
 }
 
+/// What guards the dialog that starts the worker, beside its queue and button.
+#[derive(Clone, Debug, Default)]
+pub struct StartGate {
+    /// Its number for [`super::event::Event::DialogDrawn`].
+    pub ticket: u64,
+    /// Keys count only after it was drawn.
+    pub armed: bool,
+    /// Go on although elements look like some library's (toggled by `f`).
+    pub force: bool,
+    /// On production: the queue's key must be typed.
+    pub typed: Option<Input>,
+}
+
 /// Everything.
 #[derive(Clone, Debug)]
 pub struct AppState {
@@ -212,6 +237,8 @@ pub struct AppState {
     pub frozen: Option<Stamp>,
     /// Verdict over the shown fleet, renewed with each board and tick.
     pub verdict: Verdict,
+    /// What the header and titles count, renewed together with the verdict.
+    pub counts: Counts,
     /// Time between looks.
     pub interval: Duration,
     /// Focused panel.
@@ -250,4 +277,118 @@ pub struct AppState {
     pub mouse: bool,
     /// A worker start or an action was refused because of this; shown in the worker pane.
     pub worker_note: Option<String>,
+    /// What is wrong with the text in the prompt, if anything.
+    pub prompt_error: Option<String>,
+    /// What was selected when the filter prompt opened: Esc goes back to it.
+    pub before_filter: Option<RowId>,
+    /// Commands typed on the `:` line, newest last, bounded.
+    pub history: Vec<String>,
+    /// Where Up and Down stand in `history`, counted from the newest; 0: not in it.
+    pub history_at: usize,
+    /// Where things stand on the screen: written by the event loop after each draw.
+    pub hits: HitMap,
+    /// The dialog that starts the worker.
+    pub start: StartGate,
+    /// Marked locks that still wait for their release dialog.
+    pub release_queue: VecDeque<LockId>,
+    /// Undos that run: their own ticket, the release's ticket.
+    pub undoing: BTreeMap<Ticket, Ticket>,
+    /// Test tasks that are being enqueued: their queue and ids.
+    pub enqueuing: BTreeMap<Ticket, (QueueId, Vec<String>)>,
+    /// Critical findings as last heard, for the bell; `None` before the first look.
+    pub critical: Option<HashSet<Critical>>,
+    /// Source of the ids of test tasks, random for each process.
+    pub seed: u64,
+}
+
+impl AppState {
+    /// An empty dashboard of this size. Nothing was heard yet.
+    ///
+    /// Ids of test tasks are made from `now`; [`AppState::with_seed`] makes them unpredictable.
+    pub fn new(settings: Settings, interval: Duration, size: (u16, u16), now: Stamp) -> Self {
+        let fleet = Arc::new(FleetView::default());
+        let seed = now.wall.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_nanos() as u64);
+        Self {
+            settings,
+            now,
+            size,
+            fleet: fleet.clone(),
+            shown: fleet,
+            frozen: None,
+            verdict: Verdict { worst: None, reasons: Vec::new() },
+            counts: Counts::default(),
+            interval,
+            focus: Panel::Locks,
+            zoom: false,
+            nodes: ListState { sort: columns::default_sort(Panel::Nodes), ..ListState::default() },
+            locks: ListState { sort: columns::default_sort(Panel::Locks), ..ListState::default() },
+            queues: ListState { sort: columns::default_sort(Panel::Queues), ..ListState::default() },
+            worker_open: false,
+            worker_scroll: 0,
+            worker: None,
+            dialogs: Vec::new(),
+            prompt: None,
+            messages: VecDeque::new(),
+            toast: None,
+            running: BTreeMap::new(),
+            undoable: Vec::new(),
+            followed: VecDeque::new(),
+            next_ticket: 1,
+            mouse: true,
+            worker_note: None,
+            prompt_error: None,
+            before_filter: None,
+            history: Vec::new(),
+            history_at: 0,
+            hits: HitMap::default(),
+            start: StartGate::default(),
+            release_queue: VecDeque::new(),
+            undoing: BTreeMap::new(),
+            enqueuing: BTreeMap::new(),
+            critical: None,
+            seed,
+        }
+    }
+
+    /// With this source of ids: a random number of the process.
+    #[must_use]
+    pub fn with_seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// The moment the shown data is judged at: now, or when the display was frozen.
+    pub fn view_time(&self) -> Stamp {
+        self.frozen.unwrap_or(self.now)
+    }
+
+    /// The list of a panel; `None` for the worker pane.
+    pub fn list(&self, panel: Panel) -> Option<&ListState> {
+        match panel {
+            Panel::Nodes => Some(&self.nodes),
+            Panel::Locks => Some(&self.locks),
+            Panel::Queues => Some(&self.queues),
+            Panel::Worker => None,
+        }
+    }
+
+    /// The list of a panel, to be changed.
+    pub fn list_mut(&mut self, panel: Panel) -> Option<&mut ListState> {
+        match panel {
+            Panel::Nodes => Some(&mut self.nodes),
+            Panel::Locks => Some(&mut self.locks),
+            Panel::Queues => Some(&mut self.queues),
+            Panel::Worker => None,
+        }
+    }
+
+    /// The number to send as [`super::event::Event::DialogDrawn`] right after a frame was drawn: set while a dialog
+    /// on top can be confirmed and does not take keys yet.
+    pub fn dialog_to_arm(&self) -> Option<u64> {
+        match self.dialogs.last()? {
+            Dialog::Confirm(c) if !c.armed && !matches!(c.plan, PlanState::Preparing) => Some(c.ticket.0),
+            Dialog::StartWorker(..) if !self.start.armed => Some(self.start.ticket),
+            _ => None,
+        }
+    }
 }

@@ -2,8 +2,10 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::Secret;
+use crate::domain::NodeId;
 
 /// Where it listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,3 +73,6 @@ impl Endpoint {
         }
     }
 }
+
+/// Tells where a node is. A closure, so that nodes found while running can be acted on too.
+pub type Directory = Arc<dyn Fn(&NodeId) -> Option<Endpoint> + Send + Sync>;

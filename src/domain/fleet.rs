@@ -52,26 +52,32 @@ impl Verdict {
 impl FleetView {
     /// Merges a board: aliases folded, locks and queues of all nodes in one sorted list each.
     pub fn build(board: &Board) -> Self {
-        let mut by_run_id: HashMap<&str, usize> = HashMap::new();
+        // Server process -> where its first address stands in `nodes`, and its databases seen so far.
+        let mut seen: HashMap<&str, (usize, Vec<u32>)> = HashMap::new();
         let mut nodes: Vec<FleetNode> = Vec::new();
+        let mut locks: Vec<Arc<Lock>> = Vec::new();
+        let mut queues: Vec<Arc<Queue>> = Vec::new();
         for snapshot in board.iter() {
-            let run_id = snapshot.facts.as_ref().and_then(|f| f.run_id.as_deref());
-            match run_id.and_then(|id| by_run_id.get(id).copied()) {
-                Some(first) if snapshot.status.state != NodeState::Down => {
-                    if let Some(node) = nodes.get_mut(first) {
-                        node.aliases.push(format!("{} ({})", snapshot.meta.id, snapshot.meta.address));
-                    }
+            let up = snapshot.status.state == NodeState::Up;
+            let run_id = snapshot.facts.as_ref().and_then(|f| f.run_id.as_deref()).filter(|_| up);
+            let mut counted_already = false;
+            if let Some((first, dbs)) = run_id.and_then(|id| seen.get_mut(id)) {
+                if let Some(node) = nodes.get_mut(*first) {
+                    node.aliases.push(format!("{} ({})", snapshot.meta.id, snapshot.meta.address));
                 }
-                _ => {
-                    if let Some(id) = run_id {
-                        by_run_id.insert(id, nodes.len());
-                    }
-                    nodes.push(FleetNode { snapshot: snapshot.clone(), aliases: Vec::new() });
+                counted_already = dbs.contains(&snapshot.meta.db);
+                dbs.push(snapshot.meta.db);
+            } else {
+                if let Some(id) = run_id {
+                    seen.insert(id, (nodes.len(), vec![snapshot.meta.db]));
                 }
+                nodes.push(FleetNode { snapshot: snapshot.clone(), aliases: Vec::new() });
+            }
+            if !counted_already {
+                locks.extend(snapshot.locks.iter().cloned());
+                queues.extend(snapshot.queues.iter().cloned());
             }
         }
-        let mut locks: Vec<Arc<Lock>> = board.iter().flat_map(|s| s.locks.iter().cloned()).collect();
-        let mut queues: Vec<Arc<Queue>> = board.iter().flat_map(|s| s.queues.iter().cloned()).collect();
         if board.len() > 1 {
             locks.sort_by(|a, b| (&a.id.key, &a.id.node, a.id.db).cmp(&(&b.id.key, &b.id.node, b.id.db)));
             queues.sort_by(|a, b| (&a.id.key, &a.id.node, a.id.db).cmp(&(&b.id.key, &b.id.node, b.id.db)));

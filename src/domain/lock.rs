@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use super::stamp::short;
 use super::{Bytes, Finding, NodeId, Rules, Severity, Stamp};
 
 /// Identity of a lock: what an action names.
@@ -78,7 +79,9 @@ impl Token {
                 let b = bytes.as_slice();
                 let number = b.iter().all(|c| c.is_ascii_digit() || *c == b'.' || *c == b'-');
                 let mut seen = [false; 256];
-                b.iter().for_each(|c| seen[usize::from(*c)] = true);
+                for byte in b {
+                    seen[usize::from(*byte)] = true;
+                }
                 let distinct = seen.iter().filter(|s| **s).count();
                 b.len() >= 12 && !number && distinct >= 5
             }
@@ -234,10 +237,16 @@ impl Lock {
             Ttl::Unknown(_) => LockState::Unknown,
             Ttl::Never => LockState::NoTtl,
             Ttl::Left(_) if overdue => LockState::Overdue,
-            Ttl::Left(_) if matches!(self.renewal, Renewal::Renewed(_)) => LockState::Renewed,
             Ttl::Left(_) if self.ttl_left(now).is_some_and(|l| l < rules.expiring_below) => {
-                LockState::Expiring
+                match self.renewal {
+                    // A short lock whose holder renewed it a moment ago is not about to go.
+                    Renewal::Renewed(at) if now.saturating_duration_since(at.mono) < rules.expiring_below => {
+                        LockState::Renewed
+                    }
+                    _ => LockState::Expiring,
+                }
             }
+            Ttl::Left(_) if matches!(self.renewal, Renewal::Renewed(_)) => LockState::Renewed,
             Ttl::Left(_) => LockState::Held,
         }
     }
@@ -290,15 +299,4 @@ impl Lock {
         };
         vec![Finding::new(verdict.state.severity(), code, verdict.reasons.join("; "))]
     }
-}
-
-/// A duration in at most two units, whole seconds from one second on.
-fn short(d: Duration) -> String {
-    let d = if d.as_secs() > 0 {
-        Duration::from_secs(d.as_secs())
-    } else {
-        Duration::from_millis(d.as_millis() as u64)
-    };
-    let text = humantime::format_duration(d).to_string();
-    text.split(' ').take(2).collect::<Vec<_>>().join(" ")
 }

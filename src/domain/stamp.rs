@@ -33,3 +33,13 @@ impl Stamp {
         humantime::format_rfc3339_millis(self.wall).to_string()
     }
 }
+
+/// A duration for people: at most two units, whole seconds from one second on ("4m 10s", "250ms").
+pub fn short(d: Duration) -> String {
+    let whole = if d.as_secs() > 0 {
+        Duration::from_secs(d.as_secs())
+    } else {
+        Duration::from_millis(d.as_millis() as u64)
+    };
+    humantime::format_duration(whole).to_string().split(' ').take(2).collect::<Vec<_>>().join(" ")
+}

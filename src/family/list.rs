@@ -1,1 +1,299 @@
-//! To be filled.
+//! The plain list as a queue: `LPUSH` + `BRPOP`, or the other way round.
+//!
+//! True rates without counters: the newest element of the last look is searched for again from the pushing end;
+//! where it stands now is the number of pushes since, and pushes minus the change of depth is the number of pops.
+
+use std::time::Duration;
+
+use super::setnx::unknown;
+use super::{Context, KeyFact, QueueFamily, QueueMemory, Read, Sample};
+use crate::domain::lock::Unknown;
+use crate::domain::queue::{Oldest, PushEnd, RateSource, Rates};
+use crate::domain::{Bytes, Queue, QueueId, Reply};
+
+/// See the module.
+pub struct ListFamily;
+
+/// Depths kept for the sparkline.
+const HISTORY: usize = 120;
+/// Elements longer than this are not searched for: LPOS would compare too many bytes.
+const MAX_SEARCHED: usize = 4096;
+
+impl QueueFamily for ListFamily {
+    fn id(&self) -> &'static str {
+        "list"
+    }
+
+    fn recognise(&self, fact: &KeyFact) -> u8 {
+        if fact.queue_pattern && &*fact.key_type == "list" { 50 } else { 0 }
+    }
+
+    fn reads(&self, key: &Bytes, push: PushEnd, memory: &QueueMemory) -> Vec<Read> {
+        let pushed = memory.window.back().and_then(|s| s.pushed).unwrap_or(0);
+        let maxlen = u32::try_from(pushed.saturating_mul(4)).unwrap_or(u32::MAX).clamp(256, 4096);
+        vec![
+            Read::ListLook { key: key.clone(), push, newest: memory.newest.clone(), maxlen },
+            Read::ListLen([key.as_slice(), b":processing"].concat().into()),
+        ]
+    }
+
+    fn interpret(
+        &self,
+        fact: &KeyFact,
+        previous: Option<&Queue>,
+        memory: &mut QueueMemory,
+        replies: &[Reply],
+        ctx: &Context,
+    ) -> Option<Queue> {
+        let look = match Look::parse(replies.first()) {
+            Ok(look) => look,
+            Err(_) if replies.first().and_then(Reply::as_error).is_some_and(|e| e.code == "WRONGTYPE") => {
+                return None;
+            }
+            Err(why) => {
+                let mut queue = previous.cloned().unwrap_or_else(|| blank(self.id(), fact, ctx));
+                queue.waiting = None;
+                queue.problem = Some(why);
+                queue.read_at = ctx.at;
+                return Some(queue);
+            }
+        };
+        let mut queue = previous.cloned().unwrap_or_else(|| blank(self.id(), fact, ctx));
+        queue.problem = None;
+        queue.push = ctx.push;
+        queue.waiting = Some(look.depth);
+        queue.read_at = ctx.at;
+        queue.samples = queue.samples.saturating_add(1);
+        // Many name their in-flight list so, but it is no convention: its absence says nothing.
+        queue.in_flight =
+            replies.get(1).and_then(Reply::as_int).and_then(|n| u64::try_from(n).ok()).filter(|n| *n > 0);
+        queue.history = pushed_history(&queue.history, look.depth);
+        let sample = sample(&look, memory, ctx);
+        let progressed = remember_next(&look, memory, ctx)
+            | sample.is_some_and(|s| s.popped.is_some_and(|p| p > 0) || s.net < 0);
+        queue.no_progress_since = match (look.depth, progressed) {
+            (0, _) | (_, true) => None,
+            _ => queue.no_progress_since.or(Some(ctx.at)),
+        };
+        if let Some(sample) = sample {
+            remember(memory, sample, ctx.rate_window);
+        }
+        queue.rates = rates(memory);
+        queue.oldest = oldest(&look, memory, ctx);
+        memory.last = Some((look.depth, ctx.at));
+        memory.newest =
+            look.newest.filter(|(len, head)| *len <= MAX_SEARCHED && head.len() == *len).map(|(_, b)| b);
+        Some(queue)
+    }
+}
+
+/// One look at a list.
+struct Look {
+    depth: u64,
+    newest: Option<(usize, Bytes)>,
+    next: Option<(usize, Bytes)>,
+    /// Positions at which the last newest element was found, from the pushing end, at most two.
+    found: Option<Vec<u64>>,
+}
+
+impl Look {
+    /// `[depth, newest length, newest head, next length, next head, [positions]]`, or a bare depth where
+    /// scripts are not permitted.
+    fn parse(reply: Option<&Reply>) -> Result<Self, Unknown> {
+        let number = |r: Option<&Reply>| r.and_then(Reply::as_int).and_then(|n| u64::try_from(n).ok());
+        match reply {
+            Some(Reply::Int(depth)) => {
+                Ok(Self { depth: u64::try_from(*depth).unwrap_or(0), newest: None, next: None, found: None })
+            }
+            Some(Reply::Array(items)) => {
+                let element = |at: usize| {
+                    let len = number(items.get(at))?;
+                    Some((len as usize, items.get(at + 1)?.as_bytes()?))
+                };
+                let depth = number(items.first()).ok_or(Unknown::NotRead)?;
+                let found = items.get(5).and_then(Reply::as_array);
+                Ok(Self {
+                    depth,
+                    newest: element(1).filter(|_| depth > 0),
+                    next: element(3).filter(|_| depth > 0),
+                    found: found.map(|f| f.iter().filter_map(|r| number(Some(r))).collect()),
+                })
+            }
+            other => Err(unknown(other, "LLEN")),
+        }
+    }
+}
+
+fn blank(family: &'static str, fact: &KeyFact, ctx: &Context) -> Queue {
+    Queue {
+        id: QueueId { node: ctx.node.clone(), db: ctx.db, key: fact.key.clone() },
+        name: fact.key.escaped(),
+        family,
+        push: ctx.push,
+        waiting: None,
+        problem: None,
+        in_flight: None,
+        scheduled: None,
+        retry: None,
+        failed: None,
+        workers: None,
+        paused: None,
+        oldest: Oldest::Unknown(Unknown::NotRead),
+        rates: Rates { incoming: None, outgoing: None, net: None, source: RateSource::None },
+        history: [].into(),
+        no_progress_since: None,
+        read_at: ctx.at,
+        samples: 0,
+    }
+}
+
+fn pushed_history(before: &[u64], depth: u64) -> std::sync::Arc<[u64]> {
+    let skip = (before.len() + 1).saturating_sub(HISTORY);
+    before.iter().copied().skip(skip).chain([depth]).collect()
+}
+
+/// What happened since the last look. Pushes are known only when the last newest element was found exactly once
+/// and the figures agree: equal payloads make the search ambiguous.
+fn sample(look: &Look, memory: &QueueMemory, ctx: &Context) -> Option<Sample> {
+    let (depth_before, then) = memory.last?;
+    let seconds = ctx.at.since(then).as_secs_f64();
+    if seconds <= 0.0 {
+        return None;
+    }
+    let net = look.depth as i64 - depth_before as i64;
+    let pushed = match look.found.as_deref() {
+        Some([position]) => Some(*position),
+        _ => None,
+    };
+    let popped = pushed.and_then(|p| u64::try_from(p as i64 - net).ok());
+    Some(Sample { at: ctx.at, seconds, pushed: pushed.filter(|_| popped.is_some()), popped, net })
+}
+
+/// Remembers the next element to be taken; true when another one stands there now.
+fn remember_next(look: &Look, memory: &mut QueueMemory, ctx: &Context) -> bool {
+    match (&look.next, &memory.next) {
+        (Some((_, head)), Some((before, _))) if head == before => false,
+        (Some((_, head)), before) => {
+            let moved = before.is_some();
+            memory.next = Some((head.clone(), ctx.at));
+            moved
+        }
+        (None, _) => {
+            memory.next = None;
+            false
+        }
+    }
+}
+
+fn remember(memory: &mut QueueMemory, sample: Sample, window: Duration) {
+    memory.window.push_back(sample);
+    while memory.window.front().is_some_and(|s| sample.at.since(s.at) > window) {
+        memory.window.pop_front();
+    }
+}
+
+/// Rates over the window. In and out come from the newest unbroken run of looks at which pushes were known: a
+/// look at which they were not would bias them.
+fn rates(memory: &QueueMemory) -> Rates {
+    let all: f64 = memory.window.iter().map(|s| s.seconds).sum();
+    if all <= 0.0 {
+        return Rates { incoming: None, outgoing: None, net: None, source: RateSource::None };
+    }
+    let net = memory.window.iter().map(|s| s.net).sum::<i64>() as f64 / all;
+    let (mut seconds, mut pushed, mut popped) = (0.0, 0, 0);
+    for sample in memory.window.iter().rev() {
+        let (Some(p), Some(q)) = (sample.pushed, sample.popped) else { break };
+        seconds += sample.seconds;
+        pushed += p;
+        popped += q;
+    }
+    // An empty queue that stays empty at each look says nothing of what ran through it in between.
+    if seconds <= 0.0 {
+        return Rates { incoming: None, outgoing: None, net: Some(net), source: RateSource::NetOnly };
+    }
+    Rates {
+        incoming: Some(pushed as f64 / seconds),
+        outgoing: Some(popped as f64 / seconds),
+        net: Some(net),
+        source: RateSource::NewestFoundAgain,
+    }
+}
+
+fn oldest(look: &Look, memory: &QueueMemory, ctx: &Context) -> Oldest {
+    let Some((len, head)) = &look.next else {
+        return if look.depth == 0 {
+            Oldest::Empty
+        } else {
+            Oldest::Unknown(Unknown::NotPermitted("EVAL_RO"))
+        };
+    };
+    let told = if head.len() == *len { payload_time_ms(head.as_slice()) } else { None };
+    match told {
+        // A second of skew between the clocks is no future.
+        Some(ms) if ms <= ctx.server_ms + 1000 => {
+            Oldest::At { age: Duration::from_millis(u64::try_from(ctx.server_ms - ms).unwrap_or(0)) }
+        }
+        Some(_) => Oldest::Unknown(Unknown::Failed("its payload's time lies in the future".into())),
+        None => match &memory.next {
+            Some((_, since)) => Oldest::AtLeast { since: *since },
+            None => Oldest::Unknown(Unknown::NotRead),
+        },
+    }
+}
+
+/// Names under which payloads commonly carry the time of their enqueueing.
+const TIME_FIELDS: [&str; 9] = [
+    "enqueued_at",
+    "enqueuedAt",
+    "created_at",
+    "createdAt",
+    "queued_at",
+    "pushed_at",
+    "pushedAt",
+    "timestamp",
+    "time",
+];
+
+/// The time in a JSON payload, milliseconds since the epoch: RFC 3339, or a number in s, ms, µs or ns.
+pub fn payload_time_ms(payload: &[u8]) -> Option<i64> {
+    let value: serde_json::Value = serde_json::from_slice(payload).ok()?;
+    let field = TIME_FIELDS.iter().find_map(|name| value.get(name))?;
+    let seconds = match field {
+        serde_json::Value::String(text) => match text.parse::<jiff::Timestamp>() {
+            Ok(at) => return Some(at.as_millisecond()),
+            Err(_) => text.parse::<f64>().ok()?,
+        },
+        other => other.as_f64()?,
+    };
+    // Told apart by size: 1e11 s is the year 5138, 1e11 ms is 1973.
+    let ms = match seconds.abs() {
+        s if s < 1e11 => seconds * 1e3,
+        s if s < 1e14 => seconds,
+        s if s < 1e17 => seconds / 1e3,
+        _ => seconds / 1e6,
+    };
+    // Earlier than 2001 is no time of a task.
+    (ms > 1e12 * 0.98).then_some(ms as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::payload_time_ms;
+
+    #[test]
+    fn times_in_payloads() {
+        for (payload, expected) in [
+            (r#"{"enqueued_at":"2026-11-23T13:00:00Z"}"#, Some(1_795_438_800_000)),
+            (r#"{"enqueued_at":"2026-11-23T14:00:00+01:00"}"#, Some(1_795_438_800_000)),
+            (r#"{"created_at":1795438800}"#, Some(1_795_438_800_000)),
+            (r#"{"timestamp":1795438800.5}"#, Some(1_795_438_800_500)),
+            (r#"{"timestamp":1795438800000}"#, Some(1_795_438_800_000)),
+            (r#"{"timestamp":1795438800000000000}"#, Some(1_795_438_800_000)),
+            (r#"{"time":12}"#, None),
+            ("[1]", None),
+            ("garbage", None),
+        ] {
+            assert_eq!(payload_time_ms(payload.as_bytes()), expected, "{payload}");
+        }
+    }
+}

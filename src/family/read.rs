@@ -3,6 +3,7 @@
 //! Observing can't become disturbing because nothing else can be expressed. The ACL lines in the README
 //! follow from this list.
 
+use crate::domain::queue::PushEnd;
 use crate::domain::{Bytes, Command};
 
 /// One bounded, read-only command.
@@ -20,7 +21,7 @@ pub enum Read {
     Head(Bytes, u32),
     /// `LLEN`.
     ListLen(Bytes),
-    /// Head of a list element through `EVAL_RO`: at most n bytes, and its whole length.
+    /// Head of one list element: its whole length and at most n bytes.
     ElementHead {
         /// The list.
         key: Bytes,
@@ -29,25 +30,56 @@ pub enum Read {
         /// Bytes at most.
         max: u32,
     },
-    /// `LPOS key element RANK r MAXLEN m`: where an element stands, looking at no more than m.
-    ListPos {
+    /// Depth, both ends and the last newest element's place, in one atomic read-only script.
+    ListLook {
         /// The list.
         key: Bytes,
-        /// The element, under 4 KiB.
-        element: Bytes,
-        /// 1 from the head, -1 from the tail.
-        rank: i64,
-        /// How many to look at.
+        /// Which end producers push to.
+        push: PushEnd,
+        /// Newest element at the last look, whole, under 4 KiB.
+        newest: Option<Bytes>,
+        /// How many elements to search at most.
         maxlen: u32,
     },
 }
 
-/// Returns `{whole length, first bytes}` of one list element, or nothing. Kept in one line: it is sent each time.
-pub const ELEMENT_HEAD_SCRIPT: &str = "local e=redis.call('LINDEX',KEYS[1],ARGV[1]) if not e then return {} end return {#e,string.sub(e,1,tonumber(ARGV[2]))}";
+/// What a server lets us use; found out by trying.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Dialect {
+    /// `EVAL_RO` (Redis 7.0, Valkey).
+    #[default]
+    EvalRo,
+    /// Only `EVAL`: older servers. The scripts are the same and only read.
+    Eval,
+    /// No scripts at all: ends of lists stay unknown.
+    NoScripts,
+}
+
+impl Dialect {
+    fn script(self, script: &str) -> Command {
+        Command::new(if self == Self::Eval { "EVAL" } else { "EVAL_RO" }).arg(script)
+    }
+}
+
+/// `{depth, newest length, newest head, next length, next head, {positions}}`. Positions count from the pushing
+/// end, at most two are searched for. Elements are cut to 4096 bytes. LPOS came with 6.0.6; without it there are
+/// no positions.
+const LIST_LOOK: &str = "\
+local k=KEYS[1] local n=redis.call('LLEN',k) if n==0 then return {0} end \
+local a=redis.call('LINDEX',k,ARGV[1]) local b=redis.call('LINDEX',k,ARGV[2]) \
+local r={n,#a,string.sub(a,1,4096),#b,string.sub(b,1,4096)} \
+if ARGV[3]=='1' then local p=redis.pcall('LPOS',k,ARGV[4],'RANK',ARGV[5],'COUNT',2,'MAXLEN',ARGV[6]) \
+if type(p)=='table' and not p.err then if ARGV[5]=='-1' then for i=1,#p do p[i]=n-1-p[i] end end r[6]=p end end \
+return r";
+
+/// `{whole length, first bytes}` of one list element, or nothing.
+const ELEMENT_HEAD: &str = "\
+local e=redis.call('LINDEX',KEYS[1],ARGV[1]) if not e then return {} end \
+return {#e,string.sub(e,1,tonumber(ARGV[2]))}";
 
 impl Read {
-    /// The command on the wire.
-    pub fn command(&self) -> Command {
+    /// The command on the wire, in what the server understands.
+    pub fn command(&self, dialect: Dialect) -> Command {
         match self {
             Self::Type(key) => Command::new("TYPE").arg(key.clone()),
             Self::Pttl(key) => Command::new("PTTL").arg(key.clone()),
@@ -55,19 +87,42 @@ impl Read {
             Self::StrLen(key) => Command::new("STRLEN").arg(key.clone()),
             Self::Head(key, n) => Command::new("GETRANGE").arg(key.clone()).arg(0_i64).arg(i64::from(*n) - 1),
             Self::ListLen(key) => Command::new("LLEN").arg(key.clone()),
-            Self::ElementHead { key, index, max } => Command::new("EVAL_RO")
-                .arg(ELEMENT_HEAD_SCRIPT)
-                .arg(1_i64)
-                .arg(key.clone())
-                .arg(*index)
-                .arg(i64::from(*max)),
-            Self::ListPos { key, element, rank, maxlen } => Command::new("LPOS")
-                .arg(key.clone())
-                .arg(element.clone())
-                .arg("RANK")
-                .arg(*rank)
-                .arg("MAXLEN")
-                .arg(i64::from(*maxlen)),
+            Self::ElementHead { key, index, max } => {
+                dialect.script(ELEMENT_HEAD).arg(1_i64).arg(key.clone()).arg(*index).arg(i64::from(*max))
+            }
+            Self::ListLook { key, .. } if dialect == Dialect::NoScripts => {
+                Command::new("LLEN").arg(key.clone())
+            }
+            Self::ListLook { key, push, newest, maxlen } => {
+                let (newest_at, next_at, rank) = match push {
+                    PushEnd::Left => (0_i64, -1_i64, 1_i64),
+                    PushEnd::Right => (-1, 0, -1),
+                };
+                let known = i64::from(newest.is_some());
+                dialect
+                    .script(LIST_LOOK)
+                    .arg(1_i64)
+                    .arg(key.clone())
+                    .arg(newest_at)
+                    .arg(next_at)
+                    .arg(known)
+                    .arg(newest.clone().unwrap_or_default())
+                    .arg(rank)
+                    .arg(i64::from(*maxlen))
+            }
+        }
+    }
+
+    /// What the pane says is not permitted when this read is denied.
+    pub fn needs(&self) -> &'static str {
+        match self {
+            Self::Type(_) => "TYPE",
+            Self::Pttl(_) => "PTTL",
+            Self::IdleTime(_) => "OBJECT|IDLETIME",
+            Self::StrLen(_) => "STRLEN",
+            Self::Head(..) => "GETRANGE",
+            Self::ListLen(_) => "LLEN",
+            Self::ElementHead { .. } | Self::ListLook { .. } => "EVAL_RO",
         }
     }
 }

@@ -1,1 +1,203 @@
-//! To be filled.
+//! All pollers together: starts one task for each node, keeps the board, sets the pace.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::{AbortHandle, JoinSet};
+
+use super::claims::Claims;
+use super::liveness::Liveness;
+use super::poller::Poller;
+use super::roster::Roster;
+use crate::config::endpoint::Directory;
+use crate::config::{Config, NodeConfig};
+use crate::domain::snapshot::{Board, Cost, ScanProgress};
+use crate::domain::{NodeId, NodeMeta, NodeSnapshot, Stamp};
+use crate::family::Registry;
+
+/// How often to look, and how often an extra look was asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Pace {
+    pub(super) interval: Duration,
+    pub(super) refreshes: u64,
+}
+
+/// What all pollers share.
+pub(super) struct Shared {
+    pub(super) config: Arc<Config>,
+    pub(super) registry: Registry,
+    pub(super) pace: watch::Sender<Pace>,
+    pub(super) claims: Claims,
+    board: watch::Sender<Board>,
+}
+
+impl Shared {
+    /// Puts a look in its node's place on the board.
+    pub(super) fn publish(&self, snapshot: NodeSnapshot) {
+        self.board.send_modify(|board| {
+            let slots = Arc::make_mut(board);
+            if let Some(slot) = slots.iter_mut().find(|s| s.meta.id == snapshot.meta.id) {
+                *slot = Arc::new(snapshot);
+            }
+        });
+    }
+}
+
+/// The running pollers. Dropping it ends them.
+pub struct Fleet {
+    shared: Arc<Shared>,
+    nodes: watch::Receiver<Arc<Vec<NodeConfig>>>,
+    found: watch::Receiver<bool>,
+    _task: AbortOnDrop,
+}
+
+struct AbortOnDrop(tokio::task::JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Fleet {
+    /// Starts a poller for each node, and follows the topology where one is configured. Must be called within a
+    /// tokio runtime.
+    pub fn spawn(config: Arc<Config>) -> Self {
+        let (pace, _) = watch::channel(Pace { interval: config.interval, refreshes: 0 });
+        let (board, _) = watch::channel(Board::default());
+        let registry = Registry::new(&config);
+        let mut roster = Roster::new(config.clone());
+        let shared = Arc::new(Shared { config, registry, pace, claims: Claims::default(), board });
+        let (publish_nodes, nodes) = watch::channel(Arc::new(roster.nodes()));
+        let (publish_found, found) = watch::channel(roster.is_fixed());
+        let mut pollers = Pollers { shared: shared.clone(), tasks: JoinSet::new(), running: HashMap::new() };
+        pollers.set_nodes(&nodes.borrow());
+        let task = tokio::spawn(async move {
+            if roster.is_fixed() {
+                // Keeps the pollers' tasks alive until the fleet is dropped.
+                std::future::pending::<()>().await;
+            }
+            let mut tries: u32 = 0;
+            loop {
+                let complete = roster.discover().await;
+                let now = roster.nodes();
+                if **publish_nodes.borrow() != now {
+                    pollers.set_nodes(&now);
+                    publish_nodes.send_replace(Arc::new(now));
+                }
+                tries = tries.saturating_add(1);
+                publish_found.send_if_modified(|found| {
+                    let give_up = tries >= pollers.shared.config.rules.down_after;
+                    !std::mem::replace(found, *found || complete || give_up) && *found
+                });
+                let wait = if *publish_found.borrow() { roster.every() } else { Duration::from_millis(200) };
+                tokio::time::sleep(wait).await;
+            }
+        });
+        Self { shared, nodes, found, _task: AbortOnDrop(task) }
+    }
+
+    /// The nodes as known now, with how to reach them; those found by discovery too.
+    pub fn nodes(&self) -> watch::Receiver<Arc<Vec<NodeConfig>>> {
+        self.nodes.clone()
+    }
+
+    /// Where the nodes are, also those that discovery finds later.
+    pub fn directory(&self) -> Directory {
+        let nodes = self.nodes.clone();
+        Arc::new(move |id| nodes.borrow().iter().find(|n| n.meta.id == *id).map(|n| n.endpoint.clone()))
+    }
+
+    /// True once discovery, if there is any, has answered or was given up for now.
+    pub fn is_found(&self) -> bool {
+        *self.found.borrow()
+    }
+
+    /// The board; latest wins.
+    pub fn board(&self) -> watch::Receiver<Board> {
+        self.shared.board.subscribe()
+    }
+
+    /// Look at all nodes now and search all keys once more.
+    pub fn refresh(&self) {
+        self.shared.pace.send_modify(|pace| pace.refreshes += 1);
+    }
+
+    /// Look this often from now on.
+    pub fn set_interval(&self, interval: Duration) {
+        self.shared.pace.send_modify(|pace| pace.interval = interval);
+    }
+}
+
+/// The nodes an action may go to: the configured ones and those that discovery finds now.
+pub async fn discover(config: &Arc<Config>) -> Vec<NodeConfig> {
+    let mut roster = Roster::new(config.clone());
+    if !roster.is_fixed() {
+        roster.discover().await;
+    }
+    roster.nodes()
+}
+
+/// The tasks themselves.
+struct Pollers {
+    shared: Arc<Shared>,
+    tasks: JoinSet<()>,
+    running: HashMap<NodeId, (NodeConfig, AbortHandle)>,
+}
+
+impl Pollers {
+    /// Makes these the nodes that are watched: new ones start, missing ones end, the others go on undisturbed.
+    fn set_nodes(&mut self, nodes: &[NodeConfig]) {
+        self.running.retain(|id, (config, task)| {
+            let stays = nodes.iter().any(|n| n.meta.id == *id && n == config);
+            if !stays {
+                task.abort();
+            }
+            stays
+        });
+        let now = Stamp::now();
+        self.shared.board.send_modify(|board| {
+            let slots = nodes.iter().map(|node| {
+                let kept =
+                    board.iter().find(|s| s.meta == node.meta && self.running.contains_key(&node.meta.id));
+                kept.cloned().unwrap_or_else(|| Arc::new(unheard(&node.meta, now)))
+            });
+            *board = Arc::new(slots.collect());
+        });
+        for (position, node) in nodes.iter().enumerate() {
+            if self.running.contains_key(&node.meta.id) {
+                continue;
+            }
+            let poller = Poller::new(node.clone(), position, self.shared.clone(), now);
+            // Jittered start: a large fleet is not asked in one instant, a small one is there at once.
+            let spread = (nodes.len() as u64).saturating_mul(4).min(200);
+            let task = self.tasks.spawn(async move {
+                tokio::time::sleep(Duration::from_millis(fastrand::u64(0..=spread))).await;
+                poller.run().await;
+            });
+            self.running.insert(node.meta.id.clone(), (node.clone(), task));
+        }
+    }
+}
+
+/// A node nobody has heard of yet.
+fn unheard(meta: &NodeMeta, now: Stamp) -> NodeSnapshot {
+    NodeSnapshot {
+        meta: meta.clone(),
+        seq: 0,
+        taken_at: now,
+        status: Liveness::new(1, now).status().clone(),
+        rtt: None,
+        rtt_history: [].into(),
+        facts: None,
+        facts_at: None,
+        clock_offset_ms: None,
+        denied: Vec::new(),
+        locks: Arc::default(),
+        queues: Arc::default(),
+        scan: ScanProgress::default(),
+        cost: Cost::default(),
+    }
+}

@@ -1,1 +1,266 @@
-//! To be filled.
+//! The task of one node: connect, PING, INFO, keys; publish; wait.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::backoff;
+use super::cost::CostMeter;
+use super::fleet::{Pace, Shared};
+use super::info;
+use super::keys::KeyTable;
+use super::liveness::Liveness;
+use super::look::Look;
+use super::search::Search;
+use crate::config::NodeConfig;
+use crate::domain::node::{NodeFacts, NodeState, Reason, Role};
+use crate::domain::snapshot::{Denied, ScanProgress};
+use crate::domain::{NodeSnapshot, Reply, Stamp};
+use crate::family::Dialect;
+use crate::redis_io::{CallError, ClientRole, Reader, connect};
+
+/// Round trips kept for the sparkline.
+const RTT_HISTORY: usize = 60;
+
+/// See the module.
+pub(super) struct Poller {
+    node: NodeConfig,
+    position: usize,
+    shared: Arc<Shared>,
+    reader: Option<Reader>,
+    live: Liveness,
+    seq: u64,
+    rtt: Option<Duration>,
+    rtt_least: Duration,
+    rtt_history: VecDeque<u64>,
+    facts: Option<Arc<NodeFacts>>,
+    facts_at: Option<Stamp>,
+    clock_offset_ms: Option<i64>,
+    denied: BTreeSet<(&'static str, String)>,
+    dialect: Dialect,
+    table: KeyTable,
+    search: Search,
+    cost: CostMeter,
+}
+
+impl Poller {
+    pub(super) fn new(node: NodeConfig, position: usize, shared: Arc<Shared>, now: Stamp) -> Self {
+        Self {
+            live: Liveness::new(shared.config.rules.down_after, now),
+            node,
+            position,
+            shared,
+            reader: None,
+            seq: 0,
+            rtt: None,
+            rtt_least: Duration::MAX,
+            rtt_history: VecDeque::new(),
+            facts: None,
+            facts_at: None,
+            clock_offset_ms: None,
+            denied: BTreeSet::new(),
+            dialect: Dialect::default(),
+            table: KeyTable::default(),
+            search: Search::new(),
+            cost: CostMeter::new(now.mono),
+        }
+    }
+
+    /// Runs until its task is dropped.
+    pub(super) async fn run(mut self) {
+        let mut pace = self.shared.pace.subscribe();
+        let mut known: Pace = *pace.borrow_and_update();
+        loop {
+            let started = Instant::now();
+            self.look(started + known.interval).await;
+            self.publish();
+            let misses = self.live.status().misses;
+            let next = if misses > 0 {
+                started.elapsed() + backoff::delay(misses, known.interval, fastrand::f64())
+            } else if self.search.hurry && self.watches_keys() {
+                // The first pass is not complete: go on at once.
+                Duration::ZERO
+            } else {
+                known.interval
+            };
+            let wait = next.saturating_sub(started.elapsed());
+            if tokio::time::timeout(wait, pace.changed()).await.is_ok_and(|r| r.is_ok()) {
+                let fresh = *pace.borrow_and_update();
+                if fresh.refreshes != known.refreshes {
+                    self.search.hurry = true;
+                }
+                known = fresh;
+            }
+        }
+    }
+
+    async fn look(&mut self, until: Instant) {
+        self.denied.clear();
+        match self.listen().await {
+            Ok(()) => {
+                let now = Stamp::now();
+                let first = self.live.status().state != NodeState::Up;
+                self.live.answered(now);
+                push_bounded(&mut self.rtt_history, self.rtt.map_or(0, |d| (d.as_micros() as u64).max(1)));
+                if first {
+                    // Its facts are on the screen before the keys are searched.
+                    self.publish();
+                }
+            }
+            Err(error) => {
+                self.reader = None;
+                self.rtt = None;
+                push_bounded(&mut self.rtt_history, 0);
+                self.live.missed(error.reason, &error.detail, Stamp::now());
+                if self.live.status().state == NodeState::Down {
+                    self.shared.claims.release(self.position);
+                }
+                return;
+            }
+        }
+        if !self.watches_keys() {
+            self.table.clear();
+            return;
+        }
+        if let Err(error) = self.look_at_keys(until).await {
+            // Whether the node is alive is for the next PING to say.
+            self.search.failed(error.to_string());
+            self.reader = None;
+        }
+    }
+
+    /// Connects if need be, PING, INFO and TIME.
+    async fn listen(&mut self) -> Result<(), CallError> {
+        let timeout = self.shared.config.timeout;
+        let reader = if let Some(reader) = &mut self.reader {
+            reader
+        } else {
+            let reader = connect(&self.node.endpoint, ClientRole::Poll, timeout).await?;
+            self.dialect = Dialect::default();
+            self.reader.insert(reader)
+        };
+        let started = Instant::now();
+        let pinged = reader.ping().await;
+        let rtt = started.elapsed();
+        match pinged {
+            // A user without PING may still be allowed to look.
+            Err(error) if error.reason == Reason::Noperm => {}
+            other => other?,
+        }
+        self.rtt = Some(rtt);
+        self.rtt_least = self.rtt_least.min(rtt);
+        let started = Instant::now();
+        let [info, time] = reader.info_and_time().await?;
+        let middle = std::time::SystemTime::now() - started.elapsed() / 2;
+        self.cost.add(3, started.elapsed() + rtt, self.rtt_least * 2);
+        match &info {
+            Reply::Error(e) if e.is_denied() => {
+                // Neither PING nor INFO: nothing can be said of it.
+                reader.ping().await?;
+                self.denied.insert(("nodes", "INFO".into()));
+                self.facts = None;
+            }
+            Reply::Error(e) => return Err(CallError::from_reply(e)),
+            other => {
+                let facts =
+                    other.as_bytes().map(|text| info::parse(&text, self.node.meta.db)).unwrap_or_default();
+                let same_process = self.facts.as_ref().is_none_or(|f| f.run_id == facts.run_id);
+                if !same_process {
+                    self.table.clear();
+                    self.search.restart();
+                }
+                self.facts = Some(Arc::new(facts));
+                self.facts_at = Some(Stamp::now());
+            }
+        }
+        match info::time_ms(&time) {
+            Some(ms) => {
+                let ours = middle.duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_millis() as i64);
+                self.clock_offset_ms = Some(ms - ours);
+            }
+            None if time.is_denied() => {
+                self.denied.insert(("nodes", "TIME".into()));
+                self.clock_offset_ms = None;
+            }
+            None => self.clock_offset_ms = None,
+        }
+        Ok(())
+    }
+
+    /// Keys are watched on primaries only, and once for each server process and database.
+    fn watches_keys(&self) -> bool {
+        let Some(facts) = &self.facts else { return true };
+        let primary = !matches!(facts.role, Some(Role::Replica | Role::Sentinel));
+        let mine = facts
+            .run_id
+            .as_deref()
+            .is_none_or(|id| self.shared.claims.claim(id, self.node.meta.db, self.position));
+        primary && mine
+    }
+
+    async fn look_at_keys(&mut self, until: Instant) -> Result<(), CallError> {
+        let Some(reader) = &mut self.reader else { return Ok(()) };
+        let config = &self.shared.config;
+        let interval = self.shared.pace.borrow().interval;
+        let mut look = Look {
+            reader,
+            registry: &self.shared.registry,
+            meta: &self.node.meta,
+            table: &mut self.table,
+            search: &mut self.search,
+            cost: &mut self.cost,
+            denied: &mut self.denied,
+            dialect: &mut self.dialect,
+            rtt: self.rtt_least,
+            clock_offset_ms: self.clock_offset_ms.unwrap_or(0),
+            rate_window: config.rules.rate_window,
+            max_keys: config.scan.max_keys,
+            keys_total: self.facts.as_ref().and_then(|f| f.keys),
+        };
+        look.add_configured_queues();
+        look.reread(interval).await?;
+        look.search(until, interval.mul_f64(config.scan.budget)).await?;
+        if *look.dialect == Dialect::NoScripts {
+            look.denied.insert(("queues", "EVAL_RO".into()));
+        }
+        Ok(())
+    }
+
+    fn publish(&mut self) {
+        self.seq += 1;
+        let now = Stamp::now();
+        let scan = if self.watches_keys() {
+            self.search.progress.clone()
+        } else {
+            // Nothing to search here: complete as it is.
+            ScanProgress { passes: 1, ..ScanProgress::default() }
+        };
+        self.shared.publish(NodeSnapshot {
+            meta: self.node.meta.clone(),
+            seq: self.seq,
+            taken_at: now,
+            status: self.live.status().clone(),
+            rtt: self.rtt,
+            rtt_history: self.rtt_history.iter().copied().collect(),
+            facts: self.facts.clone(),
+            facts_at: self.facts_at,
+            clock_offset_ms: self.clock_offset_ms,
+            denied: self
+                .denied
+                .iter()
+                .map(|(pane, command)| Denied { pane, command: command.clone() })
+                .collect(),
+            locks: self.table.locks_list(),
+            queues: self.table.queues_list(),
+            scan,
+            cost: self.cost.figure(now.mono),
+        });
+    }
+}
+
+fn push_bounded(history: &mut VecDeque<u64>, value: u64) {
+    if history.len() == RTT_HISTORY {
+        history.pop_front();
+    }
+    history.push_back(value);
+}

@@ -5,10 +5,11 @@ use std::time::Duration;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, ProtocolVersion, RedisConnectionInfo};
 
-use super::dial::dial;
+use super::dial::{Progress, Stage, dial};
 use super::error::CallError;
 use super::link::Link;
 use crate::config::Endpoint;
+use crate::domain::node::Reason;
 use crate::domain::{Command, Reply};
 
 /// What a connection is for; part of its CLIENT SETNAME, so that our own are not taken for workers.
@@ -40,11 +41,15 @@ impl ClientRole {
 
 /// `redwarden:<host>:<pid>:<role>`; CLIENT SETNAME takes no spaces or control characters.
 pub fn client_name(role: ClientRole) -> String {
+    format!("redwarden:{}:{}:{}", host_name(), std::process::id(), role.word())
+}
+
+/// Name of this machine, printable and without spaces.
+pub fn host_name() -> String {
     let host = std::env::var("HOSTNAME").ok().or_else(|| std::fs::read_to_string("/etc/hostname").ok());
     let host: String =
         host.unwrap_or_default().trim().chars().filter(char::is_ascii_graphic).take(64).collect();
-    let host = if host.is_empty() { "localhost".to_string() } else { host };
-    format!("redwarden:{host}:{}:{}", std::process::id(), role.word())
+    if host.is_empty() { "localhost".to_string() } else { host }
 }
 
 /// Connects within `timeout` (dialling, TLS and handshake together); each later call has the same deadline.
@@ -53,11 +58,33 @@ pub(super) async fn open(
     role: ClientRole,
     timeout: Duration,
 ) -> Result<Link, CallError> {
-    match tokio::time::timeout(timeout, establish(endpoint, role, timeout)).await {
-        Ok(result) => result,
-        Err(_elapsed) => {
-            Err(CallError::timeout(&format!("no connection within {}", humantime::format_duration(timeout))))
+    let progress = Progress::default();
+    let within = humantime::format_duration(timeout);
+    let error = match tokio::time::timeout(timeout, establish(endpoint, role, timeout, &progress)).await {
+        Ok(Ok(link)) => return Ok(link),
+        Ok(Err(error)) => error,
+        Err(_elapsed) if progress.stage() == Stage::Tls => CallError::timeout(&format!(
+            "no TLS handshake within {within}: frozen, or a port that does not speak TLS"
+        )),
+        Err(_elapsed) => CallError::timeout(&format!("no connection within {within}")),
+    };
+    Err(explain(error, endpoint, &progress))
+}
+
+/// Says more about a broken handshake than the protocol layer can.
+fn explain(error: CallError, endpoint: &Endpoint, progress: &Progress) -> CallError {
+    if progress.stage() != Stage::Open
+        || !matches!(error.reason, Reason::Reset | Reason::NotRedis | Reason::Other | Reason::Timeout)
+    {
+        return error;
+    }
+    match progress.first_bytes.explain() {
+        Some(better) => better,
+        None if endpoint.tls.is_none() && error.reason == Reason::Reset => {
+            let detail = format!("{} (does the port speak TLS? then use rediss://)", error.detail);
+            CallError { detail, ..error }
         }
+        None => error,
     }
 }
 
@@ -70,8 +97,13 @@ pub async fn connect(
     Ok(super::Reader::over(open(endpoint, role, timeout).await?))
 }
 
-async fn establish(endpoint: &Endpoint, role: ClientRole, timeout: Duration) -> Result<Link, CallError> {
-    let stream = dial(endpoint).await?;
+async fn establish(
+    endpoint: &Endpoint,
+    role: ClientRole,
+    timeout: Duration,
+    progress: &Progress,
+) -> Result<Link, CallError> {
+    let stream = dial(endpoint, progress).await?;
     // RESP2 and no credentials here: the library then sends nothing by itself and we see each refusal.
     let info = RedisConnectionInfo::default().set_protocol(ProtocolVersion::RESP2).set_skip_set_lib_name();
     let config = AsyncConnectionConfig::new().set_response_timeout(None).set_connection_timeout(None);

@@ -1,5 +1,8 @@
 //! Opens the byte stream to a node: TCP, TLS or a unix socket, with every failure told apart.
 
+mod first_bytes;
+mod tls;
+
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
@@ -7,30 +10,67 @@ use super::error::CallError;
 use crate::config::{Address, Endpoint};
 use crate::domain::node::Reason;
 
+use first_bytes::{FirstBytes, Recorded};
+
 /// A byte stream of whatever kind.
 pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
+/// How far dialling has come, for the words of a timeout.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) enum Stage {
+    /// Name look-up and connect.
+    #[default]
+    Connecting,
+    /// Connected, TLS handshake under way.
+    Tls,
+    /// Stream open.
+    Open,
+}
+
+/// What is known of a connection while it is made.
+#[derive(Default)]
+pub(super) struct Progress {
+    stage: std::sync::Mutex<Stage>,
+    pub(super) first_bytes: FirstBytes,
+}
+
+impl Progress {
+    pub(super) fn stage(&self) -> Stage {
+        *self.stage.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn reach(&self, stage: Stage) {
+        *self.stage.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = stage;
+    }
+}
+
 /// Connects the stream. No deadline of its own: the caller puts one around connect and handshake.
-pub(super) async fn dial(endpoint: &Endpoint) -> Result<Box<dyn Stream>, CallError> {
-    match &endpoint.address {
+pub(super) async fn dial(endpoint: &Endpoint, progress: &Progress) -> Result<Box<dyn Stream>, CallError> {
+    let first = progress.first_bytes.clone();
+    let stream: Box<dyn Stream> = match &endpoint.address {
         Address::Tcp { host, port } => {
             let tcp = dial_tcp(host, *port).await?;
             match &endpoint.tls {
-                None => Ok(Box::new(tcp)),
-                Some(_tls) => Err(CallError::new(Reason::Tls, "TLS comes with the next commit")),
+                None => Box::new(Recorded::new(tcp, first)),
+                Some(tls) => {
+                    progress.reach(Stage::Tls);
+                    Box::new(Recorded::new(tls::handshake(tcp, host, tls).await?, first))
+                }
             }
         }
         #[cfg(unix)]
         Address::Unix(path) => {
             let socket = tokio::net::UnixStream::connect(path).await.map_err(|e| from_io(&e))?;
-            Ok(Box::new(socket))
+            Box::new(Recorded::new(socket, first))
         }
         #[cfg(not(unix))]
         Address::Unix(_) => {
-            Err(CallError::new(Reason::Other, "unix sockets are not to be had on this system"))
+            return Err(CallError::new(Reason::Other, "unix sockets are not to be had on this system"));
         }
-    }
+    };
+    progress.reach(Stage::Open);
+    Ok(stream)
 }
 
 async fn dial_tcp(host: &str, port: u16) -> Result<TcpStream, CallError> {

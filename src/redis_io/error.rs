@@ -46,6 +46,8 @@ impl CallError {
             ErrorKind::Parse => Reason::NotRedis,
             ErrorKind::Io if error.is_timeout() => Reason::Timeout,
             ErrorKind::Io if error.is_connection_refusal() => Reason::Refused,
+            // With TLS 1.3 a refused client certificate is only noticed at the first read.
+            ErrorKind::Io if error.to_string().contains("fatal alert") => Reason::Tls,
             ErrorKind::Io => Reason::Reset,
             _ => Reason::Other,
         };

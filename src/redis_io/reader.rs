@@ -3,8 +3,7 @@
 use super::error::CallError;
 use super::link::Link;
 use crate::domain::{Bytes, Command, Reply};
-use crate::family::Read;
-use crate::family::read::ELEMENT_HEAD_SCRIPT;
+use crate::family::{Dialect, Read};
 
 /// Read-only view of a connection.
 pub struct Reader {
@@ -24,14 +23,11 @@ impl Reader {
         }
     }
 
-    /// INFO, the default sections.
-    pub async fn info(&mut self) -> Result<Reply, CallError> {
-        self.link.call(&Command::new("INFO")).await
-    }
-
-    /// TIME.
-    pub async fn time(&mut self) -> Result<Reply, CallError> {
-        self.link.call(&Command::new("TIME")).await
+    /// INFO (default sections) and TIME in one go.
+    pub async fn info_and_time(&mut self) -> Result<[Reply; 2], CallError> {
+        let mut replies =
+            self.link.pipeline(&[Command::new("INFO"), Command::new("TIME")]).await?.into_iter();
+        Ok([replies.next().unwrap_or(Reply::Nil), replies.next().unwrap_or(Reply::Nil)])
     }
 
     /// CLIENT LIST: costs about 1 ms per 1,000 clients, so only when asked for.
@@ -54,22 +50,8 @@ impl Reader {
     }
 
     /// The families' reads as one pipeline; replies in the same order, refused ones as errors in place.
-    pub async fn read(&mut self, reads: &[Read]) -> Result<Vec<Reply>, CallError> {
-        let commands: Vec<Command> = reads.iter().map(Read::command).collect();
-        self.link.pipeline(&commands).await
-    }
-
-    /// Length and first bytes of the elements at both ends of a list, for servers without EVAL_RO: the same
-    /// fixed read-only script through EVAL.
-    pub async fn element_heads_by_eval(&mut self, key: &Bytes, max: u32) -> Result<Vec<Reply>, CallError> {
-        let commands = [0_i64, -1].map(|index| {
-            Command::new("EVAL")
-                .arg(ELEMENT_HEAD_SCRIPT)
-                .arg(1_i64)
-                .arg(key.clone())
-                .arg(index)
-                .arg(i64::from(max))
-        });
+    pub async fn read(&mut self, reads: &[Read], dialect: Dialect) -> Result<Vec<Reply>, CallError> {
+        let commands: Vec<Command> = reads.iter().map(|r| r.command(dialect)).collect();
         self.link.pipeline(&commands).await
     }
 
@@ -88,5 +70,20 @@ impl Reader {
     /// PTTL of a key.
     pub async fn pttl(&mut self, key: &Bytes) -> Result<Reply, CallError> {
         self.link.call(&Command::new("PTTL").arg(key.clone())).await
+    }
+
+    /// LPOS of an element from the head, from the tail, and LLEN. Looks at no more than `maxlen` from each end;
+    /// positions count from the head. Not for elements over 4 KiB.
+    pub async fn find_in_list(
+        &mut self,
+        key: &Bytes,
+        element: &Bytes,
+        maxlen: u32,
+    ) -> Result<Vec<Reply>, CallError> {
+        let find = |rank: i64| {
+            let lpos = Command::new("LPOS").arg(key.clone()).arg(element.clone());
+            lpos.arg("RANK").arg(rank).arg("MAXLEN").arg(i64::from(maxlen))
+        };
+        self.link.pipeline(&[find(1), find(-1), Command::new("LLEN").arg(key.clone())]).await
     }
 }

@@ -1,0 +1,328 @@
+//! Makes a plan out of a request: looks at the server when the dialog opens and refuses what cannot be proven.
+
+use std::time::Duration;
+
+use super::plan::{Guard, Plan, Target};
+use super::services::{Services, named};
+use super::session::Session;
+use super::undo::Released;
+use super::{NotDone, Prepared, Request, Seen, inspect_queue};
+use crate::domain::lock::{MAX_TOKEN, Token};
+use crate::domain::queue::PushEnd;
+use crate::domain::{Bytes, Command, LockId, QueueId, Reply};
+use crate::redis_io::run_plan::{Means, watch};
+
+/// A longer value is not hashed on the server: SHA-1 of 1 MiB takes it about a millisecond or two.
+const MAX_DIGEST: u64 = 1024 * 1024;
+/// A lock that frees itself within this time is better waited for.
+const SHORT_TTL: Duration = Duration::from_secs(15);
+/// Elements in one command: Lua's stack and the server's time bound it.
+const PUSH_BATCH: usize = 100;
+/// Elements in one action.
+const MAX_PUSH: usize = 10_000;
+
+/// A plan with the connection it will run on.
+pub struct PreparedAction {
+    pub(super) prepared: Prepared,
+    pub(super) session: Session,
+    pub(super) services: Services,
+}
+
+impl PreparedAction {
+    /// The plan and whether it wants force.
+    pub fn prepared(&self) -> &Prepared {
+        &self.prepared
+    }
+}
+
+/// Prepares a request. `Err` is a sentence, escaped; nothing was changed.
+pub(super) async fn build(services: &Services, request: Request) -> Result<PreparedAction, String> {
+    if services.permit.is_none() {
+        return Err(NotDone::ReadOnlyMode.to_string());
+    }
+    let (prepared, session) = match request {
+        Request::Release { lock, seen } => release(services, &lock, &seen).await?,
+        Request::Expire { lock, seen, ttl } => expire(services, &lock, &seen, ttl).await?,
+        Request::Enqueue { queue, payloads, push, force } => {
+            enqueue(services, &queue, &payloads, push, force).await?
+        }
+        Request::Undo { .. } => {
+            return Err("only the session that released a lock can undo it".into());
+        }
+    };
+    Ok(PreparedAction { prepared, session, services: services.clone() })
+}
+
+/// A plan without guards, steps and sentences yet.
+fn blank(services: &Services, intent: &'static str, target: Target, subject: &Bytes) -> Plan {
+    Plan {
+        id: uuid::Uuid::new_v4(),
+        intent,
+        target,
+        subject: subject.clone(),
+        guards: Vec::new(),
+        unchanged: false,
+        steps: Vec::new(),
+        valid_for: services.valid_for(),
+        effects: Vec::new(),
+        warnings: Vec::new(),
+        undo_of: None,
+    }
+}
+
+async fn release(services: &Services, lock: &LockId, seen: &Seen) -> Result<(Prepared, Session), String> {
+    let (mut plan, session, pttl) = guarded(services, "release", lock, seen).await?;
+    plan.steps.push(Command::new("DEL").arg(lock.key.clone()));
+    plan.effects.push(
+        "deletes the key: waiters that poll take it at once; waiters that sleep on a wake-up may go on sleeping"
+            .into(),
+    );
+    plan.effects.push("its holder is not told: if it is alive it goes on without the lock".into());
+    if let Some(left) = u64::try_from(pttl).ok().map(Duration::from_millis).filter(|left| *left <= SHORT_TTL)
+    {
+        plan.warnings.push(format!("it frees itself in {}: wait instead?", short(left)));
+    }
+    if matches!(seen.token, Token::Long { .. }) {
+        plan.warnings.push("its value is too long to be kept: this release cannot be undone".into());
+    }
+    Ok((Prepared { plan, needs_force: None }, session))
+}
+
+async fn expire(
+    services: &Services,
+    lock: &LockId,
+    seen: &Seen,
+    ttl: Duration,
+) -> Result<(Prepared, Session), String> {
+    let millis = u64::try_from(ttl.as_millis()).ok().filter(|ms| *ms > 0 && *ms < 1 << 50);
+    let millis = millis.ok_or("the TTL must be at least one millisecond")?;
+    let (mut plan, session, pttl) = guarded(services, "expire", lock, seen).await?;
+    if let Ok(left) = u64::try_from(pttl) {
+        return Err(format!("it has a TTL already: {} are left", short(Duration::from_millis(left))));
+    }
+    plan.guards.push(Guard::NoTtl { key: lock.key.clone() });
+    plan.steps.push(Command::new("PEXPIRE").arg(lock.key.clone()).arg(millis));
+    plan.effects
+        .push(format!("the lock frees itself {} after this, unless its holder renews it", short(ttl)));
+    plan.warnings.push("a holder that is alive and needs longer loses the lock without being told".into());
+    Ok((Prepared { plan, needs_force: None }, session))
+}
+
+/// A plan whose guards prove that the lock is the one seen, its session, and the PTTL now.
+async fn guarded(
+    services: &Services,
+    intent: &'static str,
+    lock: &LockId,
+    seen: &Seen,
+) -> Result<(Plan, Session, i64), String> {
+    if let Token::Unknown(why) = &seen.token {
+        return Err(format!(
+            "its value could not be read ({why}): nothing would prove that it still is the lock shown"
+        ));
+    }
+    let mut session = Session::open(services, &lock.node, lock.db, &lock.key).await?;
+    let target = Target { node: lock.node.clone(), db: lock.db, run_id: session.run_id.clone() };
+    let mut plan = blank(services, intent, target, &lock.key);
+    let key = &lock.key;
+    let digest = matches!(&seen.token, Token::Long { len, .. } if *len <= MAX_DIGEST)
+        && session.means == Means::Script;
+    plan.unchanged = match &seen.token {
+        Token::Long { .. } => !digest,
+        known => !known.proves_identity(),
+    };
+    if plan.unchanged {
+        watch(&mut session.writer, std::slice::from_ref(key)).await.map_err(|why| why.to_string())?;
+    }
+    let look = look(&mut session, lock).await?;
+    match &seen.token {
+        Token::Known(value) => {
+            if look.head != *value || look.len != value.len() as u64 {
+                return Err(changed_hands(&look));
+            }
+            plan.guards.push(Guard::StringEquals { key: key.clone(), value: value.clone() });
+            if plan.unchanged {
+                plan.warnings.push(
+                    "its value is short or constant and proves no identity: that nobody touched the key since this dialog opened is proven by WATCH"
+                        .into(),
+                );
+            }
+        }
+        Token::Long { head, len } => {
+            if look.head != *head || look.len != *len {
+                return Err(changed_hands(&look));
+            }
+            if digest {
+                let sha1 = digest_of(&mut session, lock, *len).await?;
+                plan.guards.push(Guard::StringDigest { key: key.clone(), len: *len, sha1 });
+                plan.warnings.push(format!(
+                    "only the first {MAX_TOKEN} of its {len} bytes were fetched: length and SHA-1 of the whole were taken as this dialog opened"
+                ));
+            } else {
+                plan.guards.push(Guard::StringLen { key: key.clone(), len: *len });
+                plan.warnings.push(format!(
+                    "only the first {MAX_TOKEN} of its {len} bytes were fetched: that nobody touched the key since this dialog opened is proven by WATCH"
+                ));
+            }
+        }
+        Token::Unknown(_) => {}
+    }
+    Ok((plan, session, look.pttl))
+}
+
+fn changed_hands(look: &Look) -> String {
+    if look.pttl == -2 {
+        NotDone::Gone.to_string()
+    } else {
+        "it changed hands since it was shown: nothing was done".into()
+    }
+}
+
+struct Look {
+    pttl: i64,
+    len: u64,
+    head: Bytes,
+}
+
+async fn look(session: &mut Session, lock: &LockId) -> Result<Look, String> {
+    let key = &lock.key;
+    let reads = [
+        Command::new("PTTL").arg(key.clone()),
+        Command::new("STRLEN").arg(key.clone()),
+        Command::new("GETRANGE").arg(key.clone()).arg(0_i64).arg(MAX_TOKEN as i64 - 1),
+    ];
+    let replies = session.writer.pipeline(&reads).await.map_err(|e| named(&lock.node, &e))?;
+    for (read, reply) in reads.iter().zip(&replies) {
+        match reply {
+            Reply::Error(e) if e.is_denied() => return Err(NotDone::Denied(read.name()).to_string()),
+            Reply::Error(e) if e.code == "WRONGTYPE" => return Err(NotDone::WrongType.to_string()),
+            Reply::Error(e) => return Err(NotDone::Refused(e.to_string()).to_string()),
+            _ => {}
+        }
+    }
+    match replies.as_slice() {
+        [Reply::Int(-2), ..] => Err(NotDone::Gone.to_string()),
+        [Reply::Int(pttl), Reply::Int(len), Reply::Bulk(head)] => {
+            Ok(Look { pttl: *pttl, len: u64::try_from(*len).unwrap_or_default(), head: head.clone() })
+        }
+        _ => Err(format!("{}: the answers were not understood", lock.node)),
+    }
+}
+
+/// SHA-1 of the whole value, computed where it is.
+async fn digest_of(session: &mut Session, lock: &LockId, len: u64) -> Result<String, String> {
+    const SCRIPT: &str = "if redis.call('STRLEN',KEYS[1])~=tonumber(ARGV[1]) then return '' end return redis.sha1hex(redis.call('GET',KEYS[1]))";
+    let eval = Command::new("EVAL").arg(SCRIPT).arg(1_i64).arg(lock.key.clone()).arg(len);
+    match session.writer.call(&eval).await.map_err(|e| named(&lock.node, &e))? {
+        Reply::Bulk(sha1) if sha1.len() == 40 => Ok(sha1.escaped()),
+        Reply::Error(error) => Err(NotDone::Refused(error.to_string()).to_string()),
+        _ => Err("it changed hands since it was shown: nothing was done".into()),
+    }
+}
+
+async fn enqueue(
+    services: &Services,
+    queue: &QueueId,
+    payloads: &[Bytes],
+    push: PushEnd,
+    force: bool,
+) -> Result<(Prepared, Session), String> {
+    if payloads.is_empty() || payloads.len() > MAX_PUSH {
+        return Err(format!("between 1 and {MAX_PUSH} elements can be pushed at once"));
+    }
+    let mut reader = services.reader(&queue.node, queue.db).await?;
+    let found = inspect_queue(&mut reader, &queue.key, queue.db).await.map_err(|e| named(&queue.node, &e))?;
+    drop(reader);
+    if let Some(refusal) = found.refusal() {
+        return Err(refusal);
+    }
+    let session = Session::open(services, &queue.node, queue.db, &queue.key).await?;
+    let target = Target { node: queue.node.clone(), db: queue.db, run_id: session.run_id.clone() };
+    let mut plan = blank(services, "enqueue", target, &queue.key);
+    plan.guards.push(Guard::TypeIs { key: queue.key.clone(), key_type: "list", absent_ok: true });
+    let name = match push {
+        PushEnd::Left => "LPUSH",
+        PushEnd::Right => "RPUSH",
+    };
+    for batch in payloads.chunks(PUSH_BATCH) {
+        let mut step = Command::new(name).arg(queue.key.clone());
+        step.args.extend(batch.iter().cloned());
+        plan.steps.push(step);
+    }
+    let what = if payloads.len() == 1 { "1 element".into() } else { format!("{} elements", payloads.len()) };
+    plan.effects.push(match found.depth {
+        Some(0) => format!("pushes {what} to the empty list"),
+        Some(depth) => format!("pushes {what}; {depth} stand before"),
+        None => format!("pushes {what}"),
+    });
+    plan.warnings.extend(found.notes());
+    let against = found.needs_force();
+    if force {
+        plan.warnings.extend(against.iter().cloned());
+    }
+    Ok((Prepared { plan, needs_force: against.filter(|_| !force) }, session))
+}
+
+/// The plan that puts a released lock back, on the connection that watched its key since.
+pub(super) async fn undo(services: &Services, released: &mut Released) -> Result<Prepared, String> {
+    let lost = |why: String| {
+        format!(
+            "the connection that watched the key since its release is gone, so \"not used since\" cannot be proven ({why})"
+        )
+    };
+    let now_ms = crate::redis_io::run_plan::server_time(&mut released.session.writer)
+        .await
+        .map_err(|why| lost(why.to_string()))?;
+    let rest_ms = match released.restore.pttl_ms {
+        None => None,
+        Some(pttl) => {
+            let gone = now_ms.saturating_sub(released.restore.released_at_ms);
+            let rest = pttl.saturating_sub(gone);
+            if rest == 0 {
+                return Err(NotDone::Expired.to_string());
+            }
+            Some(rest)
+        }
+    };
+    let key = &released.lock.key;
+    let exists = Command::new("EXISTS").arg(key.clone());
+    let exists = released.session.writer.call(&exists).await.map_err(|e| lost(e.to_string()))?;
+    match exists {
+        Reply::Int(0) => {}
+        Reply::Error(error) => return Err(NotDone::Refused(error.to_string()).to_string()),
+        _ => return Err(NotDone::Taken.to_string()),
+    }
+    let target = Target {
+        node: released.lock.node.clone(),
+        db: released.lock.db,
+        run_id: released.session.run_id.clone(),
+    };
+    let mut plan = blank(services, "undo", target, key);
+    plan.guards.push(Guard::Absent { key: key.clone() });
+    plan.unchanged = true;
+    let set = Command::new("SET").arg(key.clone()).arg(released.restore.value.clone());
+    plan.effects.push(match rest_ms {
+        Some(rest) => format!(
+            "puts the same token back with what is left of its TTL: {}, less what passes until it runs",
+            short(Duration::from_millis(rest))
+        ),
+        None => "puts the same token back without a TTL, as it was".into(),
+    });
+    plan.effects.push("only if nobody used the key since its release, proven by WATCH".into());
+    plan.steps.push(match rest_ms {
+        Some(rest) => set.arg("PX").arg(rest),
+        None => set,
+    });
+    plan.undo_of = Some(released.restore.clone());
+    Ok(Prepared { plan, needs_force: None })
+}
+
+/// A duration in at most two units.
+pub(super) fn short(d: Duration) -> String {
+    let d = if d.as_secs() > 0 {
+        Duration::from_secs(d.as_secs())
+    } else {
+        Duration::from_millis(d.as_millis() as u64)
+    };
+    let text = humantime::format_duration(d).to_string();
+    text.split(' ').take(2).collect::<Vec<_>>().join(" ")
+}

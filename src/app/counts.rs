@@ -1,0 +1,51 @@
+//! How many of what: counted when the data or the second changes, never while drawing.
+
+use std::time::Instant;
+
+use crate::domain::lock::LockState;
+use crate::domain::queue::Drain;
+use crate::domain::{FleetView, Rules};
+
+/// Figures for the header and the panels' titles.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Counts {
+    /// Locks that are held, ended ones left out.
+    pub locks: usize,
+    /// Locks without a TTL: stuck if their holder died.
+    pub never_expires: usize,
+    /// Locks held for too long.
+    pub overdue: usize,
+    /// Locks whose TTL could not be read.
+    pub unknown_locks: usize,
+    /// Queues that grow.
+    pub growing: usize,
+    /// Queues from which nothing is taken.
+    pub stalled: usize,
+    /// Queues whose depth could not be read.
+    pub unknown_queues: usize,
+}
+
+impl Counts {
+    /// Counts the whole fleet at this moment.
+    pub fn of(fleet: &FleetView, rules: &Rules, now: Instant) -> Self {
+        let mut out = Self::default();
+        for lock in fleet.locks.iter().filter(|l| !l.has_ended(now)) {
+            out.locks += 1;
+            match lock.state(rules, now) {
+                LockState::NoTtl => out.never_expires += 1,
+                LockState::Overdue => out.overdue += 1,
+                LockState::Unknown => out.unknown_locks += 1,
+                LockState::Held | LockState::Renewed | LockState::Expiring => {}
+            }
+        }
+        for queue in &fleet.queues {
+            match queue.drain(rules, now) {
+                Drain::Growing(_) => out.growing += 1,
+                Drain::Stalled => out.stalled += 1,
+                Drain::Unknown if queue.waiting.is_none() => out.unknown_queues += 1,
+                _ => {}
+            }
+        }
+        out
+    }
+}

@@ -1,0 +1,121 @@
+//! The only mutator of the state: one event in, wishes out. Synchronous; time is passed in.
+
+use std::sync::Arc;
+
+use super::counts::Counts;
+use super::critical;
+use super::effect::Effect;
+use super::event::Event;
+use super::key::{Key, KeyCode};
+use super::state::{AppState, Dialog, PlanState};
+use super::{actions, confirm, dialogs, keymap, messages, mouse, pane, prompt, rows, run, selection};
+use crate::domain::snapshot::Board;
+use crate::domain::{FleetView, Stamp};
+
+/// Takes in one event at this moment and says what must be done. Synchronous: no I/O, no clock reads.
+pub fn update(state: &mut AppState, event: Event, now: Stamp) -> Vec<Effect> {
+    state.now = now;
+    let mut out = Vec::new();
+    messages::expire_toast(state);
+    match event {
+        Event::Key(key) => on_key(state, key, &mut out),
+        Event::Paste(text) => on_paste(state, &text),
+        Event::Mouse(event) => mouse::on_mouse(state, event, &mut out),
+        Event::Resize(columns, rows) => state.size = (columns, rows),
+        Event::Board(board) => on_board(state, &board, &mut out),
+        Event::Action(event) => actions::on_event(state, event, &mut out),
+        Event::Worker(view) => pane::on_view(state, view),
+        Event::DialogDrawn(ticket) => arm(state, ticket),
+        Event::Note(text) => messages::note(state, text),
+        Event::Tick => on_tick(state),
+        Event::Terminate => out.push(Effect::Quit),
+    }
+    out
+}
+
+/// The topmost dialog first, then the prompt, then the keymap.
+fn on_key(state: &mut AppState, key: Key, out: &mut Vec<Effect>) {
+    if key == Key::ctrl('c') {
+        return run::interrupt(state, out);
+    }
+    if key == Key::ctrl('z') {
+        return out.push(Effect::Suspend);
+    }
+    if !state.dialogs.is_empty() {
+        return dialogs::on_key(state, key, out);
+    }
+    if state.prompt.is_some() {
+        return prompt::on_key(state, key, out);
+    }
+    if let Some(entry) = keymap::lookup(key, state.focus) {
+        run::run(state, entry, out);
+    } else if let KeyCode::Char(c) = key.code
+        && !c.is_control()
+    {
+        let shown = crate::domain::bytes::escape_text(&key.to_string());
+        messages::say(state, format!("{shown} does nothing here: ? shows the keys"));
+    }
+}
+
+/// Pasted text goes into a text field or nowhere: it never moves, acts or confirms.
+fn on_paste(state: &mut AppState, text: &str) {
+    match state.dialogs.last_mut() {
+        Some(Dialog::Enqueue(form)) => {
+            form.error = None;
+            let field = if form.field == 0 { &mut form.payload } else { &mut form.count };
+            super::text::paste(field, text);
+        }
+        Some(Dialog::Expire(form)) => {
+            form.error = None;
+            super::text::paste(&mut form.ttl, text);
+        }
+        Some(_) => {}
+        None => prompt::on_paste(state, text),
+    }
+}
+
+fn on_board(state: &mut AppState, board: &Board, out: &mut Vec<Effect>) {
+    state.fleet = Arc::new(FleetView::build(board));
+    if state.settings.bell {
+        let critical = critical::of(&state.fleet, &state.settings.rules, state.now.mono);
+        let news = state.critical.as_ref().is_some_and(|known| critical.iter().any(|c| !known.contains(c)));
+        state.critical = Some(critical);
+        if news {
+            out.push(Effect::Bell);
+        }
+    }
+    if state.frozen.is_none() {
+        show_fleet(state);
+    }
+}
+
+/// Shows the fleet as last heard.
+pub(super) fn show_fleet(state: &mut AppState) {
+    state.shown = state.fleet.clone();
+    rows::rebuild_all(state);
+    selection::prune_marks(state);
+    judge(state);
+}
+
+fn judge(state: &mut AppState) {
+    let now = state.view_time().mono;
+    state.verdict = state.shown.verdict(&state.settings.rules, now);
+    state.counts = Counts::of(&state.shown, &state.settings.rules, now);
+}
+
+fn on_tick(state: &mut AppState) {
+    if state.frozen.is_none() {
+        rows::drop_ended(state);
+        judge(state);
+    }
+}
+
+/// A dialog counts keys only after it was drawn with all that there is to be read.
+fn arm(state: &mut AppState, ticket: u64) {
+    match state.dialogs.last_mut() {
+        Some(Dialog::Confirm(c)) if c.ticket.0 == ticket && c.plan != PlanState::Preparing => c.armed = true,
+        Some(Dialog::StartWorker(..)) if state.start.ticket == ticket => state.start.armed = true,
+        _ => {}
+    }
+    confirm::sync_button(state);
+}

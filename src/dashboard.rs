@@ -1,0 +1,239 @@
+//! The dashboard's event loop: wiring only. It receives, calls `update`, draws, and hands effects on; it never
+//! waits for a server.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc;
+use tokio::time::{MissedTickBehavior, interval, sleep_until, timeout};
+
+use crate::act::request::ActionCommand;
+use crate::act::{ActionEvent, audit::Audit, executor, services::Services};
+use crate::app::effect::Effect;
+use crate::app::event::Event;
+use crate::app::state::{AppState, Settings};
+use crate::app::update::update;
+use crate::config::Config;
+use crate::domain::Stamp;
+use crate::poll::Fleet;
+use crate::redis_io::WritePermit;
+use crate::terminal::frame_clock::FrameClock;
+use crate::terminal::guard::{self, TerminalGuard};
+use crate::terminal::{clipboard, input, signals};
+use crate::ui::{self, ViewCache};
+use crate::worker::{self, WorkerCommand, WorkerHandle};
+
+/// A turn of the loop that takes longer is logged: something blocks the screen.
+const SLOW_TURN: Duration = Duration::from_millis(50);
+/// Boards are taken in at most this often: fifty nodes must not mean fifty rebuilds a second.
+const BOARD_EVERY: Duration = Duration::from_millis(100);
+/// A key that was on its way when a dialog appeared has arrived after this time.
+const ARM_AFTER: Duration = Duration::from_millis(15);
+/// How long a leaving dashboard waits for actions and for the worker.
+const GOODBYE: Duration = Duration::from_secs(3);
+
+/// Everything that runs behind the screen.
+struct Backstage {
+    fleet: Fleet,
+    actions: mpsc::Sender<ActionCommand>,
+    outcomes: mpsc::Receiver<ActionEvent>,
+    worker: WorkerHandle,
+}
+
+impl Backstage {
+    fn start(config: &Arc<Config>) -> Self {
+        let fleet = Fleet::spawn(config.clone());
+        let permit = WritePermit::from_config(config);
+        let (report, outcomes) = mpsc::channel(256);
+        let directory = fleet.directory();
+        let services = Services {
+            directory: directory.clone(),
+            permit,
+            audit: Audit::in_dir(&config.state_dir),
+            timeout: config.timeout,
+        };
+        let actions = executor::spawn_with(services, report);
+        let worker = worker::spawn(config.clone(), directory, permit);
+        Self { fleet, actions, outcomes, worker }
+    }
+}
+
+/// Runs the dashboard until the user leaves it. Returns sentences to print after the terminal was given back:
+/// actions whose outcome is not known.
+pub async fn run(config: Arc<Config>) -> anyhow::Result<Vec<String>> {
+    let guard = guard::enter(config.ui.mouse)?;
+    let mut terminal = guard.terminal()?;
+    let size = terminal.size()?;
+    let mut backstage = Backstage::start(&config);
+    let (inbox, mut events) = mpsc::channel::<Event>(1024);
+    let mut input = input::spawn(inbox.clone());
+    let _signals = signals::spawn(inbox.clone())?;
+    let mut state =
+        AppState::new(settings(&config), config.interval, (size.width, size.height), Stamp::now())
+            .with_seed(fastrand::u64(..));
+    state.mouse = config.ui.mouse;
+    for warning in &config.warnings {
+        update(&mut state, Event::Note(warning.clone()), Stamp::now());
+    }
+
+    let mut cache = ViewCache::default();
+    let mut frames = FrameClock::new();
+    let mut ticks = interval(Duration::from_secs(1));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut board = backstage.fleet.board();
+    let mut next_board = Some(tokio::time::Instant::now());
+    let mut board_heard_at = Instant::now();
+    let mut arm: Option<(tokio::time::Instant, u64)> = None;
+    frames.ask();
+    loop {
+        let event = tokio::select! {
+            biased;
+            () = guard::panicked() => anyhow::bail!("a background task failed; what it said is above"),
+            Some(event) = events.recv() => Some(event),
+            Some(event) = backstage.outcomes.recv() => Some(Event::Action(event)),
+            () = frames.wait() => None,
+            () = sleep_until(arm.map_or_else(far, |(at, _)| at)), if arm.is_some() => {
+                arm.take().map(|(_, ticket)| Event::DialogDrawn(ticket))
+            }
+            () = sleep_until(next_board.unwrap_or_else(far)), if next_board.is_some() => {
+                next_board = None;
+                board_heard_at = Instant::now();
+                Some(Event::Board(board.borrow_and_update().clone()))
+            }
+            Ok(()) = board.changed(), if next_board.is_none() => {
+                next_board = Some((board_heard_at + BOARD_EVERY).max(Instant::now()).into());
+                continue;
+            }
+            Ok(()) = backstage.worker.view.changed() => {
+                backstage.worker.view.borrow_and_update().clone().map(Event::Worker)
+            }
+            _ = ticks.tick() => Some(Event::Tick),
+        };
+        let turn = Instant::now();
+        if let Some(event) = event {
+            let name = name(&event);
+            let effects = update(&mut state, event, Stamp::now());
+            frames.ask();
+            for effect in effects {
+                match effect {
+                    Effect::Quit => return Ok(leave(guard, backstage, &mut state).await),
+                    Effect::Suspend => {
+                        input.pause().await;
+                        guard.suspend().await?;
+                        input.resume().await;
+                        terminal.clear()?;
+                        let size = terminal.size()?;
+                        update(&mut state, Event::Resize(size.width, size.height), Stamp::now());
+                    }
+                    other => {
+                        if let Err(note) = carry_out(other, &backstage, &guard) {
+                            update(&mut state, Event::Note(note), Stamp::now());
+                        }
+                    }
+                }
+            }
+            slow(turn, name);
+        } else {
+            state.now = Stamp::now();
+            terminal.draw(|frame| ui::render(frame, &state, &mut cache))?;
+            frames.drawn(tokio::time::Instant::now());
+            state.hits.clone_from(cache.hits());
+            if arm.is_none()
+                && let Some(ticket) = cache.drawn_ticket()
+                && state.dialog_to_arm() == Some(ticket)
+            {
+                arm = Some((tokio::time::Instant::now() + ARM_AFTER, ticket));
+            }
+            slow(turn, "draw");
+        }
+    }
+}
+
+/// Hands an effect on without waiting. The error is a sentence for the user.
+fn carry_out(effect: Effect, backstage: &Backstage, guard: &TerminalGuard) -> Result<(), String> {
+    match effect {
+        Effect::Refresh => backstage.fleet.refresh(),
+        Effect::SetInterval(interval) => backstage.fleet.set_interval(interval),
+        Effect::Action(command) => backstage
+            .actions
+            .try_send(command)
+            .map_err(|_full| "too many actions at once: nothing was done, try again".to_string())?,
+        Effect::Worker(command) => backstage
+            .worker
+            .commands
+            .try_send(command)
+            .map_err(|_full| "the worker does not listen right now: try again".to_string())?,
+        Effect::Copy(text) => match clipboard::copy(&text) {
+            Ok(true) => {}
+            Ok(false) => return Err("too long for the terminal's clipboard: nothing was copied".into()),
+            Err(error) => return Err(format!("could not copy: {error}")),
+        },
+        Effect::Bell => guard.bell().map_err(|e| format!("could not ring: {e}"))?,
+        Effect::CaptureMouse(on) => guard.capture_mouse(on).map_err(|e| format!("mouse: {e}"))?,
+        Effect::Quit | Effect::Suspend => {}
+    }
+    Ok(())
+}
+
+/// Gives the terminal back, then lets what runs come to an end: actions report, the worker puts nothing at risk.
+async fn leave(guard: TerminalGuard, mut backstage: Backstage, state: &mut AppState) -> Vec<String> {
+    drop(guard);
+    let deadline = tokio::time::Instant::now() + GOODBYE;
+    while !state.running.is_empty() {
+        match tokio::time::timeout_at(deadline, backstage.outcomes.recv()).await {
+            Ok(Some(event)) => drop(update(state, Event::Action(event), Stamp::now())),
+            Ok(None) | Err(_) => break,
+        }
+    }
+    // A dialog that was never confirmed has nothing to report.
+    let unknown = state.running.values().flatten().map(|plan| {
+        format!(
+            "the outcome of {} {} on {} is not known: look again",
+            plan.intent, plan.subject, plan.target.node
+        )
+    });
+    let told = unknown.collect();
+    let _ = backstage.worker.commands.try_send(WorkerCommand::Stop);
+    let _ = timeout(GOODBYE, backstage.worker.finish()).await;
+    told
+}
+
+fn settings(config: &Config) -> Settings {
+    Settings {
+        profile: config.profile.clone(),
+        production: config.production,
+        read_only: config.read_only,
+        rules: config.rules.clone(),
+        theme: config.ui.theme,
+        ascii: config.ui.ascii,
+        bell: config.ui.bell,
+        push: config.push,
+        concurrency: config.worker.concurrency,
+        exec: config.worker.exec.clone(),
+        queues: config.queues.clone(),
+        lock_patterns: config.lock_patterns.clone(),
+        queue_patterns: config.queue_patterns.clone(),
+    }
+}
+
+fn far() -> tokio::time::Instant {
+    tokio::time::Instant::now() + Duration::from_secs(3600)
+}
+
+fn name(event: &Event) -> &'static str {
+    match event {
+        Event::Key(_) => "key",
+        Event::Board(_) => "board",
+        Event::Action(_) => "action",
+        Event::Worker(_) => "worker",
+        Event::Tick => "tick",
+        _ => "other",
+    }
+}
+
+fn slow(turn: Instant, what: &str) {
+    let took = turn.elapsed();
+    if took > SLOW_TURN {
+        tracing::warn!(what, ?took, "a slow turn of the event loop");
+    }
+}

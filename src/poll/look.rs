@@ -1,0 +1,237 @@
+//! One look at the keys of a node: re-read what is known, search for what is new.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::cost::CostMeter;
+use super::keys::KeyTable;
+use super::search::Search;
+use crate::domain::reply::ReplyError;
+use crate::domain::{Bytes, NodeMeta, Reply, Stamp};
+use crate::family::registry::Kind;
+use crate::family::{Context, Dialect, KeyFact, Read, Registry};
+use crate::redis_io::{CallError, Reader};
+
+/// Locks read again in one tick at the most; more are read in rotation.
+const LOCKS_A_TICK: usize = 2000;
+/// Reads in one pipeline: few enough that other clients of the server hardly notice.
+const READS_A_PIPELINE: usize = 250;
+
+/// What one look works with.
+pub(super) struct Look<'a> {
+    pub(super) reader: &'a mut Reader,
+    pub(super) registry: &'a Registry,
+    pub(super) meta: &'a NodeMeta,
+    pub(super) table: &'a mut KeyTable,
+    pub(super) search: &'a mut Search,
+    pub(super) cost: &'a mut CostMeter,
+    pub(super) denied: &'a mut BTreeSet<(&'static str, String)>,
+    pub(super) dialect: &'a mut Dialect,
+    pub(super) rtt: Duration,
+    pub(super) clock_offset_ms: i64,
+    pub(super) rate_window: Duration,
+    pub(super) max_keys: usize,
+    pub(super) keys_total: Option<u64>,
+}
+
+impl Look<'_> {
+    /// Reads the known locks and queues again.
+    pub(super) async fn reread(&mut self, interval: Duration) -> Result<(), CallError> {
+        let due = self.table.due_locks(LOCKS_A_TICK, Instant::now(), interval * 2);
+        let facts: Vec<KeyFact> =
+            due.iter().filter_map(|k| self.table.locks.get(k).map(|e| e.fact.clone())).collect();
+        self.read_locks(&facts, false).await?;
+        let keys: Vec<Bytes> = self.table.queues.keys().cloned().collect();
+        self.read_queues(&keys).await
+    }
+
+    /// Queues configured by name are watched also while their list does not exist.
+    pub(super) fn add_configured_queues(&mut self) {
+        for key in self.registry.configured_queues(&self.meta.id).collect::<Vec<_>>() {
+            if !self.table.knows(&key) {
+                let fact = KeyFact { key, key_type: "list".into(), lock_pattern: false, queue_pattern: true };
+                self.table.add_queue(fact, "list", true);
+            }
+        }
+    }
+
+    /// Goes on with the search: to the end of the pass or `until` when in a hurry, else within `budget` of
+    /// server time (always one call).
+    pub(super) async fn search(&mut self, until: Instant, budget: Duration) -> Result<(), CallError> {
+        if self.registry.is_idle() {
+            self.search.progress.passes += 1;
+            self.search.hurry = false;
+            return Ok(());
+        }
+        let mut spent = Duration::ZERO;
+        loop {
+            let started = Instant::now();
+            let pattern = self.registry.only_pattern();
+            let reply = self.reader.scan(self.search.cursor(), pattern, self.search.count()).await?;
+            let elapsed = started.elapsed();
+            self.cost.add(1, elapsed, self.rtt);
+            if let Some(error) = reply.as_error() {
+                self.note_denied("locks", "SCAN", error);
+                self.note_denied("queues", "SCAN", error);
+                self.search.failed(error.to_string());
+                return Ok(());
+            }
+            let cost = elapsed.saturating_sub(self.rtt);
+            spent += cost;
+            let first_pass = self.search.progress.passes == 0;
+            let Some((keys, done)) = self.search.advance(reply, cost, self.keys_total) else {
+                self.search.failed("SCAN answered in an unknown shape".into());
+                return Ok(());
+            };
+            self.take_in(keys, !first_pass).await?;
+            let hurry = self.search.hurry && Instant::now() < until;
+            if done || (!hurry && spent >= budget) || Instant::now() >= until {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Finds out what new keys are and reads them for the first time.
+    async fn take_in(&mut self, keys: Vec<Bytes>, is_new: bool) -> Result<(), CallError> {
+        let candidates: Vec<(Bytes, (bool, bool))> = keys
+            .into_iter()
+            .filter(|key| !self.table.knows(key))
+            .map(|key| {
+                let hit = self.registry.candidate(key.as_slice());
+                (key, hit)
+            })
+            .filter(|(_, (lock, queue))| *lock || *queue)
+            .collect();
+        for chunk in candidates.chunks(READS_A_PIPELINE) {
+            let reads: Vec<Read> = chunk.iter().map(|(key, _)| Read::Type(key.clone())).collect();
+            let types = self.read("locks", &reads).await?;
+            let (mut locks, mut queues) = (Vec::new(), Vec::new());
+            for ((key, (lock, queue)), reply) in chunk.iter().zip(types) {
+                // TYPE denied: believe the pattern, the reads will say what is not permitted.
+                let key_type: Arc<str> = match &reply {
+                    Reply::Status(name) => name.as_str().into(),
+                    Reply::Error(_) if *lock => "string".into(),
+                    Reply::Error(_) => "list".into(),
+                    _ => continue,
+                };
+                let fact = KeyFact { key: key.clone(), key_type, lock_pattern: *lock, queue_pattern: *queue };
+                if self.table.len() + locks.len() + queues.len() >= self.max_keys {
+                    self.search.truncate();
+                    break;
+                }
+                match self.registry.recognise(&fact) {
+                    Some(Kind::Lock(_)) => locks.push(fact),
+                    Some(Kind::Queue(family)) => queues.push((fact, family.id())),
+                    None => {}
+                }
+            }
+            self.read_locks(&locks, is_new).await?;
+            let keys: Vec<Bytes> = queues.iter().map(|(fact, _)| fact.key.clone()).collect();
+            for (fact, family) in queues {
+                self.table.add_queue(fact, family, false);
+            }
+            self.read_queues(&keys).await?;
+        }
+        Ok(())
+    }
+
+    async fn read_locks(&mut self, facts: &[KeyFact], is_new: bool) -> Result<(), CallError> {
+        for chunk in facts.chunks(READS_A_PIPELINE / 4) {
+            let mut reads = Vec::new();
+            let mut spans = Vec::with_capacity(chunk.len());
+            for fact in chunk {
+                let Some(Kind::Lock(family)) = self.registry.recognise(fact) else { continue };
+                let previous = self.table.locks.get(&fact.key).map(|e| e.lock.clone());
+                let wanted = family.reads(&fact.key, previous.as_deref());
+                spans.push((fact, family, previous, reads.len()..reads.len() + wanted.len()));
+                reads.extend(wanted);
+            }
+            let replies = self.read("locks", &reads).await?;
+            let ctx = self.context(is_new);
+            for (fact, family, previous, span) in spans {
+                let replies = replies.get(span).unwrap_or_default();
+                match family.interpret(fact, previous.as_deref(), replies, &ctx) {
+                    Some(lock) => self.table.put_lock(fact.clone(), lock),
+                    None => self.table.remove_lock(&fact.key),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn read_queues(&mut self, keys: &[Bytes]) -> Result<(), CallError> {
+        for chunk in keys.chunks(READS_A_PIPELINE / 5) {
+            let mut reads = Vec::new();
+            let mut spans = Vec::with_capacity(chunk.len());
+            for key in chunk {
+                let Some(entry) = self.table.queues.get(key) else { continue };
+                let Some(family) = self.registry.queue_family(entry.family) else { continue };
+                let push = self.registry.push_end(&self.meta.id, key);
+                let wanted = family.reads(key, push, &entry.memory);
+                spans.push((key, family, push, reads.len()..reads.len() + wanted.len()));
+                reads.extend(wanted);
+            }
+            let replies = self.read("queues", &reads).await?;
+            for (key, family, push, span) in spans {
+                let replies = replies.get(span).unwrap_or_default();
+                let ctx = Context { push, ..self.context(false) };
+                let Some(entry) = self.table.queues.get(key) else { continue };
+                let mut memory = entry.memory.clone();
+                let queue = family.interpret(&entry.fact, entry.queue.as_deref(), &mut memory, replies, &ctx);
+                self.table.put_queue(key, queue, memory);
+            }
+        }
+        Ok(())
+    }
+
+    fn context(&self, is_new: bool) -> Context {
+        let at = Stamp::now();
+        let wall = at.wall.duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_millis() as i64);
+        Context {
+            node: self.meta.id.clone(),
+            db: self.meta.db,
+            at,
+            server_ms: wall + self.clock_offset_ms,
+            push: crate::domain::queue::PushEnd::Left,
+            is_new,
+            rate_window: self.rate_window,
+        }
+    }
+
+    /// Sends reads; a server without EVAL_RO gets the same scripts by EVAL, one without scripts plain lengths.
+    async fn read(&mut self, pane: &'static str, reads: &[Read]) -> Result<Vec<Reply>, CallError> {
+        loop {
+            let started = Instant::now();
+            let replies = self.reader.read(reads, *self.dialect).await?;
+            self.cost.add(reads.len(), started.elapsed(), self.rtt);
+            let mut scripts_refused = None;
+            for (read, reply) in reads.iter().zip(&replies) {
+                let Some(error) = reply.as_error() else { continue };
+                let is_script = matches!(read, Read::ListLook { .. }) && *self.dialect != Dialect::NoScripts;
+                if is_script && (error.is_unknown_command() || (error.is_denied() && !about_keys(error))) {
+                    scripts_refused = Some(error);
+                } else {
+                    self.note_denied(pane, read.needs(), error);
+                }
+            }
+            let Some(error) = scripts_refused else { return Ok(replies) };
+            *self.dialect = match *self.dialect {
+                Dialect::EvalRo if error.is_unknown_command() => Dialect::Eval,
+                _ => Dialect::NoScripts,
+            };
+        }
+    }
+
+    fn note_denied(&mut self, pane: &'static str, command: &str, error: &ReplyError) {
+        if error.is_denied() {
+            let what = if about_keys(error) { "access to some keys" } else { command };
+            self.denied.insert((pane, what.to_string()));
+        }
+    }
+}
+
+/// NOPERM for the key, not for the command.
+fn about_keys(error: &ReplyError) -> bool {
+    error.message.to_ascii_lowercase().contains("key")
+}

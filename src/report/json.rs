@@ -1,0 +1,213 @@
+//! The stable JSON of the headless commands, schema 1, documented in the README. Unknown is `null`.
+
+use base64::Engine as _;
+use serde::Serialize;
+
+use super::Sections;
+use crate::domain::lock::{Token, Ttl};
+use crate::domain::{Bytes, Finding, FleetView, Lock, NodeSnapshot, Queue, Rules, Stamp};
+
+#[derive(Serialize)]
+struct Envelope<'a> {
+    schema: u32,
+    taken_at: String,
+    fleet: Fleet,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nodes: Option<Vec<Node<'a>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    locks: Option<Vec<LockRow<'a>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    queues: Option<Vec<QueueRow<'a>>>,
+}
+
+#[derive(Serialize)]
+struct Fleet {
+    verdict: &'static str,
+    reasons: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Node<'a> {
+    name: &'a str,
+    address: &'a str,
+    state: crate::domain::node::NodeState,
+    reason: Option<&'static str>,
+    since: String,
+    rtt_us: Option<u64>,
+    role: Option<&'static str>,
+    engine: Option<&'a str>,
+    version: Option<&'a str>,
+    ops_per_sec: Option<u64>,
+    used_memory_bytes: Option<u64>,
+    maxmemory_bytes: Option<u64>,
+    connected_clients: Option<u64>,
+    blocked_clients: Option<u64>,
+    uptime_s: Option<u64>,
+    findings: Vec<Finding>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    aliases: &'a [String],
+}
+
+#[derive(Serialize)]
+struct LockRow<'a> {
+    node: &'a str,
+    db: u32,
+    key: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_b64: Option<String>,
+    family: &'a str,
+    #[serde(rename = "type")]
+    key_type: &'a str,
+    token: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token_b64: Option<String>,
+    /// Only where `token` is a head: length of the whole value, bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token_len: Option<u64>,
+    holder: Option<&'a str>,
+    ttl_ms: Option<u64>,
+    age_ms: Option<u64>,
+    state: &'static str,
+    waiters: Option<u64>,
+    findings: Vec<Finding>,
+}
+
+#[derive(Serialize)]
+struct QueueRow<'a> {
+    node: &'a str,
+    db: u32,
+    name: &'a str,
+    key: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_b64: Option<String>,
+    family: &'a str,
+    waiting: Option<u64>,
+    in_flight: Option<u64>,
+    scheduled: Option<u64>,
+    retry: Option<u64>,
+    failed: Option<u64>,
+    workers: Option<u64>,
+    oldest_age_ms: Option<u64>,
+    in_rate: Option<f64>,
+    out_rate: Option<f64>,
+    net_rate: Option<f64>,
+    rate_source: &'static str,
+    eta_s: Option<u64>,
+    paused: Option<bool>,
+    findings: Vec<Finding>,
+}
+
+/// The envelope as pretty JSON, one trailing newline.
+pub fn render(fleet: &FleetView, rules: &Rules, now: Stamp, sections: Sections) -> String {
+    let verdict = fleet.verdict(rules, now.mono);
+    let envelope = Envelope {
+        schema: 1,
+        taken_at: now.rfc3339(),
+        fleet: Fleet {
+            verdict: verdict.code(),
+            reasons: verdict.reasons.into_iter().map(|f| f.message).collect(),
+        },
+        nodes: sections
+            .nodes
+            .then(|| fleet.nodes.iter().map(|n| node(&n.snapshot, &n.aliases, rules, now)).collect()),
+        locks: sections.locks.then(|| {
+            fleet.locks.iter().filter(|l| !l.has_ended(now.mono)).map(|l| lock(l, rules, now)).collect()
+        }),
+        queues: sections.queues.then(|| fleet.queues.iter().map(|q| queue(q, rules, now)).collect()),
+    };
+    // Plain structs with string keys: serialising them cannot fail.
+    serde_json::to_string_pretty(&envelope).unwrap_or_default() + "\n"
+}
+
+fn node<'a>(snapshot: &'a NodeSnapshot, aliases: &'a [String], rules: &Rules, now: Stamp) -> Node<'a> {
+    let status = &snapshot.status;
+    // Figures of a node that is not up are no figures of now.
+    let up = status.state == crate::domain::node::NodeState::Up;
+    let facts = snapshot.facts.as_deref();
+    let live = facts.filter(|_| up);
+    Node {
+        name: snapshot.meta.id.as_str(),
+        address: &snapshot.meta.address,
+        state: status.state,
+        reason: status.reason.map(crate::domain::node::Reason::code),
+        since: status.since.rfc3339(),
+        rtt_us: snapshot.rtt.filter(|_| up).map(|d| d.as_micros() as u64),
+        role: facts.and_then(|f| f.role).map(crate::domain::node::Role::code),
+        engine: facts.and_then(|f| f.engine.as_deref()),
+        version: facts.and_then(|f| f.version.as_deref()),
+        ops_per_sec: live.and_then(|f| f.ops_per_sec),
+        used_memory_bytes: live.and_then(|f| f.used_memory),
+        maxmemory_bytes: live.and_then(|f| f.maxmemory),
+        connected_clients: live.and_then(|f| f.connected_clients),
+        blocked_clients: live.and_then(|f| f.blocked_clients),
+        uptime_s: live.and_then(|f| f.uptime).map(|d| d.as_secs()),
+        findings: snapshot.findings(rules, now.mono),
+        aliases,
+    }
+}
+
+fn lock<'a>(lock: &'a Lock, rules: &Rules, now: Stamp) -> LockRow<'a> {
+    let (token, token_b64, token_len) = match &lock.token {
+        Token::Known(bytes) => (Some(text(bytes)), b64_unless_utf8(bytes), None),
+        Token::Long { head, len } => (Some(text(head)), b64_unless_utf8(head), Some(*len)),
+        Token::Unknown(_) => (None, None, None),
+    };
+    LockRow {
+        node: lock.id.node.as_str(),
+        db: lock.id.db,
+        key: text(&lock.id.key),
+        key_b64: b64_unless_utf8(&lock.id.key),
+        family: lock.family,
+        key_type: &lock.key_type,
+        token,
+        token_b64,
+        token_len,
+        holder: lock.holder.as_deref(),
+        ttl_ms: match lock.ttl {
+            Ttl::Left(_) => lock.ttl_left(now.mono).map(|d| d.as_millis() as u64),
+            Ttl::Never | Ttl::Unknown(_) => None,
+        },
+        age_ms: lock.age(now.mono).map(|d| d.as_millis() as u64),
+        state: lock.state(rules, now.mono).code(),
+        waiters: lock.waiters,
+        findings: lock.findings(rules, now.mono),
+    }
+}
+
+fn queue<'a>(queue: &'a Queue, rules: &Rules, now: Stamp) -> QueueRow<'a> {
+    QueueRow {
+        node: queue.id.node.as_str(),
+        db: queue.id.db,
+        name: &queue.name,
+        key: text(&queue.id.key),
+        key_b64: b64_unless_utf8(&queue.id.key),
+        family: queue.family,
+        waiting: queue.waiting,
+        in_flight: queue.in_flight,
+        scheduled: queue.scheduled,
+        retry: queue.retry,
+        failed: queue.failed,
+        workers: queue.workers,
+        oldest_age_ms: queue.oldest_age(now.mono).map(|d| d.as_millis() as u64),
+        in_rate: queue.rates.incoming.map(rounded),
+        out_rate: queue.rates.outgoing.map(rounded),
+        net_rate: queue.rates.net.map(rounded),
+        rate_source: queue.rates.source.words(),
+        eta_s: queue.eta(rules, now.mono).map(|d| d.as_secs()),
+        paused: queue.paused,
+        findings: queue.findings(rules, now.mono),
+    }
+}
+
+/// The exact text where it is UTF-8 (JSON escapes what it must), else escaped.
+fn text(bytes: &Bytes) -> String {
+    bytes.as_utf8().map_or_else(|| bytes.escaped(), str::to_string)
+}
+
+fn b64_unless_utf8(bytes: &Bytes) -> Option<String> {
+    bytes.as_utf8().is_none().then(|| base64::engine::general_purpose::STANDARD.encode(bytes.as_slice()))
+}
+
+fn rounded(rate: f64) -> f64 {
+    (rate * 1000.0).round() / 1000.0
+}

@@ -1,0 +1,156 @@
+//! Plain tables for people in a shell: aligned columns, `?` for unknown, nothing but printable characters.
+
+use unicode_width::UnicodeWidthStr;
+
+use super::Sections;
+use crate::domain::lock::{Token, Ttl};
+use crate::domain::node::NodeState;
+use crate::domain::queue::Drain;
+use crate::domain::stamp::short;
+use crate::domain::{FleetView, Rules, Stamp};
+
+/// The sections as tables, the verdict first.
+pub fn render(fleet: &FleetView, rules: &Rules, now: Stamp, sections: Sections) -> String {
+    let verdict = fleet.verdict(rules, now.mono);
+    let (up, total) = fleet.up_of_total();
+    let mut out = format!("{}: {up} of {total} nodes up\n", verdict.code());
+    for reason in verdict.reasons.iter().take(12) {
+        out.extend(["  ", &reason.message, "\n"]);
+    }
+    let mut parts = Vec::new();
+    if sections.nodes {
+        parts.push(nodes(fleet, now));
+    }
+    if sections.locks {
+        parts.push(locks(fleet, rules, now));
+    }
+    if sections.queues {
+        parts.push(queues(fleet, rules, now));
+    }
+    for part in parts {
+        out.push('\n');
+        out.push_str(&part);
+    }
+    out
+}
+
+fn nodes(fleet: &FleetView, now: Stamp) -> String {
+    let rows = fleet.nodes.iter().map(|node| {
+        let s = &node.snapshot;
+        let facts = s.facts.as_deref();
+        let state = match s.status.state {
+            NodeState::Up => "up".to_string(),
+            NodeState::Suspect => "suspect".to_string(),
+            NodeState::Down => "down".to_string(),
+        };
+        let live = facts.filter(|_| s.status.state == NodeState::Up);
+        vec![
+            s.meta.id.to_string(),
+            state,
+            short(now.since(s.status.since)),
+            or_unknown(s.rtt.map(|d| format!("{:.1} ms", d.as_secs_f64() * 1e3))),
+            or_unknown(facts.and_then(|f| f.role).map(|r| r.code().to_string())),
+            or_unknown(facts.and_then(|f| Some(format!("{} {}", f.engine.as_ref()?, f.version.as_ref()?)))),
+            or_unknown(live.and_then(|f| f.ops_per_sec).map(|n| n.to_string())),
+            or_unknown(
+                live.and_then(|f| f.used_memory).map(|n| format!("{:.1} MiB", n as f64 / 1_048_576.0)),
+            ),
+            or_unknown(live.and_then(|f| f.connected_clients).map(|n| n.to_string())),
+            or_unknown(live.and_then(|f| f.blocked_clients).map(|n| n.to_string())),
+            s.status.reason.map(|r| r.words().to_string()).unwrap_or_default(),
+        ]
+    });
+    let head =
+        ["NODE", "STATE", "SINCE", "RTT", "ROLE", "VERSION", "OPS/S", "MEMORY", "CLIENTS", "BLOCKED", ""];
+    aligned(&head, rows, "no nodes")
+}
+
+fn locks(fleet: &FleetView, rules: &Rules, now: Stamp) -> String {
+    let rows = fleet.locks.iter().filter(|l| !l.has_ended(now.mono)).map(|lock| {
+        let token = match &lock.token {
+            Token::Known(bytes) => bytes.escaped(),
+            Token::Long { head, len } => format!("{head}... ({len} bytes)"),
+            Token::Unknown(why) => format!("? {why}"),
+        };
+        let ttl = match &lock.ttl {
+            Ttl::Never => "never".to_string(),
+            Ttl::Unknown(_) => "?".to_string(),
+            Ttl::Left(_) => or_unknown(lock.ttl_left(now.mono).map(short)),
+        };
+        vec![
+            lock.id.key.escaped(),
+            format!("{}/{}", lock.id.node, lock.id.db),
+            lock.state(rules, now.mono).words().to_string(),
+            ttl,
+            or_unknown(lock.age(now.mono).map(|a| format!(">= {}", short(a)))),
+            cut(&token, 48),
+        ]
+    });
+    aligned(
+        &["LOCK", "NODE/DB", "STATE", "TTL", "AGE", "TOKEN"],
+        rows,
+        "no locks held under the watched patterns",
+    )
+}
+
+fn queues(fleet: &FleetView, rules: &Rules, now: Stamp) -> String {
+    let rows = fleet.queues.iter().map(|queue| {
+        let rate = |r: Option<f64>| or_unknown(r.map(|r| format!("{r:.1}")));
+        let drain = match queue.drain(rules, now.mono) {
+            Drain::Idle => "idle".to_string(),
+            Drain::Drains(eta) => format!("drains in {}", short(eta)),
+            Drain::Growing(rate) => format!("growing {rate:.1}/s"),
+            Drain::Stalled => "stalled".to_string(),
+            Drain::Steady => "steady".to_string(),
+            Drain::Unknown => "?".to_string(),
+        };
+        vec![
+            queue.name.clone(),
+            format!("{}/{}", queue.id.node, queue.id.db),
+            or_unknown(queue.waiting.map(|n| n.to_string())),
+            rate(queue.rates.incoming),
+            rate(queue.rates.outgoing),
+            rate(queue.rates.net),
+            or_unknown(queue.oldest_age(now.mono).map(short)),
+            drain,
+        ]
+    });
+    let head = ["QUEUE", "NODE/DB", "WAITING", "IN/S", "OUT/S", "NET/S", "OLDEST", "VERDICT"];
+    aligned(&head, rows, "no queues under the watched patterns")
+}
+
+/// Columns padded to the widest cell of each.
+pub fn aligned(head: &[&str], rows: impl Iterator<Item = Vec<String>>, empty: &str) -> String {
+    let mut all: Vec<Vec<String>> = vec![head.iter().map(ToString::to_string).collect()];
+    all.extend(rows);
+    if all.len() == 1 {
+        return format!("{empty}\n");
+    }
+    let widths: Vec<usize> = (0..head.len())
+        .map(|column| {
+            all.iter().filter_map(|row| row.get(column)).map(|cell| cell.width()).max().unwrap_or(0)
+        })
+        .collect();
+    let mut out = String::new();
+    for row in &all {
+        let mut line = String::new();
+        for (cell, width) in row.iter().zip(&widths) {
+            line.push_str(cell);
+            line.push_str(&" ".repeat(width.saturating_sub(cell.width()) + 2));
+        }
+        out.push_str(line.trim_end());
+        out.push('\n');
+    }
+    out
+}
+
+fn or_unknown(value: Option<String>) -> String {
+    value.unwrap_or_else(|| "?".into())
+}
+
+fn cut(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_string();
+    }
+    text.chars().take(most.saturating_sub(3)).chain("...".chars()).collect()
+}

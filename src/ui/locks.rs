@@ -1,0 +1,103 @@
+//! Rows of the Locks panel.
+
+use ratatui::style::Style;
+
+use super::format;
+use super::look::Look;
+use super::nodes::known_or;
+use super::scene::Scene;
+use super::table::{Cell, Column, Row, figure, text};
+use super::text::{Cut, cut_bytes};
+use crate::app::state::RowId;
+use crate::domain::Lock;
+use crate::domain::lock::{LockState, Token, Ttl};
+
+/// Columns, most telling first.
+pub const COLUMNS: &[Column] = &[
+    text("STATE", Some("state"), 13, 16, 20),
+    text("KEY", Some("key"), 12, 64, 19),
+    text("NODE", Some("node"), 5, 16, 15),
+    text("HOLDER", Some("holder"), 8, 28, 16),
+    figure("TTL", Some("ttl"), 6, 18),
+    figure("AGE", Some("age"), 8, 17),
+    figure("WAITERS", Some("waiters"), 9, 5),
+    text("TOKEN", None, 16, 40, 4),
+    text("WHY", None, 24, 110, 3),
+];
+
+/// Longest text that is worth making for one cell.
+const WIDEST: usize = 110;
+
+/// One lock as a row.
+pub fn row(scene: &Scene<'_>, lock: &Lock) -> Row {
+    let look = scene.look;
+    let rules = &scene.state.settings.rules;
+    let now = scene.now.mono;
+    let verdict = lock.verdict(rules, now);
+    let severity = verdict.state.severity();
+    let style = look.severity(severity);
+    let (ttl, ttl_style) = ttl(scene, lock);
+    let mark = look.ellipsis();
+    let holder = match (&lock.holder, &lock.token) {
+        (Some(holder), _) => Cell::new(holder.clone(), look.plain()).middle(),
+        (None, token) => token_cell(look, token),
+    };
+    let cells = vec![
+        Cell::new(if lock.has_ended(now) { "ended" } else { verdict.state.words() }, style),
+        Cell::new(cut_bytes(&lock.id.key, WIDEST, Cut::Middle, mark), look.strong()).middle(),
+        Cell::new(lock.id.node.as_str(), look.plain()).middle(),
+        holder,
+        Cell::new(ttl, ttl_style),
+        Cell::new(age(look, lock, scene), look.plain()),
+        known_or(look, lock.waiters.map(format::compact)),
+        token_cell(look, &lock.token),
+        Cell::new(verdict.reasons.join("; "), look.dim()),
+    ];
+    Row {
+        severity,
+        cells,
+        note: None,
+        marked: scene.state.locks.marks.contains(&RowId::Lock(lock.id.clone())),
+        stale: scene.is_stale(&lock.id.node),
+    }
+}
+
+/// TTL left now.
+pub fn ttl(scene: &Scene<'_>, lock: &Lock) -> (String, Style) {
+    let look = scene.look;
+    match (&lock.ttl, lock.ttl_left(scene.now.mono)) {
+        (Ttl::Never, _) => ("never".into(), look.critical()),
+        (Ttl::Left(_), Some(left)) if left.is_zero() => ("ended".into(), look.dim()),
+        (Ttl::Left(_), Some(left)) => {
+            let soon = lock.state(&scene.state.settings.rules, scene.now.mono) == LockState::Expiring;
+            (format::duration(left), if soon { look.strong() } else { look.plain() })
+        }
+        (Ttl::Unknown(_) | Ttl::Left(_), _) => ("?".into(), look.dim()),
+    }
+}
+
+/// How long it is held; with "at least" unless its beginning was seen.
+pub fn age(look: Look, lock: &Lock, scene: &Scene<'_>) -> String {
+    let Some(age) = lock.age(scene.now.mono) else { return "?".into() };
+    let exact = lock.held_before.is_some_and(|before| before.is_zero());
+    format!("{}{}", if exact { "" } else { look.at_least() }, format::duration(age))
+}
+
+/// The value, as far as it was read.
+pub fn token_text(look: Look, token: &Token, max: usize) -> Option<String> {
+    match token {
+        Token::Known(bytes) if bytes.is_empty() => Some("(empty)".into()),
+        Token::Known(bytes) => Some(cut_bytes(bytes, max, Cut::Middle, look.ellipsis())),
+        Token::Long { head, len } => Some(format!(
+            "{} ({} long)",
+            cut_bytes(head, max.saturating_sub(16).clamp(4, 24), Cut::End, look.ellipsis()),
+            format::size(*len)
+        )),
+        Token::Unknown(_) => None,
+    }
+}
+
+fn token_cell(look: Look, token: &Token) -> Cell {
+    let cell = known_or(look, token_text(look, token, WIDEST));
+    if matches!(token, Token::Known(_)) { cell.middle() } else { cell }
+}

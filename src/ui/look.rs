@@ -1,0 +1,209 @@
+//! How things look: roles to styles for each theme, and the signs with their ASCII stand-ins.
+//!
+//! Meaning never hangs on colour alone: every role that warns also has a sign. Only the terminal's 16 colours are
+//! used, without grey and white, which vanish on some palettes; "less important" is the DIM attribute.
+
+use ratatui::style::{Color, Modifier, Style};
+use ratatui::symbols::border;
+
+use crate::config::Theme;
+use crate::domain::Severity;
+
+/// Theme and character set of a frame.
+#[derive(Clone, Copy, Debug)]
+pub struct Look {
+    theme: Theme,
+    /// Only ASCII.
+    pub ascii: bool,
+}
+
+impl Look {
+    /// The look for these settings.
+    pub fn new(theme: Theme, ascii: bool) -> Self {
+        Self { theme, ascii }
+    }
+
+    fn colour(self, dark: Color, light: Color) -> Style {
+        match self.theme {
+            Theme::Dark => Style::new().fg(dark),
+            Theme::Light => Style::new().fg(light),
+            Theme::Mono => Style::new(),
+        }
+    }
+
+    /// Act now.
+    pub fn critical(self) -> Style {
+        self.colour(Color::Red, Color::Red).add_modifier(Modifier::BOLD)
+    }
+
+    /// Look at it. Yellow cannot be read on a light background.
+    pub fn warning(self) -> Style {
+        match self.theme {
+            Theme::Mono => Style::new().add_modifier(Modifier::UNDERLINED),
+            _ => self.colour(Color::Yellow, Color::Magenta),
+        }
+    }
+
+    /// All is well; said rarely.
+    pub fn good(self) -> Style {
+        self.colour(Color::Green, Color::Green)
+    }
+
+    /// Unknown, stale, less important.
+    pub fn dim(self) -> Style {
+        Style::new().add_modifier(Modifier::DIM)
+    }
+
+    /// The one accent: what has the focus, what can be pressed.
+    pub fn accent(self) -> Style {
+        match self.theme {
+            Theme::Mono => Style::new().add_modifier(Modifier::BOLD),
+            _ => self.colour(Color::Cyan, Color::Blue),
+        }
+    }
+
+    /// Plain text.
+    pub fn plain(self) -> Style {
+        Style::new()
+    }
+
+    /// Plain text that matters.
+    pub fn strong(self) -> Style {
+        Style::new().add_modifier(Modifier::BOLD)
+    }
+
+    /// A flag such as READ-ONLY.
+    pub fn flag(self) -> Style {
+        self.accent().add_modifier(Modifier::REVERSED | Modifier::BOLD)
+    }
+
+    /// A flag that warns, such as PRODUCTION.
+    pub fn danger_flag(self) -> Style {
+        self.critical().add_modifier(Modifier::REVERSED)
+    }
+
+    /// The style of a weight.
+    pub fn severity(self, severity: Severity) -> Style {
+        match severity {
+            Severity::Critical => self.critical(),
+            Severity::Warning => self.warning(),
+            Severity::Unknown => self.dim(),
+            Severity::Info => self.plain(),
+        }
+    }
+
+    /// The sign of a weight: a letter's width, readable without colour.
+    pub fn sign(self, severity: Severity) -> &'static str {
+        match (severity, self.ascii) {
+            (Severity::Critical, false) => "✖",
+            (Severity::Critical, true) => "X",
+            (Severity::Warning, _) => "!",
+            (Severity::Unknown, _) => "?",
+            (Severity::Info, false) => "·",
+            (Severity::Info, true) => ".",
+        }
+    }
+
+    fn pick<T>(self, unicode: T, ascii: T) -> T {
+        if self.ascii { ascii } else { unicode }
+    }
+
+    /// Stands for what was cut from a text.
+    pub fn ellipsis(self) -> char {
+        self.pick('…', '~')
+    }
+
+    /// "At least", before a lower bound.
+    pub fn at_least(self) -> &'static str {
+        self.pick("≥", ">=")
+    }
+
+    /// Between two facts on a line.
+    pub fn dot(self) -> &'static str {
+        self.pick(" · ", " | ")
+    }
+
+    /// In front of the selected row.
+    pub fn pointer(self) -> &'static str {
+        self.pick("▸", ">")
+    }
+
+    /// In front of a marked row.
+    pub fn mark(self) -> &'static str {
+        self.pick("●", "*")
+    }
+
+    /// Order of the sort column.
+    pub fn arrow(self, descending: bool) -> &'static str {
+        match (descending, self.ascii) {
+            (false, false) => "▲",
+            (true, false) => "▼",
+            (false, true) => "^",
+            (true, true) => "v",
+        }
+    }
+
+    /// A horizontal rule.
+    pub fn rule(self) -> &'static str {
+        self.pick("─", "-")
+    }
+
+    /// Scrollbar: track and thumb.
+    pub fn scrollbar(self) -> (&'static str, &'static str) {
+        self.pick(("│", "┃"), ("|", "#"))
+    }
+
+    /// Border of dialogs and of the production frame.
+    pub fn border(self) -> border::Set<'static> {
+        const ASCII: border::Set<'static> = border::Set {
+            top_left: "+",
+            top_right: "+",
+            bottom_left: "+",
+            bottom_right: "+",
+            vertical_left: "|",
+            vertical_right: "|",
+            horizontal_top: "-",
+            horizontal_bottom: "-",
+        };
+        self.pick(border::ROUNDED, ASCII)
+    }
+
+    /// Bars of a sparkline, lowest first.
+    fn bars(self) -> [char; 8] {
+        self.pick(['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'], ['_', '.', '-', '~', '=', '+', '*', '#'])
+    }
+
+    /// The last `columns` values as a sparkline, right-aligned. With `zero_is_gap` a zero is a miss, shown as a
+    /// cross, and not a value.
+    pub fn sparkline(self, values: &[u64], columns: usize, zero_is_gap: bool) -> String {
+        let shown = values.get(values.len().saturating_sub(columns)..).unwrap_or_default();
+        let top = shown.iter().copied().max().unwrap_or(0);
+        let bars = self.bars();
+        let mut out = " ".repeat(columns.saturating_sub(shown.len()));
+        out.extend(shown.iter().map(|v| match (*v, zero_is_gap) {
+            (0, true) => self.pick('×', 'x'),
+            (0, false) => bars[0],
+            (v, _) => {
+                let step = (u128::from(v) * 8).div_ceil(u128::from(top.max(1))).clamp(1, 8);
+                bars[usize::try_from(step).unwrap_or(8) - 1]
+            }
+        }));
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sparklines_scale_to_their_top() {
+        let look = Look::new(Theme::Dark, false);
+        assert_eq!(look.sparkline(&[1, 4, 8], 5, false), "  ▁▄█");
+        assert_eq!(look.sparkline(&[5, 0, 5], 3, true), "█×█");
+        assert_eq!(look.sparkline(&[0, 0], 2, false), "▁▁");
+        assert_eq!(look.sparkline(&[9, 9, 9, 9], 2, false), "██");
+        assert_eq!(look.sparkline(&[u64::MAX, 1], 2, false), "█▁");
+        assert_eq!(Look::new(Theme::Dark, true).sparkline(&[1, 0, 8], 3, true), "_x#");
+    }
+}

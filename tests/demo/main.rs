@@ -1,0 +1,205 @@
+//! `redwarden demo` end to end: three nodes on the screen, and nothing left behind, however it ends.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "tests")]
+
+#[path = "../support/pty.rs"]
+#[allow(dead_code, reason = "shared with other tests")]
+mod pty;
+
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use pty::Terminal;
+use redwarden::demo::{self, DemoFleet};
+use redwarden::domain::{Command, Reply};
+use redwarden::redis_io::{ClientRole, WritePermit, Writer};
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+
+/// A server of the demo, as its own log file tells.
+#[derive(Debug)]
+struct Found {
+    pid: i32,
+    port: u16,
+}
+
+fn redwarden() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_redwarden"))
+}
+
+fn wait_until(what: &str, mut wish: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !wish() {
+        assert!(Instant::now() < deadline, "never: {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn is_running(pid: i32) -> bool {
+    test_kill_process(Pid::from_raw(pid).unwrap()).is_ok()
+}
+
+/// The demo's directory inside `parent`.
+fn demo_dir(parent: &Path) -> Option<PathBuf> {
+    std::fs::read_dir(parent).unwrap().filter_map(Result::ok).map(|e| e.path()).find(|path| {
+        path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("redwarden-demo-"))
+    })
+}
+
+/// Reads pid and port of each server from its log: `20119:M ... Running mode=standalone, port=41517.`
+fn servers(dir: &Path) -> Vec<Found> {
+    let found = std::fs::read_dir(dir).unwrap().filter_map(|entry| {
+        let log = std::fs::read_to_string(entry.ok()?.path().join("log")).ok()?;
+        let line = log.lines().find(|line| line.contains("port="))?;
+        let pid = line.split(':').next()?.parse().ok()?;
+        let port = line.split("port=").nth(1)?.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()?;
+        Some(Found { pid, port })
+    });
+    found.collect()
+}
+
+fn assert_all_gone(dir: &Path, servers: &[Found]) {
+    assert_eq!(servers.len(), 3, "{servers:?}");
+    for server in servers {
+        wait_until("the server's process gone", || !is_running(server.pid));
+        assert!(TcpStream::connect(("127.0.0.1", server.port)).is_err(), "port {} is open", server.port);
+    }
+    wait_until("the directory gone", || !dir.exists());
+}
+
+fn of(fleet: &DemoFleet) -> Vec<Found> {
+    fleet.nodes.iter().map(|n| Found { pid: n.pid.cast_signed(), port: n.port }).collect()
+}
+
+/// The demo in a terminal, with all its nodes up.
+fn dashboard() -> (Terminal, PathBuf, Vec<Found>) {
+    let terminal = Terminal::redwarden(&["demo"]);
+    terminal.wait_for("3/3");
+    terminal.wait_for("lock:import:customers");
+    terminal.wait_for("queue:thumbnails");
+    let dir = demo_dir(terminal.home()).unwrap();
+    let servers = servers(&dir);
+    assert!(servers.iter().all(|s| is_running(s.pid)), "{servers:?}");
+    (terminal, dir, servers)
+}
+
+#[test]
+fn shows_three_nodes_and_ends_clean_on_q() {
+    let (mut terminal, dir, servers) = dashboard();
+    terminal.send("q");
+    assert!(terminal.wait_exit().success());
+    terminal.assert_restored();
+    // It waits for the supervisor, so everything is gone by the time the shell's prompt is back.
+    assert!(!dir.exists());
+    assert_all_gone(&dir, &servers);
+}
+
+#[test]
+fn kill_9_of_the_dashboard_leaves_nothing() {
+    let (mut terminal, dir, servers) = dashboard();
+    terminal.signal(Signal::KILL);
+    terminal.wait_exit();
+    assert_all_gone(&dir, &servers);
+}
+
+#[test]
+fn ctrl_c_and_sigterm_leave_nothing() {
+    for end in ["ctrl-c", "SIGTERM"] {
+        let (mut terminal, dir, servers) = dashboard();
+        match end {
+            "ctrl-c" => terminal.send("\x03"),
+            _ => terminal.signal(Signal::TERM),
+        }
+        terminal.wait_exit();
+        terminal.assert_restored();
+        assert_all_gone(&dir, &servers);
+    }
+}
+
+#[test]
+fn the_supervisor_stops_its_own_children_on_sigterm() {
+    let fleet = demo::start_with(redwarden()).unwrap();
+    let (dir, servers) = (fleet.dir.clone(), of(&fleet));
+    let status = std::process::Command::new("ps")
+        .args(["-o", "ppid=", "-p", &servers[0].pid.to_string()])
+        .output()
+        .unwrap();
+    let supervisor: i32 = String::from_utf8_lossy(&status.stdout).trim().parse().unwrap();
+    assert_ne!(supervisor, std::process::id().cast_signed());
+    kill_process(Pid::from_raw(supervisor).unwrap(), Signal::TERM).unwrap();
+    assert_all_gone(&dir, &servers);
+    drop(fleet);
+}
+
+#[test]
+fn two_demos_do_not_meet() {
+    let one = demo::start_with(redwarden()).unwrap();
+    let two = demo::start_with(redwarden()).unwrap();
+    assert_ne!(one.dir, two.dir);
+    let (dir, servers) = (one.dir.clone(), of(&one));
+    drop(one);
+    assert_all_gone(&dir, &servers);
+    assert!(of(&two).iter().all(|s| is_running(s.pid)));
+    assert!(two.dir.exists());
+}
+
+#[test]
+fn without_a_server_it_says_which_package() {
+    let output = std::process::Command::new(redwarden()).arg("demo").env("PATH", "").output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(text.contains("apt-get install redis-server"), "{text}");
+}
+
+#[tokio::test]
+async fn the_simulated_clients_play() {
+    let fleet = tokio::task::spawn_blocking(|| demo::start_with(redwarden())).await.unwrap().unwrap();
+    let mut writers = Vec::new();
+    for node in fleet.node_configs() {
+        let permit = WritePermit::for_own_servers();
+        let timeout = Duration::from_secs(5);
+        writers.push(Writer::open(&node.endpoint, ClientRole::Demo, timeout, permit).await.unwrap());
+    }
+    let [orders, billing, media] = &mut writers[..] else { panic!("three nodes") };
+
+    // There from the first look on: the stuck lock, the dead holder's lock, backlogs.
+    assert_eq!(int(orders, "PTTL lock:import:customers").await, -1);
+    assert!(int(billing, "PTTL lock:report:nightly").await > 500_000);
+    assert_eq!(int(orders, "LLEN queue:dead").await, 37);
+    assert!(int(media, "LLEN queue:thumbnails").await > 2_900);
+
+    // A renewed lock: its TTL goes up again though nobody else touched it.
+    let mut lowest = i64::MAX;
+    eventually("lock:pricing:eu renewed", async || {
+        let now = int(orders, "PTTL lock:pricing:eu").await;
+        let renewed = now > lowest.saturating_add(1_000);
+        lowest = lowest.min(if now > 0 { now } else { lowest });
+        renewed
+    })
+    .await;
+    // Queues move.
+    let before = int(billing, "LLEN queue:webhooks").await;
+    eventually("queue:webhooks grows", async || int(billing, "LLEN queue:webhooks").await > before).await;
+    let before = int(media, "LLEN queue:thumbnails").await;
+    eventually("queue:thumbnails drains", async || int(media, "LLEN queue:thumbnails").await < before).await;
+    // Somebody is blocked on import_queue.
+    eventually("a blocked consumer", async || {
+        let clients = media.call(&Command::new("CLIENT LIST")).await.unwrap();
+        let text = clients.as_bytes().unwrap().escaped();
+        text.contains("name=importer-3") && text.contains("cmd=brpop")
+    })
+    .await;
+}
+
+async fn int(writer: &mut Writer, command: &str) -> i64 {
+    let reply: Reply = writer.call(&Command::new(command)).await.unwrap();
+    reply.as_int().unwrap_or_else(|| panic!("{command}: {reply:?}"))
+}
+
+async fn eventually(what: &str, mut wish: impl AsyncFnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !wish().await {
+        assert!(Instant::now() < deadline, "never: {what}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
