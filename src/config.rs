@@ -1,7 +1,18 @@
 //! The effective configuration: fully validated, no option left open. Layers: flag > environment > profile > file > default.
 
+mod document;
 pub mod endpoint;
+mod environment;
+mod file;
+mod layer;
+mod load;
+mod node;
+mod password;
+mod problem;
 pub mod secrets;
+mod show;
+mod url;
+mod value;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,7 +21,16 @@ use crate::domain::queue::PushEnd;
 use crate::domain::{NodeMeta, Rules};
 
 pub use endpoint::{Address, Endpoint, Tls};
+pub use environment::Environment;
+pub use load::{Loaded, load};
+pub use problem::{ConfigErrors, Problem, Source};
 pub use secrets::Secret;
+pub use show::show;
+pub use url::masked_url;
+pub use value::nearest;
+
+/// The configuration file with every option and its default: `config template`.
+pub const TEMPLATE: &str = include_str!("../assets/config/default.toml");
 
 /// Default lock patterns.
 pub const LOCK_PATTERNS: [&str; 3] = ["lock:*", "*:lock", "*_lock"];
@@ -22,7 +42,7 @@ pub const QUEUE_PATTERNS: [&str; 2] = ["queue:*", "*_queue"];
 pub struct Config {
     /// The fleet, in order, names unique.
     pub nodes: Vec<NodeConfig>,
-    /// What is to be discovered beside the listed nodes.
+    /// A cluster or Sentinels that tell further nodes.
     pub topology: Topology,
     /// Name of the chosen profile.
     pub profile: Option<String>,
@@ -54,19 +74,42 @@ pub struct Config {
     pub log: Option<PathBuf>,
     /// Directory of `audit.jsonl`: `$XDG_STATE_HOME/redwarden`.
     pub state_dir: PathBuf,
-    /// Said once at the start: a password on the command line, `--insecure`, ...
+    /// Said once at the start: a password on the command line, `--insecure`, ... Escaped.
     pub warnings: Vec<String>,
+    /// Environment variables that no child process may inherit: [`secrets::SECRET_VARIABLES`] and those that
+    /// the file names as `password_env`.
+    pub secret_variables: Vec<String>,
 }
 
-/// Seeds of what is to be discovered.
-#[derive(Clone, Debug, PartialEq, Default)]
+/// Where further nodes are to be asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Topology {
-    /// Seeds of a Redis Cluster.
-    pub cluster: Vec<NodeConfig>,
-    /// Sentinels.
-    pub sentinel: Vec<NodeConfig>,
-    /// Name of the primary the Sentinels watch; `None`: all they know.
+    /// Seeds of a Redis Cluster. The nodes found take credentials and TLS of the seed that told them.
+    pub cluster: Vec<Endpoint>,
+    /// Sentinels to ask.
+    pub sentinel: Option<Sentinel>,
+}
+
+impl Topology {
+    /// True when there is nobody to ask.
+    pub fn is_empty(&self) -> bool {
+        self.cluster.is_empty() && self.sentinel.is_none()
+    }
+}
+
+/// Sentinels, and how to reach the nodes they tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sentinel {
+    /// The Sentinels, with credentials of their own; never empty.
+    pub seeds: Vec<Endpoint>,
+    /// Only this primary and its replicas; `None`: all that the Sentinels watch.
     pub master_name: Option<String>,
+    /// ACL user for the nodes they tell.
+    pub username: Option<String>,
+    /// Password for the nodes they tell.
+    pub password: Option<Secret>,
+    /// TLS for the nodes they tell: as for the first Sentinel.
+    pub tls: Option<Tls>,
 }
 
 /// One configured node.
@@ -136,6 +179,9 @@ pub enum Theme {
     Mono,
 }
 
+/// Themes by the names that file and environment use.
+const THEMES: [(&str, Theme); 3] = [("dark", Theme::Dark), ("light", Theme::Light), ("mono", Theme::Mono)];
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -157,6 +203,7 @@ impl Default for Config {
             log: None,
             state_dir: PathBuf::new(),
             warnings: Vec::new(),
+            secret_variables: secrets::SECRET_VARIABLES.map(String::from).to_vec(),
         }
     }
 }

@@ -55,6 +55,7 @@
 
 pub mod act;
 pub mod app;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod demo;
@@ -62,6 +63,7 @@ pub mod domain;
 pub mod family;
 pub mod launcher;
 pub mod logging;
+pub mod lock_run;
 pub mod poll;
 pub mod redis_io;
 pub mod report;

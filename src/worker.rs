@@ -113,7 +113,7 @@ pub fn spawn(config: Arc<Config>, directory: Directory, permit: Option<WritePerm
                 force,
                 heartbeat_ttl: config.worker.heartbeat_ttl,
                 timeout: config.timeout,
-                secret_variables: Vec::new(),
+                secret_variables: config.secret_variables.clone(),
             };
             run_until_ended(spec, permit, &mut inbox, &views).await;
         }

@@ -43,7 +43,7 @@ pub async fn prepare(
     permit: Option<WritePermit>,
     request: Request,
 ) -> Result<PreparedAction, String> {
-    build(&Services::new(config, permit, Audit::in_dir(&config.state_dir)), request).await
+    Services::new(config, permit, Audit::in_dir(&config.state_dir)).prepare(request).await
 }
 
 /// Executes a prepared action once, with its audit lines.

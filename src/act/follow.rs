@@ -117,7 +117,7 @@ async fn look(reader: &mut Reader, plan: &Plan) -> Found {
     };
     let head = expected.as_ref().map_or(1, |value| value.len() as u32 + 1);
     let reads = [Read::Type(key.clone()), Read::StrLen(key.clone()), Read::Head(key.clone(), head)];
-    let replies = match reader.read(&reads, Dialect::EvalRo).await {
+    let replies = match reader.read(&reads, Dialect::NoScripts).await {
         Ok(replies) => replies,
         Err(error) => return Found::Unreadable(error.to_string()),
     };
@@ -215,9 +215,7 @@ async fn place(
     payload: &Bytes,
     push: Option<PushEnd>,
 ) -> Option<TaskPlace> {
-    let find = |rank| Read::ListPos { key: key.clone(), element: payload.clone(), rank, maxlen: LPOS_LOOKS };
-    let replies =
-        reader.read(&[find(1), find(-1), Read::ListLen(key.clone())], Dialect::EvalRo).await.ok()?;
+    let replies = reader.find_in_list(key, payload, LPOS_LOOKS).await.ok()?;
     let [first, last, depth] = replies.as_slice() else { return Some(TaskPlace::Unknown) };
     let depth = depth.as_int().and_then(|n| u64::try_from(n).ok());
     if first.as_error().is_some() || last.as_error().is_some() {

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Request;
 use super::audit::Audit;
 use crate::config::endpoint::Directory;
+use super::prepare::{PreparedAction, build};
 use crate::config::{Config, Endpoint};
 use crate::domain::NodeId;
 use crate::redis_io::{CallError, ClientRole, Reader, WritePermit, connect};
@@ -33,6 +35,11 @@ impl Services {
     /// Services for the configured nodes.
     pub fn new(config: &Config, permit: Option<WritePermit>, audit: Audit) -> Self {
         Self { directory: directory(config), permit, audit, timeout: config.timeout }
+    }
+
+    /// Prepares one action. `Err` is an escaped sentence; nothing was changed.
+    pub async fn prepare(&self, request: Request) -> Result<PreparedAction, String> {
+        build(self, request).await
     }
 
     /// How long after its TIME a plan may still run. Not longer than we wait for the answer, so that a plan

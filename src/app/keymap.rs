@@ -3,7 +3,7 @@
 use super::command::{COMMANDS, Command, Danger, Entry, Panel};
 use super::key::Key;
 use super::selection;
-use super::state::{AppState, Dialog, PlanState};
+use super::state::{AppState, Dialog, PlanState, Prompt};
 
 /// The command of a key in this panel: an entry for the panel goes before a global one.
 pub fn lookup(key: Key, panel: Panel) -> Option<&'static Entry> {
@@ -62,8 +62,14 @@ pub fn footer(state: &AppState) -> Vec<&'static Entry> {
 
 /// Keys of the topmost dialog or prompt, with what they do, for the footer.
 pub fn dialog_keys(state: &AppState) -> Vec<(&'static str, &'static str)> {
-    if state.prompt.is_some() {
-        return vec![("Enter", "keep"), ("Tab", "complete"), ("Esc", "back")];
+    match &state.prompt {
+        Some(Prompt::Filter { .. }) => {
+            return vec![("Enter", "keep"), ("Up/Down", "move"), ("Ctrl-u", "clear"), ("Esc", "as before")];
+        }
+        Some(Prompt::Command { .. }) => {
+            return vec![("Enter", "run"), ("Tab", "complete"), ("Up/Down", "history"), ("Esc", "back")];
+        }
+        None => {}
     }
     match state.dialogs.last() {
         None => Vec::new(),

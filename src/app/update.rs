@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::critical;
+use super::counts::Counts;
 use super::effect::Effect;
 use super::event::Event;
 use super::key::{Key, KeyCode};
@@ -97,7 +98,9 @@ pub(super) fn show_fleet(state: &mut AppState) {
 }
 
 fn judge(state: &mut AppState) {
-    state.verdict = state.shown.verdict(&state.settings.rules, state.view_time().mono);
+    let now = state.view_time().mono;
+    state.verdict = state.shown.verdict(&state.settings.rules, now);
+    state.counts = Counts::of(&state.shown, &state.settings.rules, now);
 }
 
 fn on_tick(state: &mut AppState) {

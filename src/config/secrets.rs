@@ -18,6 +18,12 @@ impl Secret {
     }
 }
 
+impl From<&str> for Secret {
+    fn from(value: &str) -> Self {
+        Self::new(value)
+    }
+}
+
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("***")
@@ -30,5 +36,6 @@ impl fmt::Display for Secret {
     }
 }
 
-/// Environment variables that hold our secrets: child processes never inherit them.
-pub const SECRET_VARIABLES: [&str; 2] = ["REDISCLI_AUTH", "REDWARDEN_PASSWORD"];
+/// Environment variables that hold our secrets (a URL may hold a password): child processes never inherit them.
+pub const SECRET_VARIABLES: [&str; 4] =
+    ["REDISCLI_AUTH", "REDWARDEN_PASSWORD", "REDWARDEN_URL", "REDWARDEN_URLS"];

@@ -30,17 +30,6 @@ pub enum Read {
         /// Bytes at most.
         max: u32,
     },
-    /// `LPOS key element RANK r MAXLEN m`: where an element stands, looking at no more than m.
-    ListPos {
-        /// The list.
-        key: Bytes,
-        /// The element, under 4 KiB.
-        element: Bytes,
-        /// 1 from the head, -1 from the tail.
-        rank: i64,
-        /// How many to look at.
-        maxlen: u32,
-    },
     /// Depth, both ends and the last newest element's place, in one atomic read-only script.
     ListLook {
         /// The list.
@@ -98,13 +87,6 @@ impl Read {
             Self::StrLen(key) => Command::new("STRLEN").arg(key.clone()),
             Self::Head(key, n) => Command::new("GETRANGE").arg(key.clone()).arg(0_i64).arg(i64::from(*n) - 1),
             Self::ListLen(key) => Command::new("LLEN").arg(key.clone()),
-            Self::ListPos { key, element, rank, maxlen } => Command::new("LPOS")
-                .arg(key.clone())
-                .arg(element.clone())
-                .arg("RANK")
-                .arg(*rank)
-                .arg("MAXLEN")
-                .arg(i64::from(*maxlen)),
             Self::ElementHead { key, index, max } => {
                 dialect.script(ELEMENT_HEAD).arg(1_i64).arg(key.clone()).arg(*index).arg(i64::from(*max))
             }
@@ -140,7 +122,6 @@ impl Read {
             Self::StrLen(_) => "STRLEN",
             Self::Head(..) => "GETRANGE",
             Self::ListLen(_) => "LLEN",
-            Self::ListPos { .. } => "LPOS",
             Self::ElementHead { .. } | Self::ListLook { .. } => "EVAL_RO",
         }
     }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::config::{Config, NodeConfig};
-use crate::redis_io::topology::{cluster_nodes, sentinel_nodes};
+use crate::redis_io::topology::{cluster_nodes, node_of, sentinel_nodes};
 
 /// How often a topology is asked for again.
 const EVERY: Duration = Duration::from_secs(2);
@@ -19,14 +19,14 @@ pub(super) struct Roster {
 impl Roster {
     pub(super) fn new(config: std::sync::Arc<Config>) -> Self {
         // Until they answer, the seeds stand for what they lead to: a dead seed is shown as dead.
-        let cluster = config.topology.cluster.clone();
-        let sentinel = config.topology.sentinel.clone();
+        let cluster = config.topology.cluster.iter().map(node_of).collect();
+        let sentinel = config.topology.sentinel.iter().flat_map(|s| &s.seeds).map(node_of).collect();
         Self { config, cluster, sentinel }
     }
 
     /// True when nothing has to be discovered.
     pub(super) fn is_fixed(&self) -> bool {
-        self.config.topology.cluster.is_empty() && self.config.topology.sentinel.is_empty()
+        self.config.topology.is_empty()
     }
 
     /// All nodes as known now, each once.
@@ -53,28 +53,28 @@ impl Roster {
         let mut complete = true;
         if !self.config.topology.cluster.is_empty() {
             let mut found = None;
-            for seed in self.config.topology.cluster.iter().chain(&self.cluster) {
+            for seed in self.config.topology.cluster.iter().chain(self.cluster.iter().map(|n| &n.endpoint)) {
                 match cluster_nodes(seed, timeout).await {
                     Ok(nodes) if !nodes.is_empty() => {
                         found = Some(nodes);
                         break;
                     }
                     Ok(_) => {}
-                    Err(error) => tracing::debug!(seed = %seed.meta.id, %error, "cluster not found"),
+                    Err(error) => tracing::debug!(seed = %seed.address, %error, "cluster not found"),
                 }
             }
             complete &= found.is_some();
             self.cluster = found.unwrap_or_else(|| std::mem::take(&mut self.cluster));
         }
-        if !self.config.topology.sentinel.is_empty() {
+        if let Some(sentinel) = &self.config.topology.sentinel {
             let mut found = None;
-            for sentinel in &self.config.topology.sentinel {
-                match sentinel_nodes(sentinel, self.config.topology.master_name.as_deref(), timeout).await {
+            for seed in &sentinel.seeds {
+                match sentinel_nodes(seed, sentinel, timeout).await {
                     Ok(nodes) => {
                         found = Some(nodes);
                         break;
                     }
-                    Err(error) => tracing::debug!(sentinel = %sentinel.meta.id, %error, "not answered"),
+                    Err(error) => tracing::debug!(sentinel = %seed.address, %error, "not answered"),
                 }
             }
             complete &= found.is_some();

@@ -8,7 +8,6 @@ use redis::{AsyncConnectionConfig, ProtocolVersion, RedisConnectionInfo};
 use super::dial::{Progress, Stage, dial};
 use super::error::CallError;
 use super::link::Link;
-use super::sniff::{FirstByte, Sniffed};
 use crate::config::Endpoint;
 use crate::domain::node::Reason;
 use crate::domain::{Command, Reply};
@@ -75,7 +74,7 @@ pub(super) async fn open(
 /// Says more about a broken handshake than the protocol layer can.
 fn explain(error: CallError, endpoint: &Endpoint, progress: &Progress) -> CallError {
     if progress.stage() != Stage::Open
-        || !matches!(error.reason, Reason::Reset | Reason::NotRedis | Reason::Other)
+        || !matches!(error.reason, Reason::Reset | Reason::NotRedis | Reason::Other | Reason::Timeout)
     {
         return error;
     }
@@ -113,10 +112,8 @@ async fn establish(
         .await
         .map_err(|e| CallError::from_redis(&e))?;
     let mut link = Link { connection, timeout, driver: tokio::spawn(driver) };
-    match handshake(&mut link, endpoint, role).await {
-        Err(error) if first.is_stranger() => Err(CallError::new(Reason::NotRedis, error.detail)),
-        other => other.map(|()| link),
-    }
+    handshake(&mut link, endpoint, role).await?;
+    Ok(link)
 }
 
 async fn handshake(link: &mut Link, endpoint: &Endpoint, role: ClientRole) -> Result<(), CallError> {

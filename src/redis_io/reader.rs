@@ -71,4 +71,19 @@ impl Reader {
     pub async fn pttl(&mut self, key: &Bytes) -> Result<Reply, CallError> {
         self.link.call(&Command::new("PTTL").arg(key.clone())).await
     }
+
+    /// LPOS of an element from the head, from the tail, and LLEN. Looks at no more than `maxlen` from each end;
+    /// positions count from the head. Not for elements over 4 KiB.
+    pub async fn find_in_list(
+        &mut self,
+        key: &Bytes,
+        element: &Bytes,
+        maxlen: u32,
+    ) -> Result<Vec<Reply>, CallError> {
+        let find = |rank: i64| {
+            let lpos = Command::new("LPOS").arg(key.clone()).arg(element.clone());
+            lpos.arg("RANK").arg(rank).arg("MAXLEN").arg(i64::from(maxlen))
+        };
+        self.link.pipeline(&[find(1), find(-1), Command::new("LLEN").arg(key.clone())]).await
+    }
 }

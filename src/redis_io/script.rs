@@ -27,9 +27,10 @@ pub async fn transaction(
     writer: &mut Writer,
     commands: Vec<Command>,
 ) -> Result<Result<Option<Vec<Reply>>, ReplyError>, CallError> {
-    let mut all = Vec::with_capacity(commands.len() + 2);
-    all.push(Command::new("MULTI"));
-    all.extend(commands);
+    if let Err(refused) = begin(writer).await? {
+        return Ok(Err(refused));
+    }
+    let mut all = commands;
     all.push(Command::new("EXEC"));
     let replies = writer.pipeline(&all).await?;
     // A refusal while queueing says more than the EXECABORT that follows it.
@@ -40,5 +41,13 @@ pub async fn transaction(
         _ => {
             Ok(Err(refused.unwrap_or(ReplyError { code: "ERR".into(), message: "no answer to EXEC".into() })))
         }
+    }
+}
+
+/// MULTI, with its answer awaited: where it is denied, commands sent along with it would run at once, one by one.
+pub(super) async fn begin(writer: &mut Writer) -> Result<Result<(), ReplyError>, CallError> {
+    match writer.call(&Command::new("MULTI")).await? {
+        Reply::Error(error) => Ok(Err(error)),
+        _ => Ok(Ok(())),
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::connect::{ClientRole, open};
 use super::error::CallError;
-use crate::config::{Address, Endpoint, NodeConfig};
+use crate::config::{Address, Endpoint, NodeConfig, Sentinel};
 use crate::domain::bytes::escape_text;
 use crate::domain::node::Reason;
 use crate::domain::{Command, NodeId, NodeMeta, Reply};
@@ -13,8 +13,8 @@ use crate::domain::{Command, NodeId, NodeMeta, Reply};
 const MAX_NODES: usize = 2000;
 
 /// All nodes of the cluster that `seed` belongs to, primaries first. They get the seed's credentials and TLS.
-pub async fn cluster_nodes(seed: &NodeConfig, timeout: Duration) -> Result<Vec<NodeConfig>, CallError> {
-    let mut link = open(&seed.endpoint, ClientRole::Poll, timeout).await?;
+pub async fn cluster_nodes(seed: &Endpoint, timeout: Duration) -> Result<Vec<NodeConfig>, CallError> {
+    let mut link = open(seed, ClientRole::Poll, timeout).await?;
     let reply = link.call(&Command::new("CLUSTER NODES")).await?;
     let text = match &reply {
         Reply::Error(e) => return Err(CallError::from_reply(e)),
@@ -25,7 +25,7 @@ pub async fn cluster_nodes(seed: &NodeConfig, timeout: Duration) -> Result<Vec<N
 }
 
 /// `id ip:port@cport[,hostname] flags primary ping pong epoch link slots...`, one line a node.
-fn parse_cluster_nodes(text: &str, seed: &NodeConfig) -> Vec<NodeConfig> {
+fn parse_cluster_nodes(text: &str, seed: &Endpoint) -> Vec<NodeConfig> {
     let mut found: Vec<(bool, NodeConfig)> = Vec::new();
     for line in text.lines().take(MAX_NODES) {
         let mut words = line.split(' ');
@@ -40,23 +40,30 @@ fn parse_cluster_nodes(text: &str, seed: &NodeConfig) -> Vec<NodeConfig> {
         let Some((host, port)) = address.rsplit_once(':') else { continue };
         let Ok(port) = port.parse::<u16>() else { continue };
         // A node that does not know its own address yet is the one we asked.
-        let host = match (host, &seed.endpoint.address) {
+        let host = match (host, &seed.address) {
             ("", Address::Tcp { host, .. }) => host.clone(),
             (host, _) => host.trim_matches(['[', ']']).to_string(),
         };
-        found.push((!flag("master"), node_at(&host, port, &seed.endpoint)));
+        found.push((!flag("master"), node_at(&host, port, seed)));
     }
     found.sort_by_key(|(replica, _)| *replica);
     found.into_iter().map(|(_, node)| node).collect()
 }
 
-/// The primary (all of them without a name), its replicas and the Sentinels that watch it.
+/// The primary (all of them without a name), its replicas and the Sentinels that watch it, as `seed` tells them.
 pub async fn sentinel_nodes(
-    sentinel: &NodeConfig,
-    master_name: Option<&str>,
+    seed: &Endpoint,
+    sentinel: &Sentinel,
     timeout: Duration,
 ) -> Result<Vec<NodeConfig>, CallError> {
-    let mut link = open(&sentinel.endpoint, ClientRole::Poll, timeout).await?;
+    let master_name = sentinel.master_name.as_deref();
+    let data = Endpoint {
+        username: sentinel.username.clone(),
+        password: sentinel.password.clone(),
+        tls: sentinel.tls.clone(),
+        ..seed.clone()
+    };
+    let mut link = open(seed, ClientRole::Poll, timeout).await?;
     let reply = link.call(&Command::new("SENTINEL MASTERS")).await?;
     if let Reply::Error(e) = &reply {
         return Err(CallError::from_reply(e));
@@ -74,19 +81,17 @@ pub async fn sentinel_nodes(
     }
     let mut nodes = Vec::new();
     for (name, host, port) in masters {
-        nodes.push(node_at(&host, port, &sentinel.endpoint));
+        nodes.push(node_at(&host, port, &data));
         // REPLICAS came with 5.0; SLAVES is understood by all.
         let lists = [
             Command::new("SENTINEL SLAVES").arg(name.as_str()),
             Command::new("SENTINEL SENTINELS").arg(name.as_str()),
         ];
-        for reply in link.pipeline(&lists).await? {
-            nodes.extend(
-                entries(&reply).into_iter().map(|(_, host, port)| node_at(&host, port, &sentinel.endpoint)),
-            );
+        for (reply, like) in link.pipeline(&lists).await?.iter().zip([&data, seed]) {
+            nodes.extend(entries(reply).into_iter().map(|(_, host, port)| node_at(&host, port, like)));
         }
     }
-    nodes.push(sentinel.clone());
+    nodes.push(node_of(seed));
     let mut seen = std::collections::HashSet::new();
     nodes.retain(|node| seen.insert(node.meta.id.clone()));
     Ok(nodes)
@@ -117,11 +122,15 @@ fn entries(reply: &Reply) -> Vec<(String, String, u16)> {
 }
 
 fn node_at(host: &str, port: u16, like: &Endpoint) -> NodeConfig {
-    let address = Address::Tcp { host: host.to_string(), port };
-    let shown = escape_text(&address.to_string());
+    node_of(&Endpoint { address: Address::Tcp { host: host.to_string(), port }, db: 0, ..like.clone() })
+}
+
+/// A node called by its address.
+pub fn node_of(endpoint: &Endpoint) -> NodeConfig {
+    let shown = escape_text(&endpoint.address.to_string());
     NodeConfig {
-        meta: NodeMeta { id: NodeId::new(&shown), address: shown, db: 0 },
-        endpoint: Endpoint { address, db: 0, ..like.clone() },
+        meta: NodeMeta { id: NodeId::new(&shown), address: shown, db: endpoint.db },
+        endpoint: endpoint.clone(),
     }
 }
 
@@ -131,7 +140,7 @@ mod tests {
 
     #[test]
     fn addresses_of_cluster_nodes() {
-        let seed = node_at("10.0.0.9", 7000, &Endpoint::tcp("10.0.0.9", 7000));
+        let seed = Endpoint::tcp("10.0.0.9", 7000);
         let text = "a :7000@17000 myself,slave b 0 0 1 connected\n\
                     b 10.0.0.2:7001@17001,host.example master - 0 0 2 connected 0-5460\n\
                     c fd00::1:7002@17002 master,fail - 0 0 3 disconnected 5461-10922\n\

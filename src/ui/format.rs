@@ -136,7 +136,7 @@ pub fn moment(at: SystemTime, zone: &TimeZone) -> String {
 fn local(at: SystemTime, zone: &TimeZone, pattern: &str) -> String {
     Timestamp::try_from(at).map_or_else(
         |_| "?".into(),
-        |stamp| stamp.to_zoned(zone.clone()).strftime(pattern).to_string(),
+        |stamp| stamp.to_zoned_datetime(zone.clone()).strftime(pattern).to_string(),
     )
 }
 

@@ -235,7 +235,7 @@ fn instead_of_rows(scene: &Scene<'_>, panel: Panel, list: &ListState) -> Vec<Str
         return vec![format!("No node answers, so no {what}s are known.")];
     }
     let denied: Vec<String> = snapshots()
-        .flat_map(|n| n.denied.iter().filter(|d| d.pane == pane_of(panel)).map(|d| (n, d)))
+        .flat_map(|n| n.denied.iter().filter(|d| d.pane == pane_of(panel)).map(move |d| (n, d)))
         .map(|(n, d)| format!("{} on {}", d.command, n.meta.id))
         .collect();
     if !denied.is_empty() {

@@ -52,7 +52,11 @@ pub(super) struct Engine {
     hurry: Arc<Notify>,
     /// Id and address of the connections of the last session, as the server names them.
     former: Vec<(String, String)>,
+    /// Registered once: from now on there may be something to put back.
     served: bool,
+    /// Took, or could have taken, a task: a refusal from now on may pass.
+    proven: bool,
+    connected: bool,
     attempt: u32,
     compare: bool,
     taken_over: bool,
@@ -91,6 +95,8 @@ impl Engine {
             hurry: Arc::new(Notify::new()),
             former: Vec::new(),
             served: false,
+            proven: false,
+            connected: false,
             attempt: 0,
             compare: false,
             taken_over: false,
@@ -133,9 +139,10 @@ impl Engine {
                 Ok(()) => return,
                 Err(trouble) => trouble,
             };
+            self.connected = false;
             let over = match &trouble {
                 Trouble::Never(_) => true,
-                Trouble::Refused(_) => !self.served,
+                Trouble::Refused(_) => !self.proven,
                 Trouble::Lost(_) => false,
             };
             if over && self.ending.is_none() {
@@ -198,27 +205,27 @@ impl Engine {
     async fn fence(&mut self, control: &mut Writer, taker: &mut Taker) -> Result<(), Trouble> {
         let info = Command::new("CLIENT INFO");
         let infos = [control.call(&info).await?, taker.writer().call(&info).await?];
+        let old = self.former.len();
         let kills: Vec<Command> = self
             .former
-            .drain(..)
-            .map(|(id, addr)| Command::new("CLIENT KILL ID").arg(id).arg("ADDR").arg(addr))
+            .iter()
+            // The address, too: after a restart of the server the number may be somebody else's.
+            .map(|(id, addr)| Command::new("CLIENT KILL ID").arg(id.as_str()).arg("ADDR").arg(addr.as_str()))
             .collect();
+        self.former.extend(infos.iter().filter_map(id_and_address));
         control.pipeline(&kills).await?;
-        self.former = infos.iter().filter_map(id_and_address).collect();
+        self.former.drain(..old);
         Ok(())
     }
 
     async fn serve(&mut self, session: &mut Session, taker: Taker) -> Result<(), Trouble> {
         let first = !self.served;
-        if !first {
-            self.taken_over |= session.beat().await?.was_expired;
-        } else {
-            session.beat().await?;
-        }
+        // The first heartbeat of all finds no key, and nothing to take over either.
+        self.taken_over |= session.beat().await?.was_expired && !first;
         // After a break others need a moment to renew their heartbeats, too: the first look comes with the next beat.
         self.look_around(session, first).await?;
         self.served = true;
-        self.attempt = 0;
+        self.connected = true;
         self.compare = true;
         self.show_state();
         if first {
@@ -236,10 +243,10 @@ impl Engine {
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut publish_at = Instant::now();
         loop {
-            self.settle(session).await?;
             if self.compare && fetch.is_none() {
                 self.compare(session).await?;
             }
+            self.settle(session).await?;
             self.start_parked();
             if self.ending.is_some()
                 && self.tasks.is_empty()
@@ -256,11 +263,12 @@ impl Engine {
             }
             self.board.counts(self.tasks.len(), self.concurrency);
             tokio::select! {
-                command = self.commands.recv(), if !self.deaf => self.command(command),
-                (taker, taken) = next(&mut fetch) => {
+                command = self.commands.recv(), if !self.deaf => self.command(command.as_ref()),
+                (back, outcome) = next(&mut fetch) => {
                     fetch = None;
-                    idle = Some(taker);
-                    if let Some(element) = taken? {
+                    idle = Some(back);
+                    self.proven |= outcome.is_ok();
+                    if let Some(element) = outcome? {
                         self.taken(session, element).await?;
                     }
                 }
@@ -280,6 +288,8 @@ impl Engine {
 
     async fn beat(&mut self, session: &mut Session) -> Result<(), Trouble> {
         let beat = session.beat().await?;
+        // The session holds: the next break starts with short pauses again.
+        self.attempt = 0;
         if beat.was_expired {
             self.board.note("our heartbeat had run out: other workers may have taken tasks over");
             self.taken_over = true;
@@ -398,7 +408,7 @@ impl Engine {
     /// Re-reads our processing list and brings what we have in hand in line with it.
     async fn compare(&mut self, session: &mut Session) -> Result<(), Trouble> {
         let list = session.processing().await?;
-        let difference = self.hand.compare(list, self.taken_over);
+        let difference = self.hand.compare(&list, self.taken_over);
         self.compare = false;
         self.taken_over = false;
         for finished in &difference.confirmed {
@@ -413,7 +423,7 @@ impl Engine {
         Ok(())
     }
 
-    fn command(&mut self, command: Option<WorkerCommand>) {
+    fn command(&mut self, command: Option<&WorkerCommand>) {
         match command {
             None => {
                 self.deaf = true;
@@ -424,7 +434,7 @@ impl Engine {
             Some(WorkerCommand::Stop) => self.stop(),
             Some(WorkerCommand::Pause) => self.paused = true,
             Some(WorkerCommand::Resume) => self.paused = false,
-            Some(WorkerCommand::SetConcurrency(n)) => self.concurrency = n.clamp(1, MAX_CONCURRENCY),
+            Some(WorkerCommand::SetConcurrency(n)) => self.concurrency = (*n).clamp(1, MAX_CONCURRENCY),
             Some(WorkerCommand::Start { .. }) => {
                 self.board.note("a worker runs already: stop it before starting another");
             }
@@ -447,12 +457,8 @@ impl Engine {
     fn show_state(&mut self) {
         let state = match (&self.ending, self.served, self.paused) {
             (Some(_), ..) => WorkerState::Stopping,
-            // Not connected: that is to be seen first.
-            (None, ..)
-                if matches!(self.board.view.state, WorkerState::Reconnecting(_)) && self.attempt > 0 =>
-            {
-                return;
-            }
+            // Not connected any more: that is to be seen first.
+            (None, true, _) if !self.connected => return,
             (None, false, _) => WorkerState::Starting,
             (None, true, true) => WorkerState::Paused,
             (None, true, false) => WorkerState::Running,
@@ -468,7 +474,7 @@ impl Engine {
             self.board.publish();
             tokio::select! {
                 () = tokio::time::sleep_until(until) => return,
-                command = self.commands.recv(), if !self.deaf => self.command(command),
+                command = self.commands.recv(), if !self.deaf => self.command(command.as_ref()),
                 Some(joined) = self.tasks.join_next_with_id() => self.joined(joined),
             }
         }

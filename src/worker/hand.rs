@@ -63,9 +63,9 @@ impl Hand {
 
     /// Brings the hand in line with the processing list (oldest first). `taken_over`: our heartbeat had run out,
     /// so that what is missing may have been moved back to the queue by another worker.
-    pub(super) fn compare(&mut self, list: Vec<Bytes>, taken_over: bool) -> Difference {
+    pub(super) fn compare(&mut self, list: &[Bytes], taken_over: bool) -> Difference {
         let mut left: HashMap<&Bytes, usize> = HashMap::new();
-        for element in &list {
+        for element in list {
             *left.entry(element).or_default() += 1;
         }
         let mut claim = |element: &Bytes| match left.get_mut(element) {
@@ -93,7 +93,7 @@ impl Hand {
                 self.finished.push(finished);
             }
         }
-        for element in &list {
+        for element in list {
             if claim(element) {
                 difference.found += 1;
                 self.parked.push_back(Task::new(element.clone(), 2));
@@ -116,7 +116,7 @@ mod tests {
     fn a_lost_answer_to_a_removal_is_no_second_run() {
         let mut hand = Hand::default();
         hand.finished = vec![finished("a", true), finished("b", false)];
-        let difference = hand.compare(vec!["b".into(), "c".into()], false);
+        let difference = hand.compare(&["b".into(), "c".into()], false);
         assert_eq!(difference.confirmed.len(), 1);
         assert_eq!(difference.found, 1);
         assert_eq!(hand.finished.len(), 1);
@@ -128,7 +128,7 @@ mod tests {
         let mut hand = Hand::default();
         hand.finished = vec![finished("a", true)];
         hand.parked.push_back(Task::new("p".into(), 1));
-        let difference = hand.compare(Vec::new(), true);
+        let difference = hand.compare(&[], true);
         assert!(difference.confirmed.is_empty());
         assert_eq!((difference.lost, hand.finished.len(), hand.parked.len()), (1, 1, 0));
     }
@@ -137,9 +137,9 @@ mod tests {
     fn equal_payloads_are_counted() {
         let mut hand = Hand::default();
         hand.finished = vec![finished("x", false), finished("x", true)];
-        let difference = hand.compare(vec!["x".into()], false);
+        let difference = hand.compare(&["x".into()], false);
         assert_eq!((difference.confirmed.len(), difference.found), (1, 0));
-        let difference = hand.compare(vec!["x".into(), "x".into()], false);
+        let difference = hand.compare(&["x".into(), "x".into()], false);
         assert_eq!((difference.confirmed.len(), difference.found), (0, 1));
     }
 }

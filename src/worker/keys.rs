@@ -61,7 +61,7 @@ fn prefix(queue: &[u8]) -> Vec<u8> {
     } else {
         // Such a name cannot stand inside a tag: any short tag of the same slot does.
         let wanted = crc16(queue) % 16384;
-        let tag = (0_u32..)
+        let tag = (0..u32::MAX)
             .map(|n| n.to_string())
             .find(|tag| crc16(tag.as_bytes()) % 16384 == wanted)
             .unwrap_or_default();

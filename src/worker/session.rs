@@ -21,7 +21,7 @@ const BATCH: u64 = 500;
 const TESTS_KEPT: u64 = 1000;
 /// A dead worker stays registered this long: a command of its that the server still had in its buffers may
 /// move a task to its list after we looked, and somebody must look again.
-const FORGET_AFTER: Duration = Duration::from_hours(1);
+const FORGET_AFTER: Duration = Duration::from_secs(60 * 60);
 /// Workers looked at.
 const WORKERS: i64 = 1000;
 
@@ -107,9 +107,9 @@ impl Session {
         let was_expired = int(replies.first())? == 0;
         let mut processing = int(replies.get(1))?;
         if was_expired {
-            let set = Command::new("SET").arg(self.me.heartbeat()).arg("1").arg("PX").arg(ttl);
+            let renewal = Command::new("SET").arg(self.me.heartbeat()).arg("1").arg("PX").arg(ttl);
             let replies =
-                self.writer.pipeline(&[set, Command::new("LLEN").arg(self.me.processing())]).await?;
+                self.writer.pipeline(&[renewal, Command::new("LLEN").arg(self.me.processing())]).await?;
             if let Some(Reply::Error(e)) = replies.first() {
                 return Err(e.into());
             }

@@ -12,7 +12,7 @@ use crate::domain::bytes::escape_text;
 /// `kind` of the only tasks that are run without a command.
 pub const TEST_KIND: &str = "redwarden.test";
 /// A test task works no longer than this.
-const MAX_WORK: Duration = Duration::from_mins(1);
+const MAX_WORK: Duration = Duration::from_secs(60);
 /// Payloads up to this many bytes are searched for an id.
 const MAX_PARSED: usize = 64 * 1024;
 
@@ -70,6 +70,10 @@ pub(super) enum Ended {
 }
 
 impl Ended {
+    fn of_test(fail: bool) -> Self {
+        if fail { Self::Failed("the test task asks to fail".into()) } else { Self::Done(String::new()) }
+    }
+
     pub(super) fn is_failed(&self) -> bool {
         matches!(self, Self::Failed(_))
     }
@@ -84,14 +88,13 @@ pub(super) async fn run(
     mut kill: watch::Receiver<bool>,
 ) -> (Ended, Duration) {
     let started = Instant::now();
-    let ended = match exec {
-        Some(exec) => exec::run(&exec, &payload, envelope.id.as_deref(), attempt, &mut kill).await,
-        None => tokio::select! {
-            () = tokio::time::sleep(envelope.work) => {
-                if envelope.fail { Ended::Failed("the test task asks to fail".into()) } else { Ended::Done(String::new()) }
-            }
+    let ended = if let Some(exec) = exec {
+        exec::run(&exec, &payload, envelope.id.as_deref(), attempt, &mut kill).await
+    } else {
+        tokio::select! {
+            () = tokio::time::sleep(envelope.work) => Ended::of_test(envelope.fail),
             _ = kill.wait_for(|kill| *kill) => Ended::Killed,
-        },
+        }
     };
     (ended, started.elapsed())
 }

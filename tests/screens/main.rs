@@ -1,1 +1,13 @@
-fn main() {}
+//! What the screen shows: snapshots of states by sizes, styles where they carry meaning, escape output, and that no
+//! size and no bytes break it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "tests")]
+
+#[path = "../support/fixtures.rs"]
+mod fixtures;
+
+mod dialogs;
+mod escape_output;
+mod lists;
+mod robust;
+mod shot;
+mod styles;

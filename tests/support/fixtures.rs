@@ -1,5 +1,5 @@
 //! Boards, nodes, locks and queues for tests that need no server. All times hang on one fixed base.
-#![allow(dead_code, reason = "each test binary uses its own part")]
+#![allow(dead_code, unreachable_pub, reason = "shared by test binaries that each use a part")]
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
@@ -165,7 +165,9 @@ impl NodeBuilder {
     pub fn locks(mut self, locks: Vec<LockBuilder>) -> Self {
         let id = self.0.meta.id.clone();
         let mut locks: Vec<Lock> = locks.into_iter().map(|b| b.0).collect();
-        locks.iter_mut().for_each(|l| l.id.node = id.clone());
+        for lock in &mut locks {
+            lock.id.node = id.clone();
+        }
         locks.sort_by(|a, b| a.id.cmp(&b.id));
         self.0.locks = Arc::new(locks.into_iter().map(Arc::new).collect());
         self
@@ -175,7 +177,9 @@ impl NodeBuilder {
     pub fn queues(mut self, queues: Vec<QueueBuilder>) -> Self {
         let id = self.0.meta.id.clone();
         let mut queues: Vec<Queue> = queues.into_iter().map(|b| b.0).collect();
-        queues.iter_mut().for_each(|q| q.id.node = id.clone());
+        for queue in &mut queues {
+            queue.id.node = id.clone();
+        }
         queues.sort_by(|a, b| a.id.cmp(&b.id));
         self.0.queues = Arc::new(queues.into_iter().map(Arc::new).collect());
         self

@@ -28,9 +28,12 @@ impl FirstBytes {
             Some(b'-') => {
                 let text = escape(line.get(1..).unwrap_or_default());
                 let (code, message) = text.split_once(' ').unwrap_or((&text, ""));
-                Some(CallError::from_reply(&ReplyError { code: code.into(), message: message.into() }))
+                let error = ReplyError { code: code.into(), message: message.into() };
+                // An old server's answer to HELLO explains nothing.
+                (!error.is_unknown_command()).then(|| CallError::from_reply(&error))
             }
-            Some(b'+' | b':' | b'$' | b'*' | b'%' | b'_' | b'>') => None,
+            // The type bytes of RESP2 and RESP3.
+            Some(byte) if b"+:$*_#,(!=%~>|".contains(byte) => None,
             _ => {
                 let shown: String = String::from_utf8_lossy(line).chars().take(60).collect();
                 Some(CallError::new(Reason::NotRedis, format!("it says: {shown}")))

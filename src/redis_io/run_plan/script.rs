@@ -7,6 +7,7 @@ use crate::act::plan::{Guard, Plan};
 use crate::act::{NotDone, Outcome};
 use crate::domain::{Bytes, Command, Reply};
 use crate::redis_io::Writer;
+use crate::redis_io::script::begin;
 
 /// The script without its comments: they need not travel.
 static SCRIPT: LazyLock<Bytes> = LazyLock::new(|| {
@@ -23,10 +24,15 @@ pub(super) fn dry_run(subject: &Bytes) -> Command {
 /// Runs it. `None`: scripts are not permitted, and nothing was done.
 pub(super) async fn run(writer: &mut Writer, plan: &Plan, deadline_ms: u64, tail: &[Command]) -> Option<Ran> {
     let eval = render(plan, deadline_ms);
-    let mut commands = match plan.unchanged {
-        true => vec![Command::new("MULTI"), eval, Command::new("EXEC")],
-        false => vec![eval],
-    };
+    let mut commands = vec![eval];
+    if plan.unchanged {
+        match begin(writer).await {
+            Ok(Ok(())) => commands.push(Command::new("EXEC")),
+            Ok(Err(error)) => return Some(refusal_of("MULTI", &error).into()),
+            // The script has not left yet.
+            Err(error) => return Some(NotDone::NotSent(error.to_string()).into()),
+        }
+    }
     commands.extend_from_slice(tail);
     let mut replies = match writer.pipeline(&commands).await {
         Ok(replies) => replies,
@@ -34,10 +40,10 @@ pub(super) async fn run(writer: &mut Writer, plan: &Plan, deadline_ms: u64, tail
     };
     let watched_free = split_tail(&mut replies, tail);
     let outcome = match replies.as_slice() {
-        [_, _, Reply::Nil] => Outcome::NotDone(NotDone::Touched),
+        [_, Reply::Nil] => Outcome::NotDone(NotDone::Touched),
         // EXECABORT: the reason stands where EVAL was queued.
-        [_, Reply::Error(error), _] | [_, _, Reply::Error(error)] => refusal_of("EVAL", error),
-        [_, _, Reply::Array(executed)] => read_answer(plan, executed.first()),
+        [Reply::Error(error), _] | [_, Reply::Error(error)] => refusal_of("EVAL", error),
+        [_, Reply::Array(executed)] => read_answer(plan, executed.first()),
         [Reply::Error(error)] if error.is_denied() || error.is_unknown_command() => return None,
         [answer] => read_answer(plan, Some(answer)),
         _ => Outcome::Unknown("the answer was not understood".into()),

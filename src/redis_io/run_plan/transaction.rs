@@ -9,6 +9,7 @@ use crate::act::plan::{Guard, Plan};
 use crate::act::{NotDone, Outcome};
 use crate::domain::{Command, Reply};
 use crate::redis_io::Writer;
+use crate::redis_io::script::begin;
 
 pub(super) async fn run(writer: &mut Writer, plan: &Plan, deadline_ms: u64, tail: &[Command]) -> Ran {
     match check(writer, plan, deadline_ms).await {
@@ -118,8 +119,13 @@ async fn commit(writer: &mut Writer, plan: &Plan, checked: Checked, tail: &[Comm
     if let (Some(rest), Some(set)) = (checked.rest_ms, steps.first_mut()) {
         set.args.extend(["PX".into(), rest.into()]);
     }
-    let mut commands = vec![Command::new("MULTI")];
-    commands.extend(steps.iter().cloned());
+    match begin(writer).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => return refusal_of("MULTI", &error).into(),
+        // No step has left yet.
+        Err(error) => return NotDone::NotSent(error.to_string()).into(),
+    }
+    let mut commands = steps.clone();
     commands.push(Command::new("EXEC"));
     commands.extend_from_slice(tail);
     let mut replies = match writer.pipeline(&commands).await {

@@ -1,0 +1,355 @@
+//! The command line as clap sees it. Everybody else reads [`super::Invocation`].
+
+use std::ffi::OsString;
+use std::time::Duration;
+
+use base64::Engine;
+use clap::{Args, Parser, Subcommand};
+
+use super::{Format, GlobalArgs, version};
+use crate::config::Secret;
+use crate::domain::Bytes;
+
+const EXAMPLES: &str = "\
+Examples:
+  redwarden redis://10.0.0.1 redis://10.0.0.2:6380/3   the dashboard on two nodes
+  redwarden --profile prod                             the fleet [profiles.prod] of the configuration
+  redwarden locks --format json -u redis://10.0.0.1    the locks, for a script
+  redwarden demo                                       a throw-away fleet to play with
+
+Exit codes: 0 done or all well; 1 not done, or a warning; 2 usage or configuration, or critical; 3 unknown.";
+
+/// Watches Redis and Valkey nodes, locks and queues on one screen.
+#[derive(Parser, Debug)]
+#[command(
+    name = "redwarden",
+    version = version(),
+    about,
+    after_help = EXAMPLES,
+    args_override_self = true,
+    propagate_version = true,
+    infer_long_args = false
+)]
+pub(super) struct Cli {
+    /// Nodes of the dashboard [default: the configured ones, else redis://127.0.0.1:6379].
+    #[arg(value_name = "URL")]
+    pub(super) positional: Vec<OsString>,
+    #[command(flatten)]
+    pub(super) global: GlobalArgs,
+    #[command(subcommand)]
+    pub(super) command: Option<Sub>,
+}
+
+#[derive(Subcommand, Debug)]
+pub(super) enum Sub {
+    /// Print nodes, locks and queues once.
+    Snapshot(Look),
+    /// Print the nodes.
+    Nodes(Look),
+    /// Print the locks, or release one.
+    Locks(Locks),
+    /// Print the queues, or push to one.
+    Queues(Queues),
+    /// Take tasks from a queue until stopped.
+    Worker(Worker),
+    /// Run a command under a lock.
+    Lock(LockCommand),
+    /// One line and an exit code for monitoring: 0 ok, 1 warning, 2 critical, 3 unknown.
+    Check(Check),
+    /// Print what was done with redwarden on this machine.
+    Audit(Audit),
+    /// Start a throw-away fleet with simulated clients and open the dashboard on it.
+    Demo(Bare),
+    /// Print the configuration template or the effective configuration.
+    Config(Config),
+}
+
+/// How to print and how long to watch.
+#[derive(Args, Debug, Default, Clone, Copy)]
+pub(super) struct Print {
+    /// How to print [default: table].
+    #[arg(long, value_enum)]
+    pub(super) format: Option<Format>,
+    /// How long to watch, such as 3s: rates need two looks [default: as long as one look takes].
+    #[arg(long = "for", value_name = "DURATION", value_parser = positive)]
+    pub(super) watch_for: Option<Duration>,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Look {
+    /// Nodes to look at.
+    #[arg(value_name = "URL")]
+    pub(super) positional: Vec<OsString>,
+    #[command(flatten)]
+    pub(super) print: Print,
+    #[command(flatten)]
+    pub(super) global: GlobalArgs,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Bare {
+    #[command(flatten)]
+    pub(super) global: GlobalArgs,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Locks {
+    #[command(flatten)]
+    pub(super) look: Look,
+    #[command(subcommand)]
+    pub(super) command: Option<LocksSub>,
+}
+
+#[derive(Subcommand, Debug)]
+pub(super) enum LocksSub {
+    /// Print the locks (the default).
+    List(Look),
+    /// Delete a lock, if it still is the one that was seen.
+    Release(Release),
+}
+
+/// Which of several nodes is meant.
+#[derive(Args, Debug)]
+pub(super) struct Where {
+    /// Only on this node.
+    #[arg(long, value_name = "NAME", conflicts_with = "all_nodes")]
+    pub(super) node: Option<String>,
+    /// On each node that has it.
+    #[arg(long)]
+    pub(super) all_nodes: bool,
+    /// Only in this logical database.
+    #[arg(long, value_name = "N")]
+    pub(super) db: Option<u32>,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Release {
+    /// Key of the lock.
+    #[arg(value_name = "KEY", required_unless_present = "key_b64", conflicts_with = "key_b64")]
+    pub(super) lock: Option<OsString>,
+    /// Key of the lock in base64, as the JSON output gives it.
+    #[arg(long, value_name = "BASE64", value_parser = base64)]
+    pub(super) key_b64: Option<Bytes>,
+    #[command(flatten)]
+    pub(super) place: Where,
+    /// Release it only if its value is this token.
+    #[arg(long, value_name = "TOKEN", conflicts_with = "token_b64")]
+    pub(super) if_token: Option<OsString>,
+    /// The same, in base64 as the JSON output gives it.
+    #[arg(long, value_name = "BASE64", value_parser = base64)]
+    pub(super) token_b64: Option<Bytes>,
+    /// Print what would be done and do nothing.
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// Do not ask.
+    #[arg(long)]
+    pub(super) yes: bool,
+    #[command(flatten)]
+    pub(super) global: GlobalArgs,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Queues {
+    #[command(flatten)]
+    pub(super) look: Look,
+    #[command(subcommand)]
+    pub(super) command: Option<QueuesSub>,
+}
+
+#[derive(Subcommand, Debug)]
+pub(super) enum QueuesSub {
+    /// Print the queues (the default).
+    List(Look),
+    /// Push a test task, or a payload of yours.
+    Push(Push),
+}
+
+/// The end that producers push to.
+#[derive(Args, Debug)]
+pub(super) struct End {
+    /// Producers push to the left (LPUSH) [default: as configured].
+    #[arg(long, conflicts_with = "right")]
+    pub(super) left: bool,
+    /// Producers push to the right (RPUSH).
+    #[arg(long)]
+    pub(super) right: bool,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Push {
+    /// Key of the queue. With --key-b64 the first argument is the payload.
+    #[arg(value_name = "QUEUE", required_unless_present = "key_b64")]
+    pub(super) queue: Option<OsString>,
+    /// What to push [default: a redwarden test task].
+    #[arg(value_name = "PAYLOAD")]
+    pub(super) payload: Option<OsString>,
+    /// Key of the queue in base64, as the JSON output gives it.
+    #[arg(long, value_name = "BASE64", value_parser = base64)]
+    pub(super) key_b64: Option<Bytes>,
+    #[command(flatten)]
+    pub(super) place: Where,
+    /// How many.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(super) count: u32,
+    #[command(flatten)]
+    pub(super) end: End,
+    /// Push although the list looks like some library's, or others wait on it.
+    #[arg(long)]
+    pub(super) force: bool,
+    /// Do not ask.
+    #[arg(long)]
+    pub(super) yes: bool,
+    #[command(flatten)]
+    pub(super) global: GlobalArgs,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Worker {
+    /// Key of the queue.
+    #[arg(value_name = "QUEUE", required_unless_present = "key_b64", conflicts_with = "key_b64")]
+    pub(super) queue: Option<OsString>,
+    /// Key of the queue in base64, as the JSON output gives it.
+    #[arg(long, value_name = "BASE64", value_parser = base64)]
+    pub(super) key_b64: Option<Bytes>,
+    /// Run every task by this command (sh -c, payload on stdin) [default: only redwarden test tasks].
+    #[arg(long, value_name = "COMMAND")]
+    pub(super) exec: Option<String>,
+    /// Tasks at once [default: as configured].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub(super) concurrency: Option<u32>,
+    /// On this node.
+    #[arg(long, value_name = "NAME")]
+    pub(super) node: Option<String>,
+    #[command(flatten)]
+    pub(super) end: End,
+    /// Go on although the list looks like some library's.
+    #[arg(long)]
+    pub(super) force: bool,
+    #[command(flatten)]
+    pub(super) global: GlobalArgs,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct LockCommand {
+    #[command(flatten)]
+    pub(super) global: GlobalArgs,
+    #[command(subcommand)]
+    pub(super) command: LockSub,
+}
+
+#[derive(Subcommand, Debug)]
+pub(super) enum LockSub {
+    /// Take a lock, keep it while a command runs, release it, pass on the command's exit code.
+    Run(LockRun),
+}
+
+#[derive(Args, Debug)]
+pub(super) struct LockRun {
+    /// Key of the lock.
+    #[arg(value_name = "KEY")]
+    pub(super) lock: OsString,
+    /// Time to live of the lock; it is renewed while the command runs.
+    #[arg(long, value_name = "DURATION", value_parser = lock_ttl)]
+    pub(super) ttl: Duration,
+    /// How long to wait for a lock that is held [default: not at all].
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(super) wait: Option<Duration>,
+    /// End the command when the lock is lost.
+    #[arg(long)]
+    pub(super) kill_on_loss: bool,
+    /// On this node.
+    #[arg(long, value_name = "NAME")]
+    pub(super) node: Option<String>,
+    /// The command and its arguments, after --.
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub(super) command: Vec<OsString>,
+    #[command(flatten)]
+    pub(super) global: GlobalArgs,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Check {
+    /// Nodes to look at.
+    #[arg(value_name = "URL")]
+    pub(super) positional: Vec<OsString>,
+    /// How long to watch, such as 3s [default: as long as one look takes].
+    #[arg(long = "for", value_name = "DURATION", value_parser = positive)]
+    pub(super) watch_for: Option<Duration>,
+    #[command(flatten)]
+    pub(super) global: GlobalArgs,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Audit {
+    /// How to print [default: table].
+    #[arg(long, value_enum)]
+    pub(super) format: Option<Format>,
+    #[command(flatten)]
+    pub(super) global: GlobalArgs,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Config {
+    #[command(flatten)]
+    pub(super) global: GlobalArgs,
+    #[command(subcommand)]
+    pub(super) command: ConfigSub,
+}
+
+#[derive(Subcommand, Debug)]
+pub(super) enum ConfigSub {
+    /// Print a configuration file with every option, its meaning and its default.
+    Template(Bare),
+    /// Print the effective configuration with the source of each value, secrets masked.
+    Show(Show),
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Show {
+    /// Nodes.
+    #[arg(value_name = "URL")]
+    pub(super) positional: Vec<OsString>,
+    #[command(flatten)]
+    pub(super) global: GlobalArgs,
+}
+
+impl Look {
+    /// Its global flags with the positional URLs among them.
+    pub(super) fn into_parts(self) -> (Print, Vec<OsString>, GlobalArgs) {
+        (self.print, self.positional, self.global)
+    }
+}
+
+/// Positional URLs become `--url` ones.
+pub(super) fn with_urls(mut global: GlobalArgs, urls: Vec<OsString>) -> GlobalArgs {
+    global.urls.extend(urls.into_iter().map(|url| Secret::new(url.to_string_lossy())));
+    global
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text).map_err(|e| format!("{e}: write it like 10s, 500ms or 2m"))
+}
+
+fn positive(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        Duration::ZERO => Err("it must be longer than zero".into()),
+        value if value > Duration::from_secs(24 * 3600) => Err("it must be no longer than a day".into()),
+        value => Ok(value),
+    }
+}
+
+fn lock_ttl(text: &str) -> Result<Duration, String> {
+    match positive(text)? {
+        value if value < Duration::from_millis(100) => {
+            Err("a lock shorter than 100ms cannot be renewed in time".into())
+        }
+        value => Ok(value),
+    }
+}
+
+fn base64(text: &str) -> Result<Bytes, String> {
+    match base64::engine::general_purpose::STANDARD.decode(text) {
+        Ok(bytes) => Ok(Bytes::from(bytes)),
+        Err(e) => Err(format!("not base64 ({e}): take it from the JSON output as it stands")),
+    }
+}

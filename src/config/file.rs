@@ -1,0 +1,258 @@
+//! The configuration file: finding it, reading it, and turning it into layers.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use toml::de::DeTable;
+
+use super::document::{FileText, Section, not_empty};
+use super::layer::{FleetDraft, Layer, QueueDraft};
+use super::node::{NodeDraft, report_duplicates};
+use super::problem::{Problems, Sited, Source};
+use super::value::{ANY, INTERVAL, TIMEOUT};
+use super::{Environment, Secret, THEMES};
+use crate::domain::bytes::escape_text;
+use crate::domain::queue::PushEnd;
+
+/// What a file says.
+#[derive(Debug, Default)]
+pub(super) struct FileLayers {
+    /// Settings outside of profiles.
+    pub(super) base: Layer,
+    /// Profiles in the order of their names.
+    pub(super) profiles: Vec<(String, Layer)>,
+}
+
+/// Where the file is looked for, and whether it must be there.
+pub(super) fn locate(flag: Option<&Path>, env: &Environment) -> Option<(PathBuf, Option<Source>)> {
+    if let Some(path) = flag {
+        return Some((path.to_path_buf(), Some(Source::Flag("--config"))));
+    }
+    if let Some(path) = env.path("REDWARDEN_CONFIG") {
+        return Some((path, Some(Source::Variable("REDWARDEN_CONFIG"))));
+    }
+    let base = env
+        .path("XDG_CONFIG_HOME")
+        .filter(|p| p.is_absolute())
+        .or_else(|| env.path("HOME").map(|home| home.join(".config")))
+        .or_else(|| env.path("APPDATA"))?;
+    Some((base.join("redwarden").join("config.toml"), None))
+}
+
+/// Reads the file; `None` when there is none and none was asked for.
+pub(super) fn read(path: &Path, asked_by: Option<&Source>, problems: &mut Problems) -> Option<String> {
+    let here = || Source::File { path: Arc::from(path), line: 1, key: "".into() };
+    let bytes = match std::fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound && asked_by.is_none() => return None,
+        Err(e) => {
+            let what = format!("{} cannot be read ({e})", escape_text(&path.to_string_lossy()));
+            let remedy = "`redwarden config template` prints a file to start from.";
+            problems.add(asked_by.unwrap_or(&here()), what, remedy);
+            return None;
+        }
+    };
+    match String::from_utf8(bytes) {
+        Ok(text) => Some(text),
+        Err(e) => {
+            let before = &e.as_bytes()[..e.utf8_error().valid_up_to()];
+            let line = before.split(|b| *b == b'\n').count();
+            let source = Source::File { path: Arc::from(path), line, key: "".into() };
+            problems.add(&source, "the file is not UTF-8 here", "Save it as UTF-8.");
+            None
+        }
+    }
+}
+
+/// Turns the text into layers and reports everything that is wrong with it.
+pub(super) fn parse(path: &Path, text: &str, env: &Environment, problems: &mut Problems) -> FileLayers {
+    let file = FileText { path: Arc::from(path), text };
+    let (table, errors) = DeTable::parse_recoverable(text);
+    for error in errors {
+        let source = file.source(error.span().map_or(0, |s| s.start), "");
+        problems.add(&source, syntax(error.message()), "Strings stand in quotes, tables in [brackets].");
+    }
+    let mut root = Section::root(&file, table.get_ref());
+    let mut base = read_layer(&mut root, problems);
+    let mut profiles = Vec::new();
+    if let Some(mut section) = root.section("profiles", problems) {
+        for (name, mut profile) in section.any_sections(problems) {
+            let layer = read_layer(&mut profile, problems);
+            profile.finish(problems, &HINTS);
+            profiles.push((name, layer));
+        }
+    }
+    root.finish(problems, &HINTS);
+    let dir = path.parent().unwrap_or(Path::new(""));
+    for layer in std::iter::once(&mut base).chain(profiles.iter_mut().map(|(_, layer)| layer)) {
+        resolve_paths(layer, dir, env);
+    }
+    check_queue_nodes(&base, &profiles, problems);
+    FileLayers { base, profiles }
+}
+
+/// The parser's own words, without quoting the file.
+fn syntax(message: &str) -> String {
+    let message = message.lines().next().unwrap_or_default().trim_end_matches('.');
+    format!("this is not TOML: {}", escape_text(message))
+}
+
+const HINTS: [(&str, &str); 6] = [
+    ("node", "Write [[nodes]]."),
+    ("url", "Write [[nodes]] with url = \"redis://HOST:PORT\"."),
+    ("urls", "Write [[nodes]] with url = \"redis://HOST:PORT\"."),
+    ("theme", "It stands under [ui]."),
+    ("lock_patterns", "Write patterns under [locks]."),
+    ("queue_patterns", "Write patterns under [queues]."),
+];
+
+const ENDS: [(&str, PushEnd); 2] = [("left", PushEnd::Left), ("right", PushEnd::Right)];
+
+fn read_layer(root: &mut Section<'_>, problems: &mut Problems) -> Layer {
+    let mut layer = Layer {
+        fleet: read_fleet(root, problems),
+        interval: root.duration("interval", problems, INTERVAL),
+        timeout: root.duration("timeout", problems, TIMEOUT),
+        read_only: root.flag("read_only", problems),
+        production: root.flag("production", problems),
+        log: root.text("log", problems).map(|s| Sited::new(PathBuf::from(s.value), s.source)),
+        ..Layer::default()
+    };
+    if let Some(mut locks) = root.section("locks", problems) {
+        layer.lock_patterns = locks.globs("patterns", problems);
+        locks.finish(problems, &[]);
+    }
+    if let Some(mut queues) = root.section("queues", problems) {
+        layer.queue_patterns = queues.globs("patterns", problems);
+        layer.push = queues.choice("push", problems, &ENDS);
+        layer.queues = read_queues(&mut queues, problems);
+        queues.finish(problems, &[]);
+    }
+    if let Some(mut worker) = root.section("worker", problems) {
+        layer.concurrency = count(worker.integer("concurrency", problems, (1, 1024)));
+        layer.exec = worker.text("exec", problems);
+        let range = (Duration::from_secs(1), Duration::from_secs(3600));
+        layer.heartbeat_ttl = worker.duration("heartbeat_ttl", problems, range);
+        worker.finish(problems, &[]);
+    }
+    if let Some(mut rules) = root.section("rules", problems) {
+        let down_after = rules.integer("down_after", problems, (1, 1000));
+        layer.down_after = down_after.map(|s| Sited::new(s.value as u32, s.source));
+        layer.expiring_below = rules.duration("expiring_below", problems, ANY);
+        layer.overdue_after = rules.duration("overdue_after", problems, ANY);
+        layer.growing_above = rules.number("growing_above", problems, (0.0, true, 1e9));
+        layer.stalled_after = rules.duration("stalled_after", problems, ANY);
+        layer.rate_window = rules.duration("rate_window", problems, ANY);
+        layer.stale_after = rules.duration("stale_after", problems, ANY);
+        rules.finish(problems, &[]);
+    }
+    if let Some(mut scan) = root.section("scan", problems) {
+        layer.scan_budget = scan.number("budget", problems, (0.0, false, 1.0));
+        layer.scan_max_keys = count(scan.integer("max_keys", problems, (1, 100_000_000)));
+        scan.finish(problems, &[]);
+    }
+    if let Some(mut ui) = root.section("ui", problems) {
+        layer.theme = ui.choice("theme", problems, &THEMES);
+        layer.ascii = ui.flag("ascii", problems);
+        layer.mouse = ui.flag("mouse", problems);
+        layer.bell = ui.flag("bell", problems);
+        ui.finish(problems, &[]);
+    }
+    layer
+}
+
+fn count(value: Option<Sited<i64>>) -> Option<Sited<usize>> {
+    value.map(|s| Sited::new(usize::try_from(s.value).unwrap_or(usize::MAX), s.source))
+}
+
+fn read_fleet(root: &mut Section<'_>, problems: &mut Problems) -> FleetDraft {
+    let mut fleet = FleetDraft::default();
+    if let Some((_, sections)) = root.sections("nodes", problems) {
+        fleet.nodes = sections.into_iter().filter_map(|s| NodeDraft::from_section(s, problems)).collect();
+        report_duplicates(&fleet.nodes, problems);
+    }
+    let seeds = |urls: Option<Sited<Vec<Sited<String>>>>, port, problems: &mut Problems| {
+        let urls = urls.map(|s| s.value).unwrap_or_default().into_iter();
+        urls.filter_map(|u| NodeDraft::from_url(&Secret::new(u.value), port, u.source, problems)).collect()
+    };
+    if let Some(mut cluster) = root.section("cluster", problems) {
+        let urls = cluster.strings("urls", problems);
+        fleet.cluster = seeds(urls, 6379, problems);
+        cluster.finish(problems, &[("url", "Write urls = [\"redis://HOST:PORT\"].")]);
+        report_duplicates(&fleet.cluster, problems);
+    }
+    if let Some(mut sentinel) = root.section("sentinel", problems) {
+        let urls = sentinel.strings("urls", problems);
+        fleet.sentinel = seeds(urls, 26379, problems);
+        fleet.master_name = sentinel.text("master_name", problems).map(|s| s.value);
+        sentinel.finish(problems, &[("url", "Write urls = [\"redis://HOST:26379\"].")]);
+        report_duplicates(&fleet.sentinel, problems);
+    }
+    fleet
+}
+
+fn read_queues(section: &mut Section<'_>, problems: &mut Problems) -> Option<Sited<Vec<QueueDraft>>> {
+    let (source, sections) = section.sections("list", problems)?;
+    let mut list: Vec<QueueDraft> = Vec::new();
+    for mut section in sections {
+        let has_key = section.has("key");
+        let key = section.string("key", problems, not_empty);
+        let node = section.text("node", problems);
+        let push = section.choice("push", problems, &ENDS).map(|s| s.value);
+        let exec = section.text("exec", problems).map(|s| s.value);
+        let source = section.source.clone();
+        section.finish(problems, &[("name", "It is called `key`.")]);
+        if !has_key {
+            problems.add(&source, "this queue has no key", "Add key = \"...\".");
+        }
+        let Some(key) = key else { continue };
+        let same_node =
+            |other: &QueueDraft| other.node.as_ref().map(|n| &n.value) == node.as_ref().map(|n| &n.value);
+        if list.iter().any(|other| other.key == key.value && same_node(other)) {
+            let what = format!("the queue {} is listed twice", escape_text(&key.value));
+            problems.add(&key.source, what, "Keep one of them, or give each its node.");
+        }
+        list.push(QueueDraft { key: key.value, node, push, exec, source });
+    }
+    Some(Sited::new(list, source))
+}
+
+/// A queue's `node` must be a node of the file, unless a cluster or Sentinel finds nodes nobody can name here.
+fn check_queue_nodes(base: &Layer, profiles: &[(String, Layer)], problems: &mut Problems) {
+    let layers: Vec<&Layer> = std::iter::once(base).chain(profiles.iter().map(|(_, layer)| layer)).collect();
+    let discovers = |l: &&Layer| !l.fleet.cluster.is_empty() || !l.fleet.sentinel.is_empty();
+    let names: Vec<&str> =
+        layers.iter().flat_map(|l| l.fleet.nodes.iter().map(|n| n.name.as_str())).collect();
+    if layers.iter().any(discovers) || names.is_empty() {
+        return;
+    }
+    for queue in layers.iter().filter_map(|l| l.queues.as_ref()).flat_map(|q| &q.value) {
+        if let Some(node) = &queue.node
+            && !names.contains(&node.value.as_str())
+        {
+            let what = format!("no node is called \"{}\"", escape_text(&node.value));
+            problems.add(&node.source, what, super::value::did_you_mean(&node.value, &names));
+        }
+    }
+}
+
+/// `~/` is the home directory; other relative paths start at the file's directory.
+fn resolve_paths(layer: &mut Layer, dir: &Path, env: &Environment) {
+    let home = env.home();
+    let resolve = |path: &mut PathBuf| {
+        *path = match (path.strip_prefix("~"), &home) {
+            (Ok(rest), Some(home)) => home.join(rest),
+            _ => dir.join(&*path),
+        };
+    };
+    layer.log.iter_mut().for_each(|log| resolve(&mut log.value));
+    for node in &mut layer.fleet.nodes {
+        if let Some(Sited { value: super::node::PasswordSource::File(path), .. }) = &mut node.password {
+            resolve(path);
+        }
+        if let Some(tls) = &mut node.endpoint.tls {
+            [&mut tls.ca_file, &mut tls.cert_file, &mut tls.key_file].into_iter().flatten().for_each(resolve);
+        }
+    }
+}

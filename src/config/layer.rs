@@ -1,0 +1,201 @@
+//! One layer of settings: flags, environment, a profile or the file itself. Everything may be missing.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::node::{NodeDraft, PasswordSource};
+use super::problem::{Problems, Sited, Source};
+use super::value::{INTERVAL, TIMEOUT, duration, glob, switch};
+use super::{Environment, Theme};
+use crate::cli::GlobalArgs;
+use crate::domain::queue::PushEnd;
+
+/// The fleet a layer names. A layer that names one hides those of the layers below.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct FleetDraft {
+    pub(super) nodes: Vec<NodeDraft>,
+    pub(super) cluster: Vec<NodeDraft>,
+    pub(super) sentinel: Vec<NodeDraft>,
+    pub(super) master_name: Option<String>,
+}
+
+impl FleetDraft {
+    pub(super) fn is_empty(&self) -> bool {
+        self.nodes.is_empty() && self.cluster.is_empty() && self.sentinel.is_empty()
+    }
+}
+
+/// A configured queue with its place.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct QueueDraft {
+    pub(super) key: String,
+    pub(super) node: Option<Sited<String>>,
+    pub(super) push: Option<PushEnd>,
+    pub(super) exec: Option<String>,
+    pub(super) source: Source,
+}
+
+/// Settings of one layer.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Layer {
+    pub(super) fleet: FleetDraft,
+    pub(super) interval: Option<Sited<Duration>>,
+    pub(super) timeout: Option<Sited<Duration>>,
+    pub(super) read_only: Option<Sited<bool>>,
+    pub(super) production: Option<Sited<bool>>,
+    pub(super) log: Option<Sited<PathBuf>>,
+    pub(super) lock_patterns: Option<Sited<Vec<String>>>,
+    pub(super) queue_patterns: Option<Sited<Vec<String>>>,
+    pub(super) push: Option<Sited<PushEnd>>,
+    pub(super) queues: Option<Sited<Vec<QueueDraft>>>,
+    pub(super) concurrency: Option<Sited<usize>>,
+    pub(super) exec: Option<Sited<String>>,
+    pub(super) heartbeat_ttl: Option<Sited<Duration>>,
+    pub(super) down_after: Option<Sited<u32>>,
+    pub(super) expiring_below: Option<Sited<Duration>>,
+    pub(super) overdue_after: Option<Sited<Duration>>,
+    pub(super) growing_above: Option<Sited<f64>>,
+    pub(super) stalled_after: Option<Sited<Duration>>,
+    pub(super) rate_window: Option<Sited<Duration>>,
+    pub(super) stale_after: Option<Sited<Duration>>,
+    pub(super) scan_budget: Option<Sited<f64>>,
+    pub(super) scan_max_keys: Option<Sited<usize>>,
+    pub(super) theme: Option<Sited<Theme>>,
+    pub(super) ascii: Option<Sited<bool>>,
+    pub(super) mouse: Option<Sited<bool>>,
+    pub(super) bell: Option<Sited<bool>>,
+}
+
+/// Variables that are read; another `REDWARDEN_*` is a mistyped one.
+pub(super) const VARIABLES: [&str; 15] = [
+    "REDWARDEN_URL",
+    "REDWARDEN_URLS",
+    "REDWARDEN_CONFIG",
+    "REDWARDEN_PROFILE",
+    "REDWARDEN_READ_ONLY",
+    "REDWARDEN_INTERVAL",
+    "REDWARDEN_TIMEOUT",
+    "REDWARDEN_LOCK_PATTERNS",
+    "REDWARDEN_QUEUE_PATTERNS",
+    "REDWARDEN_THEME",
+    "REDWARDEN_LOG",
+    "REDWARDEN_PASSWORD",
+    "REDWARDEN_SERVER",
+    "REDWARDEN_COMMIT",
+    "REDWARDEN_BELL",
+];
+
+fn set(on: bool, value: bool, flag: &'static str) -> Option<Sited<bool>> {
+    on.then(|| Sited::new(value, Source::Flag(flag)))
+}
+
+impl Layer {
+    /// What the flags say.
+    pub(super) fn from_flags(args: &GlobalArgs, problems: &mut Problems) -> Self {
+        let drafts = |urls: &[super::Secret], flag, port, problems: &mut Problems| -> Vec<NodeDraft> {
+            let source = Source::Flag(flag);
+            urls.iter().filter_map(|u| NodeDraft::from_url(u, port, source.clone(), problems)).collect()
+        };
+        let fleet = FleetDraft {
+            nodes: drafts(&args.urls, "--url", 6379, problems),
+            cluster: drafts(&args.cluster, "--cluster", 6379, problems),
+            sentinel: drafts(&args.sentinel, "--sentinel", 26379, problems),
+            master_name: args.master_name.clone(),
+        };
+        let mut time = |text: &Option<String>, flag, range| {
+            let source = Source::Flag(flag);
+            text.as_ref().and_then(|t| problems.check(&source, duration(t, range)))
+        };
+        let interval = time(&args.interval, "--interval", INTERVAL);
+        let timeout = time(&args.timeout, "--timeout", TIMEOUT);
+        let read_only = set(args.read_only, true, "--read-only").or(set(args.write, false, "--write"));
+        let lock_patterns = globs(&args.lock_patterns, Source::Flag("--lock-pattern"), problems);
+        let queue_patterns = globs(&args.queue_patterns, Source::Flag("--queue-pattern"), problems);
+        Self {
+            fleet,
+            interval,
+            timeout,
+            read_only,
+            lock_patterns,
+            queue_patterns,
+            log: args.log.clone().map(|p| Sited::new(p, Source::Flag("--log"))),
+            theme: args.theme.map(|t| Sited::new(t, Source::Flag("--theme"))),
+            ascii: set(args.ascii, true, "--ascii"),
+            mouse: set(args.no_mouse, false, "--no-mouse"),
+            bell: set(args.bell, true, "--bell"),
+            ..Self::default()
+        }
+    }
+
+    /// What the environment says.
+    pub(super) fn from_environment(env: &Environment, problems: &mut Problems) -> Self {
+        let mut nodes = Vec::new();
+        for name in ["REDWARDEN_URL", "REDWARDEN_URLS"] {
+            for url in listed(env, name) {
+                let url = super::Secret::new(url);
+                nodes.extend(NodeDraft::from_url(&url, 6379, Source::Variable(name), problems));
+            }
+        }
+        let mut time = |name, range| {
+            env.text(name).and_then(|t| problems.check(&Source::Variable(name), duration(t, range)))
+        };
+        let interval = time("REDWARDEN_INTERVAL", INTERVAL);
+        let timeout = time("REDWARDEN_TIMEOUT", TIMEOUT);
+        let mut yes_no =
+            |name| env.text(name).and_then(|t| problems.check(&Source::Variable(name), switch(t)));
+        let read_only = yes_no("REDWARDEN_READ_ONLY");
+        let bell = yes_no("REDWARDEN_BELL");
+        let mut patterns = |name| globs(&listed(env, name), Source::Variable(name), problems);
+        let lock_patterns = patterns("REDWARDEN_LOCK_PATTERNS");
+        let queue_patterns = patterns("REDWARDEN_QUEUE_PATTERNS");
+        let theme = if env.text("NO_COLOR").is_some() {
+            Some(Sited::new(Theme::Mono, Source::Variable("NO_COLOR")))
+        } else {
+            let name = "REDWARDEN_THEME";
+            env.text(name).and_then(|t| {
+                problems.check(&Source::Variable(name), super::value::choice(t, &super::THEMES))
+            })
+        };
+        Self {
+            fleet: FleetDraft { nodes, ..FleetDraft::default() },
+            interval,
+            timeout,
+            read_only,
+            lock_patterns,
+            queue_patterns,
+            theme,
+            bell,
+            log: env.path("REDWARDEN_LOG").map(|p| Sited::new(p, Source::Variable("REDWARDEN_LOG"))),
+            ..Self::default()
+        }
+    }
+
+    /// Names of environment variables that hold passwords of this layer's nodes.
+    pub(super) fn password_variables(&self) -> impl Iterator<Item = &str> {
+        let fleet = &self.fleet;
+        fleet.nodes.iter().chain(&fleet.cluster).chain(&fleet.sentinel).filter_map(|node| {
+            match &node.password.as_ref()?.value {
+                PasswordSource::Variable(name) => Some(name.as_str()),
+                _ => None,
+            }
+        })
+    }
+}
+
+fn listed(env: &Environment, name: &str) -> Vec<String> {
+    let items = env.text(name).into_iter().flat_map(|text| text.split(','));
+    items.map(str::trim).filter(|item| !item.is_empty()).map(String::from).collect()
+}
+
+fn globs(texts: &[String], source: Source, problems: &mut Problems) -> Option<Sited<Vec<String>>> {
+    if texts.is_empty() {
+        return None;
+    }
+    let mut out: Vec<String> = Vec::new();
+    for good in texts.iter().filter_map(|t| problems.check(&source, glob(t))) {
+        if !out.contains(&good.value) {
+            out.push(good.value);
+        }
+    }
+    Some(Sited::new(out, source))
+}

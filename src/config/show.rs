@@ -1,0 +1,185 @@
+//! `config show`: the effective configuration with the source of each value, secrets masked.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use super::{Config, Endpoint, Loaded, Source, Theme, url};
+use crate::domain::bytes::escape_text;
+use crate::domain::queue::PushEnd;
+
+/// Column at which the sources start, where the value leaves room.
+const COLUMN: usize = 44;
+
+/// The configuration in the words of the file, each line with its source as a comment.
+pub fn show(loaded: &Loaded) -> String {
+    let mut page = Page { loaded, text: String::new() };
+    page.head();
+    page.settings(&loaded.config);
+    page.nodes();
+    page.text
+}
+
+struct Page<'a> {
+    loaded: &'a Loaded,
+    text: String,
+}
+
+impl Page<'_> {
+    fn head(&mut self) {
+        let loaded = self.loaded;
+        let file = match (&loaded.file, &loaded.looked_for) {
+            (Some(path), _) => escape_text(&path.to_string_lossy()),
+            (None, Some(path)) => format!("none ({} does not exist)", escape_text(&path.to_string_lossy())),
+            (None, None) => "none".into(),
+        };
+        let _ = writeln!(self.text, "# configuration file: {file}");
+        let state = escape_text(&loaded.config.state_dir.to_string_lossy());
+        let _ = writeln!(self.text, "# state directory: {state}");
+        let hidden = loaded.config.secret_variables.join(", ");
+        let _ = writeln!(self.text, "# hidden from child processes: {}", escape_text(&hidden));
+        for warning in &loaded.config.warnings {
+            let _ = writeln!(self.text, "# WARNING: {warning}");
+        }
+        self.text.push('\n');
+    }
+
+    fn settings(&mut self, c: &Config) {
+        if let Some(profile) = &c.profile {
+            self.line("profile", "profile", &quoted(profile));
+        }
+        self.line("production", "production", &c.production.to_string());
+        self.line("read_only", "read_only", &c.read_only.to_string());
+        self.line("interval", "interval", &time(c.interval));
+        self.line("timeout", "timeout", &time(c.timeout));
+        self.optional("log", "log", c.log.as_ref().map(|p| p.to_string_lossy().into_owned()).as_deref());
+        self.title("[locks]");
+        self.line("patterns", "locks.patterns", &list(&c.lock_patterns));
+        self.title("[queues]");
+        self.line("patterns", "queues.patterns", &list(&c.queue_patterns));
+        self.line("push", "queues.push", end(c.push));
+        for queue in &c.queues {
+            self.title("[[queues.list]]");
+            self.line("key", "queues.list", &quoted(&queue.key));
+            if let Some(node) = &queue.node {
+                self.line("node", "queues.list", &quoted(node));
+            }
+            self.line("push", "queues.list", end(queue.push));
+            if let Some(exec) = &queue.exec {
+                self.line("exec", "queues.list", &quoted(exec));
+            }
+        }
+        self.title("[worker]");
+        self.line("concurrency", "worker.concurrency", &c.worker.concurrency.to_string());
+        self.optional("exec", "worker.exec", c.worker.exec.as_deref());
+        self.line("heartbeat_ttl", "worker.heartbeat_ttl", &time(c.worker.heartbeat_ttl));
+        self.title("[rules]");
+        self.line("down_after", "rules.down_after", &c.rules.down_after.to_string());
+        self.line("expiring_below", "rules.expiring_below", &time(c.rules.expiring_below));
+        self.line("overdue_after", "rules.overdue_after", &time(c.rules.overdue_after));
+        self.line("growing_above", "rules.growing_above", &c.rules.growing_above.to_string());
+        self.line("stalled_after", "rules.stalled_after", &time(c.rules.stalled_after));
+        self.line("rate_window", "rules.rate_window", &time(c.rules.rate_window));
+        self.line("stale_after", "rules.stale_after", &time(c.rules.stale_after));
+        self.title("[scan]");
+        self.line("budget", "scan.budget", &c.scan.budget.to_string());
+        self.line("max_keys", "scan.max_keys", &c.scan.max_keys.to_string());
+        self.title("[ui]");
+        let theme = match c.ui.theme {
+            Theme::Dark => "\"dark\"",
+            Theme::Light => "\"light\"",
+            Theme::Mono => "\"mono\"",
+        };
+        self.line("theme", "ui.theme", theme);
+        self.line("ascii", "ui.ascii", &c.ui.ascii.to_string());
+        self.line("mouse", "ui.mouse", &c.ui.mouse.to_string());
+        self.line("bell", "ui.bell", &c.ui.bell.to_string());
+    }
+
+    fn nodes(&mut self) {
+        let config = &self.loaded.config;
+        for node in &config.nodes {
+            self.title("[[nodes]]");
+            let key = format!("nodes.{}", node.meta.id);
+            self.line("name", &key, &quoted(node.meta.id.as_str()));
+            self.endpoint(&key, &node.endpoint);
+        }
+        for seed in &config.topology.cluster {
+            self.title("[cluster] seed");
+            self.endpoint(&format!("cluster.{}", super::node::default_name(seed)), seed);
+        }
+        let Some(sentinel) = &config.topology.sentinel else { return };
+        for seed in &sentinel.seeds {
+            self.title("[sentinel] seed");
+            self.endpoint(&format!("sentinel.{}", super::node::default_name(seed)), seed);
+        }
+        if let Some(name) = &sentinel.master_name {
+            let _ = writeln!(self.text, "master_name = {}", quoted(name));
+        }
+    }
+
+    fn endpoint(&mut self, key: &str, endpoint: &Endpoint) {
+        self.line("url", key, &quoted(&url::shown(endpoint)));
+        if endpoint.password.is_some() {
+            self.line("password", &format!("{key}.password"), "\"***\"");
+        }
+        let Some(tls) = &endpoint.tls else { return };
+        for (name, path) in
+            [("ca_file", &tls.ca_file), ("cert_file", &tls.cert_file), ("key_file", &tls.key_file)]
+        {
+            if let Some(path) = path {
+                self.line(&format!("tls.{name}"), key, &quoted(&path.to_string_lossy()));
+            }
+        }
+        if let Some(name) = &tls.server_name {
+            self.line("tls.server_name", key, &quoted(name));
+        }
+        if tls.insecure {
+            self.line("tls.insecure", key, "true");
+        }
+    }
+
+    fn title(&mut self, title: &str) {
+        let _ = writeln!(self.text, "\n{title}");
+    }
+
+    fn optional(&mut self, name: &str, key: &str, value: Option<&str>) {
+        match value {
+            Some(value) => self.line(name, key, &quoted(value)),
+            None => {
+                let _ = writeln!(self.text, "{:COLUMN$} # default", format!("# {name} is not set"));
+            }
+        }
+    }
+
+    fn line(&mut self, name: &str, key: &str, value: &str) {
+        let source = self.loaded.sources.get(key).unwrap_or(&Source::Default);
+        let source = match source {
+            // The whole path stands in the head.
+            Source::File { path, line, .. } => {
+                let file = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+                format!("{}:{line}", escape_text(&file))
+            }
+            other => other.to_string(),
+        };
+        let _ = writeln!(self.text, "{:COLUMN$} # {source}", format!("{name} = {value}"));
+    }
+}
+
+fn time(value: Duration) -> String {
+    format!("\"{}\"", humantime::format_duration(value))
+}
+
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", escape_text(text).replace('"', "\\\""))
+}
+
+fn list(items: &[String]) -> String {
+    format!("[{}]", items.iter().map(|i| quoted(i)).collect::<Vec<_>>().join(", "))
+}
+
+fn end(push: PushEnd) -> &'static str {
+    match push {
+        PushEnd::Left => "\"left\"",
+        PushEnd::Right => "\"right\"",
+    }
+}

@@ -1,0 +1,114 @@
+//! Which node is meant: a key that exists, or could be made, on more than one must be told apart by the user.
+
+use crate::cli::Where;
+use crate::config::{Config, Endpoint, NodeConfig};
+use crate::domain::node::{NodeFacts, Role};
+use crate::domain::{Bytes, NodeId, Reply};
+use crate::family::{Dialect, Read};
+use crate::poll::info;
+use crate::redis_io::{ClientRole, Reader, connect};
+
+/// A node that may be meant, with an open connection.
+pub struct Candidate {
+    /// Its name.
+    pub node: NodeId,
+    /// How to reach it, with the database that is meant.
+    pub endpoint: Endpoint,
+    /// A connection.
+    pub reader: Reader,
+    /// The key exists there.
+    pub exists: bool,
+    /// What INFO said, where it is permitted.
+    pub facts: Option<NodeFacts>,
+}
+
+/// Why there is no place.
+#[derive(Debug, PartialEq, Eq)]
+pub enum PlaceError {
+    /// The user must say which: exit code 2.
+    Usage(String),
+    /// The key is nowhere, or nobody answers: exit code 1.
+    Nowhere(String),
+}
+
+/// Asks all nodes that `place` allows. Replicas are no place for an action; a second address of the same server
+/// counts once. `problems` gets a sentence for each node that could not be asked.
+pub async fn candidates(
+    config: &Config,
+    nodes: &[NodeConfig],
+    place: &Where,
+    key: &Bytes,
+    problems: &mut Vec<String>,
+) -> Result<Vec<Candidate>, PlaceError> {
+    let wanted: Vec<&NodeConfig> =
+        nodes.iter().filter(|n| place.node.as_deref().is_none_or(|name| answers_to(n, name))).collect();
+    if wanted.is_empty() {
+        let known: Vec<&str> = nodes.iter().map(|n| n.meta.id.as_str()).collect();
+        let name = place.node.as_deref().unwrap_or_default();
+        let name = crate::domain::bytes::escape_text(name);
+        return Err(PlaceError::Usage(format!("--node {name}: no such node; there are {}", known.join(", "))));
+    }
+    let asked = wanted.into_iter().map(|node| ask(config, node, place.db, key));
+    let mut found: Vec<Candidate> = Vec::new();
+    for answer in futures_util::future::join_all(asked).await {
+        match answer {
+            Ok(Some(candidate)) => {
+                let run_id = candidate.facts.as_ref().and_then(|f| f.run_id.as_ref());
+                let known = found.iter().any(|c| {
+                    run_id.is_some()
+                        && c.facts.as_ref().and_then(|f| f.run_id.as_ref()) == run_id
+                        && c.endpoint.db == candidate.endpoint.db
+                });
+                if !known {
+                    found.push(candidate);
+                }
+            }
+            Ok(None) => {}
+            Err(problem) => problems.push(problem),
+        }
+    }
+    Ok(found)
+}
+
+/// A node is called by its name or by its address.
+fn answers_to(node: &NodeConfig, name: &str) -> bool {
+    node.meta.id.as_str() == name || node.meta.address == name
+}
+
+async fn ask(
+    config: &Config,
+    node: &NodeConfig,
+    db: Option<u32>,
+    key: &Bytes,
+) -> Result<Option<Candidate>, String> {
+    let endpoint = Endpoint { db: db.unwrap_or(node.endpoint.db), ..node.endpoint.clone() };
+    let name = &node.meta.id;
+    let named = |e: crate::redis_io::CallError| format!("{name}: {e}");
+    let mut reader = connect(&endpoint, ClientRole::Act, config.timeout).await.map_err(named)?;
+    let [info, _time] = reader.info_and_time().await.map_err(named)?;
+    let facts = match &info {
+        Reply::Error(_) => None,
+        other => other.as_bytes().map(|text| info::parse(&text, endpoint.db)),
+    };
+    if matches!(facts.as_ref().and_then(|f| f.role), Some(Role::Replica | Role::Sentinel)) {
+        return Ok(None);
+    }
+    let types = reader.read(&[Read::Type(key.clone())], Dialect::default()).await.map_err(named)?;
+    let exists = match types.first() {
+        Some(Reply::Status(kind)) => kind != "none",
+        Some(Reply::Error(e)) if e.code == "MOVED" => return Ok(None),
+        Some(Reply::Error(e)) => return Err(format!("{name}: {e}")),
+        _ => false,
+    };
+    Ok(Some(Candidate { node: name.clone(), endpoint, reader, exists, facts }))
+}
+
+/// Says which nodes there are to choose from.
+pub fn ambiguous(what: &str, key: &Bytes, candidates: &[Candidate]) -> PlaceError {
+    let names: Vec<String> = candidates.iter().map(|c| format!("  {} (db {})", c.node, c.endpoint.db)).collect();
+    PlaceError::Usage(format!(
+        "{key} {what} on {} nodes: say which one with --node NAME, or --all-nodes\n{}",
+        candidates.len(),
+        names.join("\n")
+    ))
+}

@@ -1,0 +1,198 @@
+//! `redwarden locks release KEY`: the plan of the dialog without the dialog.
+
+use std::io::BufRead as _;
+use std::sync::Arc;
+
+use super::place::{Candidate, PlaceError, ambiguous, candidates};
+use super::{EXIT_NOT_DONE, EXIT_OK, EXIT_USAGE, Out};
+use crate::act::services::Services;
+use crate::act::{Outcome, Plan, Request, Seen, audit::Audit, executor};
+use crate::cli::Release;
+use crate::config::{Config, NodeConfig};
+use crate::domain::lock::Token;
+use crate::domain::queue::PushEnd;
+use crate::domain::stamp::short;
+use crate::domain::{Lock, LockId, Stamp};
+use crate::family::setnx::SetnxFamily;
+use crate::family::{Context, Dialect, KeyFact, LockFamily as _};
+use crate::redis_io::WritePermit;
+
+/// Runs the command; returns its exit code.
+pub async fn release(config: Arc<Config>, nodes: &[NodeConfig], wish: Release, out: &mut Out<'_>) -> u8 {
+    let mut problems = Vec::new();
+    let found = match candidates(&config, nodes, &wish.place, &wish.key, &mut problems).await {
+        Ok(found) => found,
+        Err(error) => return refuse(&error, out),
+    };
+    for problem in &problems {
+        out.say(problem);
+    }
+    let holding: Vec<Candidate> = found.into_iter().filter(|c| c.exists).collect();
+    if holding.len() > 1 && !wish.place.all_nodes {
+        return refuse(&ambiguous("is held", &wish.key, &holding), out);
+    }
+    if holding.is_empty() {
+        // A node that could not be asked may hold it: then this is not "gone".
+        out.say(format!("{}: not released: no node that answered has it", wish.key));
+        return EXIT_NOT_DONE;
+    }
+    let mut worst = EXIT_OK;
+    for candidate in holding {
+        worst = worst.max(release_one(&config, nodes, candidate, &wish, out).await);
+    }
+    worst.max(if problems.is_empty() || !wish.place.all_nodes { EXIT_OK } else { EXIT_NOT_DONE })
+}
+
+async fn release_one(
+    config: &Arc<Config>,
+    nodes: &[NodeConfig],
+    mut candidate: Candidate,
+    wish: &Release,
+    out: &mut Out<'_>,
+) -> u8 {
+    let place = format!("{} on {}", wish.key, candidate.node);
+    let lock = match look(&mut candidate, wish).await {
+        Ok(lock) => lock,
+        Err(why) => {
+            out.say(format!("{place}: not released: {why}"));
+            return EXIT_NOT_DONE;
+        }
+    };
+    let token = match (&wish.if_token, &lock.token) {
+        (Some(token), Token::Known(value)) if token != value => {
+            out.say(format!("{place}: not released: another token holds it now: {value}"));
+            return EXIT_NOT_DONE;
+        }
+        (Some(token), _) => Token::Known(token.clone()),
+        (None, seen) => seen.clone(),
+    };
+    if wish.if_token.is_none() && !token.proves_identity() {
+        out.say(format!(
+            "{place}: its value is short or constant: identity cannot be proven; released only if nobody touches it from now on (--if-token says what you saw)"
+        ));
+    }
+    let seen = Seen { token, ttl: lock.ttl.clone(), read_at: lock.read_at };
+    let request = Request::Release { lock: lock.id.clone(), seen };
+    let permit = WritePermit::from_config(config);
+    let directory = {
+        let nodes = nodes.to_vec();
+        Arc::new(move |id: &crate::domain::NodeId| {
+            nodes.iter().find(|n| n.meta.id == *id).map(|n| n.endpoint.clone())
+        })
+    };
+    let audit = Audit::in_dir(&config.state_dir);
+    let services = Services { directory, permit, audit, timeout: config.timeout };
+    let action = match executor::prepare_with(&services, request).await {
+        Ok(action) => action,
+        Err(why) => {
+            out.say(format!("{place}: not released: {why}"));
+            return EXIT_NOT_DONE;
+        }
+    };
+    describe(&action.prepared().plan, &lock, out);
+    if wish.dry_run {
+        return EXIT_OK;
+    }
+    match confirmed(wish.yes, "Release it?", out) {
+        Some(true) => {}
+        Some(false) => {
+            out.say("not released: cancelled");
+            return EXIT_NOT_DONE;
+        }
+        None => {
+            out.say("not released: nobody is there to confirm; --yes releases without asking");
+            return EXIT_USAGE;
+        }
+    }
+    let (_plan, outcome) = executor::execute(action).await;
+    report(&place, "released", &outcome, out)
+}
+
+/// Reads the lock once, as the dashboard does.
+async fn look(candidate: &mut Candidate, wish: &Release) -> Result<Lock, String> {
+    let family = SetnxFamily;
+    let fact = KeyFact {
+        key: wish.key.clone(),
+        key_type: "string".into(),
+        lock_pattern: true,
+        queue_pattern: false,
+    };
+    let reads = family.reads(&wish.key, None);
+    let replies = candidate.reader.read(&reads, Dialect::default()).await.map_err(|e| e.to_string())?;
+    let ctx = Context {
+        node: candidate.node.clone(),
+        db: candidate.endpoint.db,
+        at: Stamp::now(),
+        server_ms: 0,
+        push: PushEnd::Left,
+        is_new: false,
+        rate_window: std::time::Duration::ZERO,
+    };
+    let lock = family.interpret(&fact, None, &replies, &ctx).ok_or("it is gone, or no lock of type string")?;
+    Ok(Lock { id: LockId { node: candidate.node.clone(), db: candidate.endpoint.db, key: wish.key.clone() }, ..lock })
+}
+
+/// What will be done, on stderr: stdout stays data.
+fn describe(plan: &Plan, lock: &Lock, out: &mut Out<'_>) {
+    let token = match &lock.token {
+        Token::Known(value) => value.escaped(),
+        Token::Long { head, len } => format!("{head}... ({len} bytes)"),
+        Token::Unknown(why) => format!("unknown: {why}"),
+    };
+    let now = Stamp::now().mono;
+    let ttl = match (&lock.ttl, lock.ttl_left(now)) {
+        (crate::domain::lock::Ttl::Never, _) => "never expires".to_string(),
+        (_, Some(left)) => format!("frees itself in {}", short(left)),
+        (_, None) => "TTL unknown".to_string(),
+    };
+    out.say(format!("{} on {} (db {}): token {token}; {ttl}", plan.subject, plan.target.node, plan.target.db));
+    for step in &plan.steps {
+        out.say(format!("  {step}"));
+    }
+    for line in plan.effects.iter().chain(&plan.warnings) {
+        out.say(format!("  {line}"));
+    }
+}
+
+/// `Some(answer)` of a person, `Some(true)` for `--yes`, `None` when nobody is there.
+pub(super) fn confirmed(yes: bool, question: &str, out: &mut Out<'_>) -> Option<bool> {
+    if yes {
+        return Some(true);
+    }
+    if !out.interactive {
+        return None;
+    }
+    let _ = write!(out.talk, "{question} [y/N] ");
+    let _ = out.talk.flush();
+    let mut answer = String::new();
+    let _ = std::io::stdin().lock().read_line(&mut answer);
+    Some(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+/// Says what became of it; the exit code follows from the outcome alone.
+pub(super) fn report(place: &str, done: &str, outcome: &Outcome, out: &mut Out<'_>) -> u8 {
+    match outcome {
+        Outcome::Done { .. } => out.say(format!("{place}: {done}")),
+        Outcome::NotDone(why) => out.say(format!("{place}: not {done}: {why}")),
+        Outcome::Partly { ran, error } => {
+            out.say(format!("{place}: not {done}: stopped after {ran} steps: {error}"));
+        }
+        Outcome::Unknown(why) => {
+            out.say(format!("{place}: outcome unknown: {why}; look again before you repeat it"));
+        }
+    }
+    outcome.exit_code()
+}
+
+pub(super) fn refuse(error: &PlaceError, out: &mut Out<'_>) -> u8 {
+    match error {
+        PlaceError::Usage(text) => {
+            out.say(text);
+            EXIT_USAGE
+        }
+        PlaceError::Nowhere(text) => {
+            out.say(text);
+            EXIT_NOT_DONE
+        }
+    }
+}

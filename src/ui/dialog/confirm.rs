@@ -1,0 +1,238 @@
+//! The confirm dialog: what exactly, as seen, what follows, and the very commands. It is the plan, read aloud.
+
+use ratatui::text::Line;
+
+use super::{Ask, Field, MUST, Section};
+use crate::act::plan::Guard;
+use crate::act::{Plan, Prepared, Request, Seen};
+use crate::app::state::{Button, Confirm, PlanState};
+use crate::domain::lock::Ttl;
+use crate::domain::{FleetView, Lock, LockId, NodeId, Severity};
+use crate::ui::scene::Scene;
+use crate::ui::sheet::Sheet;
+use crate::ui::{format, locks, text};
+
+/// Commands shown before "and so many more".
+const COMMANDS: usize = 3;
+/// Longest key or token in a dialog, in columns.
+const LONGEST: usize = 240;
+
+/// The lock of this identity in the fleet, found without walking through all.
+pub(super) fn find<'a>(fleet: &'a FleetView, id: &LockId) -> Option<&'a Lock> {
+    let from = fleet.locks.partition_point(|l| l.id.key < id.key);
+    fleet.locks.get(from..)?.iter().take_while(|l| l.id.key == id.key).find(|l| l.id == *id).map(|l| &**l)
+}
+
+pub(super) fn ask<'a>(scene: &Scene<'_>, confirm: &'a Confirm, width: u16) -> Ask<'a> {
+    let look = scene.look;
+    let (title, verb) = words(&confirm.request);
+    let mut sections = vec![identity(scene, confirm, width)];
+    let request_lock = match &confirm.request {
+        Request::Release { lock, seen } | Request::Expire { lock, seen, .. } => Some((lock, seen)),
+        _ => None,
+    };
+    if let Some((id, seen)) = request_lock {
+        sections.extend(lock_sections(scene, id, seen, width));
+    }
+    let mut can_confirm = None;
+    match &confirm.plan {
+        PlanState::Preparing => {
+            let mut sheet = Sheet::new(look, width);
+            sheet.text(&format!("Preparing: reading it once more on its node{}", look.ellipsis()), look.dim());
+            sections.push(Section::new(MUST, sheet.lines));
+        }
+        PlanState::Refused(why) => {
+            let mut sheet = Sheet::new(look, width);
+            sheet.item(look.sign(Severity::Critical), look.critical(), why, look.strong());
+            sheet.text("Nothing was done.", look.dim());
+            sections.push(Section::new(MUST, sheet.lines));
+        }
+        PlanState::Ready(prepared) => {
+            sections.extend(plan_sections(scene, prepared, width));
+            if prepared.needs_force.is_none() {
+                can_confirm = Some(verb);
+            }
+        }
+    }
+    let mut fields = Vec::new();
+    if let (Some(input), true) = (&confirm.typed, can_confirm.is_some()) {
+        let mut sheet = Sheet::new(look, width);
+        sheet.text("This is PRODUCTION: type the key's name as shown to confirm.", look.critical());
+        sections.push(Section::new(MUST, sheet.lines));
+        fields.push(Field { label: "key", input, focused: true });
+    }
+    let cancel = if matches!(confirm.plan, PlanState::Refused(_)) { "Close" } else { "Cancel" };
+    let button = if can_confirm.is_some() { confirm.button } else { Button::Cancel };
+    let style = if scene.state.settings.production { look.critical() } else { look.warning() };
+    Ask { title, style, sections, fields, error: None, buttons: (cancel, can_confirm, button) }
+}
+
+fn words(request: &Request) -> (String, &'static str) {
+    match request {
+        Request::Release { .. } => ("Force-release a lock".into(), "Release (y)"),
+        Request::Expire { ttl, .. } => (format!("Give a lock a TTL of {}", format::interval(*ttl)), "Set the TTL (y)"),
+        Request::Undo { .. } => ("Put a released lock back".into(), "Put it back (y)"),
+        Request::Enqueue { payloads, force, .. } => {
+            let what = match payloads.len() {
+                1 => "Enqueue a task".to_owned(),
+                n => format!("Enqueue {} tasks", format::count(n as u64)),
+            };
+            (if *force { format!("{what}, by force") } else { what }, "Enqueue (y)")
+        }
+    }
+}
+
+/// Node, database and key: what an action names.
+fn identity(scene: &Scene<'_>, confirm: &Confirm, width: u16) -> Section {
+    let (node, db, key): (&NodeId, u32, _) = match &confirm.request {
+        Request::Release { lock, .. } | Request::Expire { lock, .. } => (&lock.node, lock.db, &lock.key),
+        Request::Enqueue { queue, .. } => (&queue.node, queue.db, &queue.key),
+        Request::Undo { .. } => match &confirm.plan {
+            PlanState::Ready(p) => (&p.plan.target.node, p.plan.target.db, &p.plan.subject),
+            _ => return Section::new(1, Vec::new()),
+        },
+    };
+    let look = scene.look;
+    let mut sheet = Sheet::new(look, width);
+    let shown = text::cut_bytes(key, LONGEST, text::Cut::Middle, look.ellipsis());
+    sheet.field("key", &shown, look.strong());
+    let address = scene.node(node).map(|n| format!(" ({})", n.meta.address)).unwrap_or_default();
+    sheet.field("on", &format!("{node}{address}, db {db}"), look.plain());
+    Section::new(MUST, sheet.lines)
+}
+
+/// Token as seen, TTL left, age, and the verdict with its reasons.
+fn lock_sections(scene: &Scene<'_>, id: &LockId, seen: &Seen, width: u16) -> Vec<Section> {
+    let look = scene.look;
+    let now = scene.state.now;
+    let mut sheet = Sheet::new(look, width);
+    let token = locks::token_text(look, &seen.token, LONGEST);
+    sheet.known("token seen", token);
+    let current = find(&scene.state.fleet, id);
+    let ttl = match &seen.ttl {
+        Ttl::Never => "never expires".to_owned(),
+        Ttl::Left(left) => {
+            // The newest reading counts, for it may have been renewed since the dialog opened.
+            let left = current
+                .and_then(|l| l.ttl_left(now.mono))
+                .unwrap_or_else(|| left.saturating_sub(now.since(seen.read_at)));
+            if left.is_zero() { "ran out".into() } else { format!("{} left now", format::duration(left)) }
+        }
+        Ttl::Unknown(why) => format!("? ({why})"),
+    };
+    let style = if matches!(seen.ttl, Ttl::Never) { look.critical() } else { look.plain() };
+    sheet.field("TTL", &ttl, style);
+    if let Some(lock) = current {
+        sheet.field("held", &locks::age(look, lock, scene), look.plain());
+    }
+    let mut out = vec![Section::new(8, sheet.lines)];
+    let mut sheet = Sheet::new(look, width);
+    match current {
+        Some(lock) => {
+            let verdict = lock.verdict(&scene.state.settings.rules, now.mono);
+            let severity = verdict.state.severity();
+            sheet.field(
+                "verdict",
+                &format!("{} {}", look.sign(severity), verdict.state.words()),
+                look.severity(severity),
+            );
+            for reason in &verdict.reasons {
+                sheet.item("-", look.dim(), reason, look.plain());
+            }
+            if lock.token != seen.token {
+                let mut changed = Sheet::new(look, width);
+                let words = "Its token changed since this dialog opened: confirming will do nothing.";
+                changed.item("!", look.warning(), words, look.warning());
+                out.push(Section::new(9, changed.lines));
+            }
+        }
+        None => sheet.field("verdict", "not in the list any more: released, deleted or expired", look.warning()),
+    }
+    out.push(Section::new(4, sheet.lines));
+    out
+}
+
+/// Effects, warnings, commands, guards.
+fn plan_sections(scene: &Scene<'_>, prepared: &Prepared, width: u16) -> Vec<Section> {
+    let look = scene.look;
+    let plan = &prepared.plan;
+    let mut out = Vec::new();
+    if let Some(why) = &prepared.needs_force {
+        let mut sheet = Sheet::new(look, width);
+        sheet.item("!", look.warning(), why, look.warning());
+        sheet.text("Refused for that reason. Press f to ask for it all the same.", look.strong());
+        out.push(Section::new(MUST, sheet.lines));
+    }
+    let mut sheet = Sheet::new(look, width);
+    for warning in &plan.warnings {
+        sheet.item("!", look.warning(), warning, look.warning());
+    }
+    out.push(Section::new(9, sheet.lines));
+    let mut sheet = Sheet::new(look, width);
+    for effect in &plan.effects {
+        sheet.item("-", look.dim(), effect, look.plain());
+    }
+    out.push(Section::new(5, sheet.lines));
+    let mut sheet = Sheet::new(look, width);
+    sheet.text("Runs", look.accent());
+    commands(plan, &mut sheet, scene, width);
+    out.push(Section::new(MUST, sheet.lines));
+    let mut sheet = Sheet::new(look, width);
+    sheet.text("Only if, checked on the server in the same step", look.accent());
+    for guard in guards(scene, plan) {
+        sheet.item("-", look.dim(), &guard, look.plain());
+    }
+    out.push(Section::new(6, sheet.lines));
+    out.retain(|s| !s.lines.is_empty());
+    out
+}
+
+fn commands(plan: &Plan, sheet: &mut Sheet, scene: &Scene<'_>, width: u16) {
+    let look = scene.look;
+    let most = usize::from(width).saturating_sub(4).max(8) * 3;
+    for command in plan.steps.iter().take(COMMANDS) {
+        let whole = command.to_string();
+        let shown = text::cut(&whole, most, text::Cut::Middle, look.ellipsis());
+        let size: usize = command.args.iter().map(crate::domain::Bytes::len).sum();
+        let cut = shown.len() < whole.len();
+        let shown = if cut { format!("{shown} ({} in all)", format::size(size as u64)) } else { shown };
+        sheet.item("$", look.dim(), &shown, look.strong());
+    }
+    if plan.steps.len() > COMMANDS {
+        let more = plan.steps.len() - COMMANDS;
+        sheet.item(" ", look.dim(), &format!("and {} more commands like these", format::count(more as u64)), look.dim());
+    }
+}
+
+fn guards(scene: &Scene<'_>, plan: &Plan) -> Vec<String> {
+    let mark = scene.look.ellipsis();
+    let mut out: Vec<String> = plan
+        .guards
+        .iter()
+        .map(|guard| match guard {
+            Guard::StringEquals { value, .. } => {
+                format!("its value is still exactly {}", text::cut_bytes(value, 80, text::Cut::Middle, mark))
+            }
+            Guard::StringDigest { len, sha1, .. } => {
+                format!("its value still is {} bytes long with SHA-1 {sha1}", format::count(*len))
+            }
+            Guard::TypeIs { key_type, absent_ok: true, .. } => format!("the key is a {key_type} or does not exist"),
+            Guard::TypeIs { key_type, .. } => format!("the key is a {key_type}"),
+            Guard::Absent { .. } => "the key does not exist".into(),
+            Guard::NoTtl { .. } => "it still has no TTL".into(),
+        })
+        .collect();
+    if plan.unchanged {
+        out.push("nobody wrote to it since this dialog opened".into());
+    }
+    if plan.target.run_id.is_some() {
+        out.push("the same server process answers".into());
+    }
+    out.push(format!("the server gets to it within {}, by its own clock", format::interval(plan.valid_for)));
+    out
+}
+
+/// One line of text as a section.
+pub(super) fn paragraph(rank: u8, lines: Vec<Line<'static>>) -> Section {
+    Section::new(rank, lines)
+}

@@ -1,0 +1,186 @@
+//! Dialogs to be read: help, messages, details. They scroll.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use super::{inner_width, open, outer_width};
+use crate::app::command::Panel;
+use crate::app::keymap;
+use crate::app::state::RowId;
+use crate::domain::Severity;
+use crate::ui::panel::put_line;
+use crate::ui::scene::Scene;
+use crate::ui::sheet::Sheet;
+use crate::ui::view::ViewCache;
+use crate::ui::{detail as details, format, text};
+
+/// Shows lines from an offset, clamped so that the last screenful stays full.
+fn read(
+    scene: &Scene<'_>,
+    title: &str,
+    lines: &[Line<'static>],
+    offset: usize,
+    area: Rect,
+    frame: &mut Frame<'_>,
+    cache: &mut ViewCache,
+) {
+    let look = scene.look;
+    let room = usize::from(area.height.saturating_sub(2));
+    let max = lines.len().saturating_sub(room);
+    cache.scroll_max = max;
+    let offset = offset.min(max);
+    let title = if max > 0 {
+        let last = (offset + room).min(lines.len());
+        format!("{title}  {}-{last} of {}", offset + 1, lines.len())
+    } else {
+        title.to_owned()
+    };
+    let height = (lines.len().min(room) + 2) as u16;
+    let inner = open(scene, &title, look.accent(), (outer_width(area), height), area, frame, cache);
+    for (i, line) in lines.iter().skip(offset).take(usize::from(inner.height)).enumerate() {
+        put_line(frame, inner.x, inner.y + i as u16, inner.width, line, look.ellipsis());
+    }
+}
+
+pub(super) fn detail(
+    scene: &Scene<'_>,
+    id: &RowId,
+    offset: usize,
+    area: Rect,
+    frame: &mut Frame<'_>,
+    cache: &mut ViewCache,
+) {
+    let title = match id {
+        RowId::Node(_) => "Node",
+        RowId::Lock(_) => "Lock",
+        RowId::Queue(_) => "Queue",
+    };
+    let sheet = details::sheet(scene, id, inner_width(area));
+    read(scene, title, &sheet.lines, offset, area, frame, cache);
+}
+
+pub(super) fn messages(scene: &Scene<'_>, offset: usize, area: Rect, frame: &mut Frame<'_>, cache: &mut ViewCache) {
+    let look = scene.look;
+    let width = usize::from(inner_width(area));
+    let mut lines = Vec::new();
+    for message in &scene.state.messages {
+        let (sign, style) = if message.is_error { ("!", look.warning()) } else { (" ", look.plain()) };
+        for (i, part) in text::wrap(&message.text, width.saturating_sub(11)).into_iter().enumerate() {
+            let front = if i == 0 { format::clock(message.at.wall, scene.zone) } else { " ".repeat(8) };
+            lines.push(Line::from(vec![
+                Span::styled(front, look.dim()),
+                Span::styled(format!(" {} ", if i == 0 { sign } else { " " }), style),
+                Span::styled(part, style),
+            ]));
+        }
+    }
+    if lines.is_empty() {
+        lines.push(Line::styled("Nothing was said yet. Actions and their outcomes are listed here.", look.dim()));
+    }
+    let room = usize::from(area.height.saturating_sub(2));
+    let most = lines.len().saturating_sub(room);
+    read(scene, "Messages", &lines, most.saturating_sub(offset.min(most)), area, frame, cache);
+}
+
+pub(super) fn help(scene: &Scene<'_>, offset: usize, area: Rect, frame: &mut Frame<'_>, cache: &mut ViewCache) {
+    let width = inner_width(area);
+    let lines = if width >= 90 { two_columns(scene, width) } else { groups(scene, width).concat() };
+    read(scene, "Help", &lines, offset, area, frame, cache);
+}
+
+fn two_columns(scene: &Scene<'_>, width: u16) -> Vec<Line<'static>> {
+    let half = (width - 2) / 2;
+    let groups = groups(scene, half);
+    let total: usize = groups.iter().map(Vec::len).sum();
+    let (mut left, mut right): (Vec<Line<'static>>, Vec<Line<'static>>) = (Vec::new(), Vec::new());
+    for group in groups {
+        // Whole groups stay together.
+        let side = if right.is_empty() && left.len() + group.len() / 2 <= total / 2 { &mut left } else { &mut right };
+        side.extend(group);
+    }
+    let rows = left.len().max(right.len());
+    left.resize(rows, Line::default());
+    right.resize(rows, Line::default());
+    left.into_iter()
+        .zip(right)
+        .map(|(mut l, r)| {
+            let pad = usize::from(half + 2).saturating_sub(l.spans.iter().map(|s| text::width(&s.content)).sum());
+            let style = l.style;
+            l.spans.iter_mut().for_each(|s| s.style = style.patch(s.style));
+            l.style = ratatui::style::Style::new();
+            l.spans.push(Span::raw(" ".repeat(pad)));
+            let style = r.style;
+            l.spans.extend(r.spans.into_iter().map(|s| Span::styled(s.content, style.patch(s.style))));
+            l
+        })
+        .collect()
+}
+
+/// Help in groups, each with an empty line at its end.
+fn groups(scene: &Scene<'_>, width: u16) -> Vec<Vec<Line<'static>>> {
+    let look = scene.look;
+    let lines = keymap::help_lines();
+    let named: [(&str, &[Panel]); 5] = [
+        ("On a lock", &[Panel::Locks]),
+        ("On a queue", &[Panel::Queues]),
+        ("In the worker pane", &[Panel::Worker]),
+        ("In a list", &[Panel::Nodes, Panel::Locks, Panel::Queues]),
+        ("Everywhere", &[]),
+    ];
+    let mut out = Vec::new();
+    for (name, panels) in named {
+        let mut sheet = Sheet::new(look, width);
+        sheet.heading(name);
+        for line in lines.iter().filter(|l| l.panels == panels) {
+            entry(scene, line, width, &mut sheet);
+        }
+        sheet.blank();
+        if sheet.lines.len() > 2 {
+            out.push(sheet.lines);
+        }
+    }
+    let mut sheet = Sheet::new(look, width);
+    sheet.heading("Elsewhere");
+    let known = |l: &&keymap::HelpLine| !named.iter().any(|(_, p)| *p == l.panels);
+    for line in lines.iter().filter(known) {
+        entry(scene, line, width, &mut sheet);
+    }
+    sheet.blank();
+    if sheet.lines.len() > 2 {
+        out.push(sheet.lines);
+    }
+    let mut sheet = Sheet::new(look, width);
+    sheet.heading("Signs");
+    for (severity, words) in [
+        (Severity::Critical, "act now"),
+        (Severity::Warning, "look at it"),
+        (Severity::Info, "fine"),
+        (Severity::Unknown, "not known; never shown as 0"),
+    ] {
+        sheet.item(look.sign(severity), look.severity(severity), words, look.plain());
+    }
+    sheet.item(look.at_least(), look.plain(), "at least: its beginning was not seen", look.plain());
+    sheet.item("W", look.warning(), "writes to a server; asks first, refused when read-only", look.plain());
+    sheet.blank();
+    sheet.text("Mouse: click selects, a second click opens, the wheel scrolls. Hold Shift to select text with the terminal.", look.dim());
+    out.push(sheet.lines);
+    out
+}
+
+fn entry(scene: &Scene<'_>, line: &keymap::HelpLine, width: u16, sheet: &mut Sheet) {
+    let look = scene.look;
+    let keys = text::cut(&line.keys, 16, text::Cut::End, look.ellipsis());
+    let name = format!(":{}", line.name);
+    let mut spans = vec![
+        Span::styled(format!("{keys:<17}"), look.accent()),
+        Span::styled(if line.writes { "W " } else { "  " }, look.warning()),
+        Span::styled(line.help, look.plain()),
+    ];
+    let used: usize = spans.iter().map(|s| text::width(&s.content)).sum();
+    let left = usize::from(width).saturating_sub(used);
+    if left > text::width(&name) {
+        spans.push(Span::styled(format!("{name:>left$}"), look.dim()));
+    }
+    sheet.lines.push(Line::from(spans));
+}

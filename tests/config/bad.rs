@@ -1,0 +1,219 @@
+//! Mistakes: each is told with file, line, key and remedy, and all of them together.
+
+use crate::support::Case;
+
+/// File text, and for each expected error its start and a word of the remedy.
+type Row = (&'static str, &'static [(&'static str, &'static str)]);
+
+const FILES: &[Row] = &[
+    ("intervall = \"1s\"", &[("config.toml:1: intervall: this key is not known", "`interval`")]),
+    ("\n[ui]\nthme = \"dark\"", &[("config.toml:3: ui.thme:", "`theme`")]),
+    ("theme = \"dark\"", &[("config.toml:1: theme:", "[ui]")]),
+    ("interval = \"1 parsec\"", &[("config.toml:1: interval: \"1 parsec\" is not a duration", "500ms")]),
+    ("interval = 1", &[("config.toml:1: interval: a value of type integer", "string in quotes")]),
+    ("interval = \"1ms\"", &[("config.toml:1: interval: 1ms is out of range", "50ms to 1h")]),
+    ("timeout = \"0s\"", &[("config.toml:1: timeout: 0s is out of range", "5ms")]),
+    ("interval = \"1s\"\ntimeout = \"1s\"", &[("config.toml:2: timeout: the timeout (1s)", "Raise")]),
+    ("read_only = \"yes\"", &[("config.toml:1: read_only: a value of type string", "true or false")]),
+    ("[locks]\npatterns = \"x\"", &[("config.toml:2: locks.patterns:", "list of strings")]),
+    (
+        "[locks]\npatterns = [\n  \"ok\",\n  \"a[\",\n  3,\n]",
+        &[
+            ("config.toml:4: locks.patterns[1]: pattern \"a[\" has a [", "Close it"),
+            ("config.toml:5: locks.patterns[2]: a value of type integer", "string"),
+        ],
+    ),
+    (
+        "[queues]\npush = \"up\"",
+        &[("config.toml:2: queues.push: \"up\" is not known", "\"left\", \"right\"")],
+    ),
+    ("[[queues.list]]\nnode = \"a\"", &[("config.toml:1: queues.list[0]: this queue has no key", "key =")]),
+    (
+        "[[queues.list]]\nkey = \"a\"\n[[queues.list]]\nkey = \"a\"",
+        &[("config.toml:4: queues.list[1].key: the queue a is listed twice", "Keep one")],
+    ),
+    (
+        "[[nodes]]\nname = \"one\"\nurl = \"redis://h\"\n[[queues.list]]\nkey = \"a\"\nnode = \"onne\"",
+        &[("config.toml:6: queues.list[0].node: no node is called \"onne\"", "`one`")],
+    ),
+    ("[worker]\nconcurrency = 0", &[("config.toml:2: worker.concurrency: 0 is out of range", "1 to 1024")]),
+    ("[scan]\nbudget = 1.5", &[("config.toml:2: scan.budget: 1.5 is out of range", "above 0 up to 1")]),
+    ("[rules]\ngrowing_above = nan", &[("config.toml:2: rules.growing_above: nan", "number")]),
+    ("[nodes]\nurl = \"x\"", &[("config.toml:1: nodes: a value of type table", "[[nodes]]")]),
+    ("[[nodes]]\nname = \"a\"", &[("config.toml:1: nodes[0]: this node has no url", "url =")]),
+    ("[[nodes]]\nurl = \"redis://:hunter2@h:x\"", &[("config.toml:2: nodes[0].url:", "percent-encode")]),
+    (
+        "[[nodes]]\nurl = \"http://:hunter2@h\"",
+        &[("config.toml:2: nodes[0].url: the URL's scheme", "rediss")],
+    ),
+    (
+        "[[nodes]]\nurl = \"redis://h\"\npassword = \"hunter2\"",
+        &[("config.toml:3: nodes[0].password: this key is not known", "password_env")],
+    ),
+    (
+        "[[nodes]]\nurl = \"redis://h\"\npassword_env = \"hunter2 =x\"",
+        &[("config.toml:3: nodes[0].password_env: this is not the name", "not the password")],
+    ),
+    (
+        "[[nodes]]\nurl = \"redis://h\"\nname = \"a\\u001b[31m\"",
+        &[("config.toml:3: nodes[0].name: \"a\\x1b[31m\" cannot be", "printable")],
+    ),
+    (
+        "[[nodes]]\nurl = \"redis://:hunter2@h\"\npassword_env = \"X\"",
+        &[
+            ("config.toml:3: nodes[0].password_env: the password of this node is given twice", "url"),
+            (
+                "config.toml:3: nodes[0].password_env: the password of node h:6379 is missing",
+                "Set the variable",
+            ),
+        ],
+    ),
+    (
+        "[[nodes]]\nurl = \"redis://h\"\npassword_file = \"x\"\npassword_command = \"echo\"",
+        &[
+            ("config.toml:3: nodes[0].password_file: the password of node h:6379 is missing", "file"),
+            (
+                "config.toml:4: nodes[0].password_command: the password of this node is given twice",
+                "Keep one",
+            ),
+        ],
+    ),
+    (
+        "[[nodes]]\nurl = \"redis://h\"\ntls = { insecure = true }",
+        &[("config.toml:3: nodes[0].tls: TLS is configured for a node without TLS", "rediss://")],
+    ),
+    (
+        "[[nodes]]\nurl = \"rediss://h\"\ntls = { cert_file = \"/dev/null\", ca = \"x\" }",
+        &[
+            ("config.toml:3: nodes[0].tls: a client certificate needs its key", "key_file"),
+            ("config.toml:3: nodes[0].tls.ca: this key is not known", "`ca_file`"),
+        ],
+    ),
+    (
+        "[[nodes]]\nurl = \"rediss://h\"\ntls = { ca_file = \"none.pem\" }",
+        &[("config.toml:2: nodes[0].url: the TLS file", "permissions")],
+    ),
+    (
+        "[[nodes]]\nurl = \"redis://h\"\n\n[[nodes]]\nurl = \"redis://H:6379/0\"",
+        &[(
+            "config.toml:5: nodes[1].url: H:6379 is the same server and database as the node h:6379 on line 2",
+            "once",
+        )],
+    ),
+    (
+        "[[nodes]]\nname = \"a\"\nurl = \"redis://g\"\n[[nodes]]\nname = \"a\"\nurl = \"redis://h\"",
+        &[("config.toml:6: nodes[1].url: the name a is already taken by the node a on line 3", "of its own")],
+    ),
+    (
+        "[profiles.p]\ninterval = \"x\"\n[[profiles.p.nodes]]\nurl = \"h\"\nprot = 1",
+        &[
+            ("config.toml:2: profiles.p.interval:", "500ms"),
+            ("config.toml:4: profiles.p.nodes[0].url: this is not a URL", "redis://"),
+            ("config.toml:5: profiles.p.nodes[0].prot:", "Write host and port"),
+        ],
+    ),
+    ("[profiles]\np = 1", &[("config.toml:2: profiles.p: a value of type integer", "table")]),
+    ("[cluster]\nurl = \"x\"", &[("config.toml:2: cluster.url:", "urls =")]),
+    ("interval = \"1s\"\ninterval = \"2s\"", &[("config.toml:2: this is not TOML: duplicate key", "quotes")]),
+    ("a = \nurl = redis://:hunter2@h\n", &[("config.toml:1: this is not TOML", "quotes")]),
+];
+
+#[test]
+fn bad_files_are_told_with_line_key_and_remedy() {
+    for (file, expected) in FILES {
+        let errors = Case::new(file).errors("");
+        for (start, remedy) in *expected {
+            let found = errors.iter().any(|e| e.starts_with(start) && e.contains(remedy));
+            assert!(found, "{file}\n wanted: {start} ... {remedy}\n got: {errors:#?}");
+        }
+        let is_syntax = expected.iter().any(|(start, _)| start.contains("not TOML"));
+        let fewer = errors.len() == expected.len() || (is_syntax && errors.len() >= expected.len());
+        let known_double = file.contains("prot = 1");
+        assert!(fewer || known_double, "{file}\n got: {errors:#?}");
+    }
+}
+
+#[test]
+fn all_problems_of_all_sources_come_together_in_the_order_of_the_file() {
+    let errors =
+        Case::new("[ui]\nx = 1\n[scan]\nbudget = 0\n[[nodes]]\nurl = \"redis://h\"\npassword_env = \"NO\"\n")
+            .env("REDWARDEN_INTERVAL", "soon")
+            .env("REDWARDEN_READ_ONLY", "maybe")
+            .env("REDWARDEN_THEME", "pink")
+            .env("REDWARDEN_QUEUE_PATTERNS", "a[")
+            .errors("--timeout never --lock-pattern [ --profile nope");
+    let starts = [
+        "--timeout: \"never\" is not a duration",
+        "--lock-pattern: pattern \"[\"",
+        "$REDWARDEN_INTERVAL: \"soon\"",
+        "$REDWARDEN_READ_ONLY: \"maybe\" is neither yes nor no",
+        "$REDWARDEN_QUEUE_PATTERNS: pattern",
+        "$REDWARDEN_THEME: \"pink\"",
+        "--profile: there is no profile \"nope\"",
+        "config.toml:2: ui.x:",
+        "config.toml:4: scan.budget:",
+        "config.toml:7: nodes[0].password_env: the password of node h:6379 is missing: $NO is not set",
+    ];
+    assert_eq!(errors.len(), starts.len(), "{errors:#?}");
+    for (error, start) in errors.iter().zip(starts) {
+        assert!(error.starts_with(start), "wanted {start}, got {error}");
+    }
+}
+
+#[test]
+fn flags_and_variables() {
+    for (file, variables, line, start, remedy) in [
+        ("", "", "-u redis://:hunter2@h:x", "--url: the URL cannot be read", "percent-encode"),
+        ("", "", "-u redis://a snapshot redis://a", "--url: a:6379 is the same server", "once"),
+        ("", "redis://:hunter2@h/x", "", "$REDWARDEN_URL: the URL's database", "/db"),
+        ("", "", "--cacert /dev/null redis://h", "--cacert: the node h:6379 does not speak TLS", "rediss://"),
+        ("", "", "--insecure", "--insecure: the node 127.0.0.1:6379 does not", "rediss://"),
+        ("", "", "--cert /dev/null rediss://h", "--cert: a client certificate needs its key", "--key"),
+        ("", "", "--config @/none.toml", "--config: ", "config template"),
+        ("", "", "--config @", "--config: ", "cannot be read"),
+        ("", "", "--profile p", "--profile: there is no profile \"p\"", "no configuration file"),
+        ("[profiles.prod]", "", "--profile prdo", "--profile: there is no profile", "`prod`"),
+        ("read_only = true", "", "--profile p", "--profile: there is no profile", "[profiles.p]"),
+        ("", "", "--password-file @/none redis://h", "--password-file: the password of node h:6379", "alone"),
+        (
+            "interval = \"1s\"",
+            "",
+            "--timeout 2s",
+            "--timeout: the timeout (2s) is not shorter",
+            "config.toml:1",
+        ),
+    ] {
+        let errors = Case::new(file).env("REDWARDEN_URL", variables).errors(line);
+        assert!(errors[0].starts_with(start) && errors[0].contains(remedy), "{line}: {errors:#?}");
+        assert_eq!(errors.len(), 1, "{line}: {errors:#?}");
+    }
+}
+
+#[test]
+fn passwords_that_cannot_be_fetched() {
+    for (key, what) in [
+        ("password_env = \"NOT_SET\"", "$NOT_SET is not set"),
+        ("password_env = \"EMPTY\"", "$EMPTY is not set or empty"),
+        ("password_file = \"none\"", "cannot be read"),
+        ("password_file = \"empty\"", "is empty"),
+        ("password_command = \"echo hunter2; exit 7\"", "the command failed (exit status: 7)"),
+        ("password_command = \"true\"", "the command printed nothing"),
+    ] {
+        let case =
+            Case::new(&format!("[[nodes]]\nname = \"cache\"\nurl = \"redis://h\"\n{key}\n")).env("EMPTY", "");
+        case.write("redwarden/empty", "\n");
+        let errors = case.errors("");
+        let start =
+            format!("config.toml:4: nodes[0].{}: the password of node cache", key.split(' ').next().unwrap());
+        assert!(errors[0].starts_with(&start) && errors[0].contains(what), "{errors:?}");
+    }
+    let case = Case::new("[[nodes]]\nurl = \"redis://h\"\npassword_command = \"touch ran; false\"\nx = 1\n");
+    assert_eq!(case.errors("").len(), 1, "no command runs for a configuration that is wrong anyway");
+}
+
+#[test]
+fn a_file_that_is_not_utf8() {
+    let case = Case::new("x");
+    std::fs::write(case.dir.path().join("redwarden/config.toml"), b"# a\n# \xff\n").unwrap();
+    assert!(case.errors("")[0].starts_with("config.toml:2: the file is not UTF-8 here"));
+}

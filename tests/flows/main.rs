@@ -1,0 +1,24 @@
+//! Event scripts through `update`: keys and boards in, state and effects out. No terminal, no Redis.
+#![allow(
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "tests"
+)]
+
+#[path = "../support/fixtures.rs"]
+mod fixtures;
+#[path = "../support/keys.rs"]
+mod keys;
+
+mod confirming;
+mod filtering;
+mod harness;
+mod moving;
+mod outcomes;
+mod prompting;
+mod queueing;
+mod registry;
+mod screen;

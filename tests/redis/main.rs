@@ -1,0 +1,15 @@
+//! Actions and connections against real servers.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "tests")]
+
+#[path = "../support/act.rs"]
+mod support;
+
+#[path = "../support/proxy.rs"]
+mod proxy;
+
+mod connect;
+mod enqueue;
+mod executor;
+mod plans;
+mod race;
+mod undo;

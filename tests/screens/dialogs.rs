@@ -1,0 +1,221 @@
+//! Every dialog, on the sizes where it matters.
+
+use redwarden::act::plan::{Guard, Target};
+use redwarden::act::{ActionEvent, Plan, Prepared, Ticket};
+use redwarden::app::command::Panel;
+use redwarden::app::event::Event;
+use redwarden::app::hit::Target as Hit;
+use redwarden::app::key::KeyCode;
+use redwarden::app::state::{AppState, Button, Dialog};
+use redwarden::app::update::update;
+use redwarden::domain::{Bytes, Command, NodeId};
+
+use crate::fixtures::{HOSTILE, base, rich_board, s, state};
+use crate::shot::{draw, hear, heard, keys, press, select, text};
+
+fn release_plan(key: Bytes, value: Bytes) -> Prepared {
+    Prepared {
+        plan: Plan {
+            id: uuid::Uuid::nil(),
+            intent: "release",
+            target: Target { node: NodeId::new("a"), db: 0, run_id: Some("run-a".into()) },
+            subject: key.clone(),
+            guards: vec![Guard::StringEquals { key: key.clone(), value }],
+            unchanged: true,
+            steps: vec![Command::new("DEL").arg(key)],
+            valid_for: s(30),
+            effects: vec!["the key is deleted; whoever waits for the lock can take it".into()],
+            warnings: vec!["its holder is not told: if it lives, two may work at once".into()],
+            undo_of: None,
+        },
+        needs_force: None,
+    }
+}
+
+fn prepared(state: &mut AppState, result: Result<Prepared, String>) {
+    let ticket = match state.dialogs.last() {
+        Some(Dialog::Confirm(c)) => c.ticket,
+        other => panic!("no confirm dialog but {other:?}"),
+    };
+    update(state, Event::Action(ActionEvent::Prepared(ticket, Box::new(result))), base());
+}
+
+fn releasing() -> AppState {
+    let mut state = heard(rich_board());
+    select(&mut state, Panel::Locks, "never");
+    keys(&mut state, "R");
+    state
+}
+
+fn ready() -> AppState {
+    let mut state = releasing();
+    prepared(&mut state, Ok(release_plan("lock:never".into(), "1".into())));
+    state
+}
+
+#[test]
+fn release_preparing() {
+    insta::assert_snapshot!(text(&releasing(), (80, 24)));
+}
+
+#[test]
+fn release_ready() {
+    for size in [(80, 24), (120, 36), (48, 16), (30, 8)] {
+        insta::assert_snapshot!(format!("release_ready_{}x{}", size.0, size.1), text(&ready(), size));
+    }
+}
+
+#[test]
+fn release_refused() {
+    let mut state = releasing();
+    prepared(&mut state, Err("node a does not answer: no answer in time".into()));
+    insta::assert_snapshot!(text(&state, (80, 24)));
+}
+
+#[test]
+fn release_on_production() {
+    let mut state = state();
+    state.settings.production = true;
+    state.settings.profile = Some("eu-live".into());
+    let mut state = hear(state, rich_board());
+    select(&mut state, Panel::Locks, "never");
+    keys(&mut state, "R");
+    prepared(&mut state, Ok(release_plan("lock:never".into(), "1".into())));
+    let ticket = draw(&state, (80, 24)).1.drawn_ticket().expect("drawn whole");
+    update(&mut state, Event::DialogDrawn(ticket), base());
+    keys(&mut state, "lock:nev");
+    insta::assert_snapshot!(text(&state, (80, 24)));
+}
+
+#[test]
+fn release_of_hostile_bytes() {
+    let mut state = heard(rich_board());
+    select(&mut state, Panel::Locks, "evil");
+    keys(&mut state, "R");
+    prepared(&mut state, Ok(release_plan(HOSTILE.into(), HOSTILE.into())));
+    let shown = text(&state, (80, 24));
+    assert!(!shown.chars().any(|c| c.is_control() && c != '\n'));
+    insta::assert_snapshot!(shown);
+}
+
+#[test]
+fn a_dialog_counts_as_drawn_only_with_commands_and_buttons() {
+    let state = ready();
+    let (buffer, cache) = draw(&state, (80, 24));
+    assert!(cache.drawn_ticket().is_some());
+    let shown = crate::shot::lines(&buffer).join("\n");
+    assert!(shown.contains("DEL lock:never") && shown.contains("Cancel"), "{shown}");
+    for size in [(30, 8), (40, 10), (1, 1)] {
+        let (buffer, cache) = draw(&state, size);
+        let shown = crate::shot::lines(&buffer).join("\n");
+        assert_eq!(cache.drawn_ticket().is_some(), shown.contains("DEL lock:never"), "{shown}");
+    }
+    let mut preparing = releasing();
+    assert_eq!(draw(&preparing, (80, 24)).1.drawn_ticket(), None);
+    prepared(&mut preparing, Err("no".into()));
+    assert!(draw(&preparing, (80, 24)).1.drawn_ticket().is_some());
+}
+
+#[test]
+fn buttons_and_rows_can_be_hit() {
+    let (buffer, cache) = draw(&ready(), (80, 24));
+    let find = |what: &str| {
+        let lines = crate::shot::lines(&buffer);
+        let y = lines.iter().position(|l| l.contains(what)).unwrap();
+        let at = lines[y].find(what).unwrap();
+        (lines[y][..at].chars().count() as u16, y as u16)
+    };
+    let (x, y) = find("Cancel ]");
+    assert_eq!(cache.hits().at(x, y), Some(Hit::Button(Button::Cancel)));
+    let (x, y) = find("Release (y)");
+    assert_eq!(cache.hits().at(x, y), Some(Hit::Button(Button::Confirm)));
+    assert_eq!(cache.hits().at(0, 3), Some(Hit::Dialog), "what lies below is covered");
+    let (_, cache) = draw(&heard(rich_board()), (80, 24));
+    assert!((0..24).any(|y| matches!(cache.hits().at(5, y), Some(Hit::Row(Panel::Locks, 0)))));
+    assert!((0..80).any(|x| matches!(cache.hits().at(x, 23), Some(Hit::FooterCommand(_)))));
+}
+
+#[test]
+fn expire() {
+    let mut state = heard(rich_board());
+    select(&mut state, Panel::Locks, "never");
+    keys(&mut state, "E");
+    insta::assert_snapshot!(text(&state, (80, 24)));
+}
+
+fn enqueueing() -> AppState {
+    let mut state = heard(rich_board());
+    select(&mut state, Panel::Queues, "growing");
+    keys(&mut state, "t");
+    state
+}
+
+#[test]
+fn enqueue() {
+    let mut state = enqueueing();
+    insta::assert_snapshot!("enqueue_form_80x24", text(&state, (80, 24)));
+    press(&mut state, KeyCode::Enter);
+    let mut plan = release_plan("queue:growing".into(), "".into()).plan;
+    plan.intent = "enqueue";
+    plan.guards = vec![Guard::TypeIs { key: "queue:growing".into(), key_type: "list", absent_ok: true }];
+    plan.unchanged = false;
+    plan.steps = vec![Command::new("LPUSH").arg("queue:growing").arg("{\"kind\":\"redwarden.test\",\"id\":\"x\"}")];
+    plan.effects = vec!["one task is added; 2 consumers wait for one".into()];
+    plan.warnings = Vec::new();
+    let why = "its elements look like Celery's: a Celery worker would take the test task and fail on it";
+    prepared(&mut state, Ok(Prepared { plan, needs_force: Some(why.into()) }));
+    insta::assert_snapshot!("enqueue_needs_force_80x24", text(&state, (80, 24)));
+}
+
+#[test]
+fn start_worker() {
+    let mut state = heard(rich_board());
+    select(&mut state, Panel::Queues, "growing");
+    keys(&mut state, "w");
+    insta::assert_snapshot!("start_worker_80x24", text(&state, (80, 24)));
+    state.settings.exec = Some("./handle-task --queue growing".into());
+    state.start.force = true;
+    insta::assert_snapshot!("start_worker_exec_80x24", text(&state, (80, 24)));
+}
+
+#[test]
+fn quit() {
+    let mut state = heard(rich_board());
+    state.running.insert(Ticket(7), None);
+    keys(&mut state, "q");
+    insta::assert_snapshot!(text(&state, (80, 24)));
+}
+
+#[test]
+fn help() {
+    let mut state = heard(rich_board());
+    keys(&mut state, "?");
+    for size in [(80, 24), (120, 60)] {
+        insta::assert_snapshot!(format!("help_{}x{}", size.0, size.1), text(&state, size));
+    }
+}
+
+#[test]
+fn messages() {
+    let mut state = heard(rich_board());
+    update(&mut state, Event::Note("password in a URL on the command line: others can see it in ps".into()), base());
+    keys(&mut state, "@");
+    insta::assert_snapshot!(text(&state, (80, 24)));
+}
+
+#[test]
+fn details() {
+    let mut state = heard(rich_board());
+    for (panel, key, name) in [
+        (Panel::Nodes, "\"d\"", "node_down"),
+        (Panel::Nodes, "\"f\"", "node_replica"),
+        (Panel::Locks, "never", "lock"),
+        (Panel::Locks, "evil", "lock_hostile"),
+        (Panel::Queues, "growing", "queue"),
+    ] {
+        select(&mut state, panel, key);
+        press(&mut state, KeyCode::Enter);
+        insta::assert_snapshot!(format!("detail_{name}_100x30"), text(&state, (100, 30)));
+        press(&mut state, KeyCode::Esc);
+    }
+}

@@ -1,0 +1,119 @@
+//! Real tasks: the user's command, its stdin, environment, exit code and output.
+
+use redwarden::domain::queue::PushEnd;
+use redwarden::launcher::Server;
+use redwarden::worker::{WorkerCommand, WorkerSpec};
+
+use super::db::{Db, eventually};
+use super::process::Process;
+use super::{Worker, append_to, lines, spec};
+
+#[tokio::test]
+async fn tasks_run_first_in_first_out_from_either_end() {
+    let server = Server::start(&[]).unwrap();
+    let mut db = Db::open(&server.endpoint()).await;
+    let dir = tempfile::tempdir().unwrap();
+    for (push, command) in [(PushEnd::Left, "LPUSH"), (PushEnd::Right, "RPUSH")] {
+        let file = dir.path().join(command);
+        let expected: Vec<String> = (0..30).map(|i| format!("{command}{i}")).collect();
+        for element in &expected {
+            db.run(&format!("{command} {command} {element}")).await;
+        }
+        let exec = append_to(&file);
+        let worker = Worker::start(WorkerSpec { push, exec, ..spec(&server.endpoint(), command) });
+        eventually("all done", async || lines(&file).len() == 30).await;
+        let view = worker.stop().await;
+        assert_eq!(lines(&file), expected);
+        assert_eq!((view.done, view.run_twice), (30, 0));
+        assert_eq!(db.keys("*").await, Vec::<String>::new());
+    }
+}
+
+#[tokio::test]
+async fn older_servers_without_blmove() {
+    let server = Server::start(&["--rename-command", "BLMOVE", ""]).unwrap();
+    let mut db = Db::open(&server.endpoint()).await;
+    let dir = tempfile::tempdir().unwrap();
+    for (push, command) in [(PushEnd::Left, "LPUSH"), (PushEnd::Right, "RPUSH")] {
+        let file = dir.path().join(command);
+        for i in 0..5 {
+            db.run(&format!("{command} {command} {i}")).await;
+        }
+        let exec = append_to(&file);
+        let worker = Worker::start(WorkerSpec { push, exec, ..spec(&server.endpoint(), command) });
+        eventually("all done", async || lines(&file).len() == 5).await;
+        assert_eq!(worker.stop().await.done, 5);
+        assert_eq!(lines(&file), ["0", "1", "2", "3", "4"]);
+    }
+}
+
+#[tokio::test]
+async fn stdin_environment_exit_code_and_output() {
+    let server = Server::start(&[]).unwrap();
+    let mut db = Db::open(&server.endpoint()).await;
+    let exec = r#"cat; printf ' [%s|%s|%s]' "$REDWARDEN_QUEUE" "$REDWARDEN_TASK_ID" "$REDWARDEN_ATTEMPT"; printf '\033[31mbad' >&2; head -c 100000 /dev/zero | tr '\0' x; exit 7"#;
+    db.run(r#"LPUSH jobs {"id":"n1","x":1}"#).await;
+    let worker = Worker::start(WorkerSpec { exec: Some(exec.into()), ..spec(&server.endpoint(), "jobs") });
+    eventually("it failed", async || worker.said("task n1 failed")).await;
+    let line = worker.log.lock().unwrap().iter().find(|l| l.text.contains("failed")).unwrap().text.clone();
+    assert!(line.contains("exit code 7") && line.contains("stderr: \\x1b[31mbad"), "{line}");
+    assert!(line.len() < 10_000, "{}", line.len());
+    let view = worker.stop().await;
+    assert_eq!((view.done, view.failed), (0, 1));
+    assert_eq!(db.list("redwarden:{jobs}:v1:failed").await, [r#"{"id":"n1","x":1}"#], "never lost");
+    assert_eq!(db.int("LLEN jobs").await, 0);
+
+    let exec = r#"cat; printf ' [%s|%s|%s]' "$REDWARDEN_QUEUE" "$REDWARDEN_TASK_ID" "$REDWARDEN_ATTEMPT""#;
+    db.run(r#"LPUSH jobs {"id":"n2"}"#).await;
+    let worker = Worker::start(WorkerSpec { exec: Some(exec.into()), ..spec(&server.endpoint(), "jobs") });
+    eventually("done", async || worker.said(r#"stdout: {"id":"n2"} [jobs|n2|1]"#)).await;
+    worker.stop().await;
+}
+
+#[tokio::test]
+async fn a_large_payload_nobody_reads_and_a_command_that_leaves_something_behind() {
+    let server = Server::start(&[]).unwrap();
+    let mut db = Db::open(&server.endpoint()).await;
+    let large = "y".repeat(1_000_000);
+    db.run(&format!("LPUSH jobs {large}")).await;
+    let exec = Some("sleep 3 & exit 0".into());
+    let worker = Worker::start(WorkerSpec { exec, ..spec(&server.endpoint(), "jobs") });
+    eventually("done", async || worker.said("task of 1000000 bytes done")).await;
+    assert_eq!(worker.stop().await.done, 1);
+}
+
+#[tokio::test]
+async fn the_command_does_not_inherit_secrets() {
+    let server = Server::start(&[]).unwrap();
+    let mut db = Db::open(&server.endpoint()).await;
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("env");
+    let exec = format!("env > '{0}.part'; mv '{0}.part' '{0}'", file.display());
+    let _process = Process::start(server.port(), "jobs", &exec, &dir.path().join("notes"));
+    db.run("LPUSH jobs x").await;
+    eventually("it ran", async || file.exists()).await;
+    let env = std::fs::read_to_string(&file).unwrap();
+    assert!(env.contains("REDWARDEN_QUEUE=jobs") && !env.contains("hunter2"), "{env}");
+}
+
+#[tokio::test]
+async fn a_second_stop_ends_the_command_and_puts_its_task_back() {
+    let server = Server::start(&[]).unwrap();
+    let mut db = Db::open(&server.endpoint()).await;
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("pid");
+    let exec = Some(format!("sleep 600 & echo $! > '{0}.part'; mv '{0}.part' '{0}'; wait", file.display()));
+    db.run("LPUSH jobs precious").await;
+    let worker = Worker::start(WorkerSpec { exec, ..spec(&server.endpoint(), "jobs") });
+    eventually("it runs", async || file.exists()).await;
+    worker.tell(WorkerCommand::Stop).await;
+    let view = worker.stop().await;
+    assert_eq!((view.done, view.failed), (0, 0));
+    assert_eq!(db.list("jobs").await, ["precious"]);
+    let pid = lines(&file)[0].clone();
+    let gone = || match std::fs::read_to_string(format!("/proc/{pid}/stat")) {
+        Ok(stat) => stat.contains(") Z "),
+        Err(_) => true,
+    };
+    eventually("what it started has ended, too", async || gone()).await;
+}

@@ -1,0 +1,78 @@
+//! What the worker refuses, with nothing touched.
+
+use redwarden::domain::{Bytes, Command};
+use redwarden::launcher::Server;
+use redwarden::worker::keys::Keys;
+use redwarden::worker::{WorkerSpec, WorkerState, run_headless};
+use tokio::sync::mpsc;
+
+use super::db::{Db, eventually};
+use super::{Worker, spec};
+
+async fn failure(spec: WorkerSpec) -> String {
+    match Worker::start(spec).task.await.unwrap().state {
+        WorkerState::Failed(why) => why,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn another_type_own_keys_and_read_only_mode() {
+    let server = Server::start(&[]).unwrap();
+    let mut db = Db::open(&server.endpoint()).await;
+    db.run("SET q value").await;
+    let why = failure(spec(&server.endpoint(), "q")).await;
+    assert!(why.contains("string, not a list"), "{why}");
+    let why = failure(spec(&server.endpoint(), "redwarden:{q}:v1:failed")).await;
+    assert!(why.contains("own keys"), "{why}");
+    let (_commands, inbox) = mpsc::channel(1);
+    let view = run_headless(spec(&server.endpoint(), "list"), None, inbox, |_| {}).await;
+    assert!(matches!(&view.state, WorkerState::Failed(why) if why.contains("read-only")), "{:?}", view.state);
+    assert_eq!(db.keys("*").await, ["q"]);
+}
+
+#[tokio::test]
+async fn a_librarys_queue_without_force() {
+    let server = Server::start(&[]).unwrap();
+    let mut db = Db::open(&server.endpoint()).await;
+    let job = r#"{"class":"Mail","args":[1],"retry":true,"queue":"default","jid":"0123456789abcdef01234567","created_at":1700000000.5,"enqueued_at":1700000000.5}"#;
+    db.send(Command::new("LPUSH queue:default").arg(job)).await;
+    let exec = Some("true".to_string());
+    let why = failure(WorkerSpec { exec: exec.clone(), ..spec(&server.endpoint(), "queue:default") }).await;
+    assert!(why.contains("without force"), "{why}");
+    assert_eq!(db.keys("*").await, ["queue:default"]);
+    let worker = Worker::start(WorkerSpec { exec, force: true, ..spec(&server.endpoint(), "queue:default") });
+    eventually("forced", async || worker.said(" done in ")).await;
+    assert_eq!(worker.stop().await.done, 1);
+}
+
+#[tokio::test]
+async fn missing_rights_are_named() {
+    let server = Server::start(&[]).unwrap();
+    let mut db = Db::open(&server.endpoint()).await;
+    db.run("ACL SETUSER weak on >pw ~* +@read +@connection +info +client").await;
+    let mut endpoint = server.endpoint();
+    endpoint.username = Some("weak".into());
+    endpoint.password = Some(redwarden::config::Secret::new("pw"));
+    let why = failure(spec(&endpoint, "q")).await;
+    assert!(why.contains("NOPERM"), "{why}");
+}
+
+#[tokio::test]
+async fn our_keys_are_in_the_slot_of_their_queue() {
+    let server = Server::start(&["--cluster-enabled", "yes"]).unwrap();
+    let mut db = Db::open(&server.endpoint()).await;
+    for queue in
+        ["jobs", "{a}:b", "x{a}b{c}", "a}b", "{}a", "{}{x}", "a{b", "}{", "{", "", "sp ace", "\u{1}\u{ff}"]
+    {
+        let keys = Keys::new(&queue.into());
+        let id = uuid::Uuid::new_v4();
+        let mut slots = Vec::new();
+        let ours = [keys.workers.clone(), keys.failed.clone(), keys.processing(id), keys.heartbeat(id)];
+        for key in ours.into_iter().chain([Bytes::from(queue)]) {
+            slots.push(db.send(Command::new("CLUSTER KEYSLOT").arg(key)).await.as_int().unwrap());
+        }
+        slots.dedup();
+        assert_eq!(slots.len(), 1, "{queue:?}");
+    }
+}
