@@ -111,5 +111,8 @@ fn cluster_and_sentinel_are_carried() {
     assert_eq!((sentinel.username.as_deref(), sentinel.password), (Some("u"), Some(Secret::new("pw"))));
     assert_eq!((sentinel.master_name.as_deref(), sentinel.tls), (Some("m"), None));
     let config = case.config("-u redis://x --sentinel rediss://s");
-    assert_eq!((names(&config), config.topology.sentinel.as_ref().unwrap().tls.is_some()), (vec!["x:6379"], true));
+    assert_eq!(
+        (names(&config), config.topology.sentinel.as_ref().unwrap().tls.is_some()),
+        (vec!["x:6379"], true)
+    );
 }

@@ -159,7 +159,8 @@ fn enqueue() {
     plan.intent = "enqueue";
     plan.guards = vec![Guard::TypeIs { key: "queue:growing".into(), key_type: "list", absent_ok: true }];
     plan.unchanged = false;
-    plan.steps = vec![Command::new("LPUSH").arg("queue:growing").arg("{\"kind\":\"redwarden.test\",\"id\":\"x\"}")];
+    plan.steps =
+        vec![Command::new("LPUSH").arg("queue:growing").arg("{\"kind\":\"redwarden.test\",\"id\":\"x\"}")];
     plan.effects = vec!["one task is added; 2 consumers wait for one".into()];
     plan.warnings = Vec::new();
     let why = "its elements look like Celery's: a Celery worker would take the test task and fail on it";
@@ -198,7 +199,11 @@ fn help() {
 #[test]
 fn messages() {
     let mut state = heard(rich_board());
-    update(&mut state, Event::Note("password in a URL on the command line: others can see it in ps".into()), base());
+    update(
+        &mut state,
+        Event::Note("password in a URL on the command line: others can see it in ps".into()),
+        base(),
+    );
     keys(&mut state, "@");
     insta::assert_snapshot!(text(&state, (80, 24)));
 }

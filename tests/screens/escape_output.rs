@@ -49,7 +49,12 @@ fn hostile_keys_send_no_sequence_of_their_own() {
     let bytes = sent(&[&heard(rich_board())], (200, 60));
     let text = String::from_utf8(bytes).unwrap();
     assert!(!text.contains("\x1b]"), "no title, no clipboard");
-    assert!(!text.contains('\x07') && !text.contains('\0') && !text.contains('\u{202e}') && !text.contains('\u{200b}'));
+    assert!(
+        !text.contains('\x07')
+            && !text.contains('\0')
+            && !text.contains('\u{202e}')
+            && !text.contains('\u{200b}')
+    );
     assert!(!text.contains("\x1b[2J"), "nothing clears the screen");
     assert!(text.contains("evil"), "the key itself is there to be seen");
 }

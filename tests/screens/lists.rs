@@ -22,7 +22,11 @@ fn at_all_sizes(name: &str, state: &AppState) {
 fn calm() -> AppState {
     heard(board(vec![
         node("cache-1")
-            .locks(vec![lock("lock:orders:42"), lock("lock:invoice:2026-01").renewed(), lock("report:lock").ttl(s(90))])
+            .locks(vec![
+                lock("lock:orders:42"),
+                lock("lock:invoice:2026-01").renewed(),
+                lock("report:lock").ttl(s(90)),
+            ])
             .queues(vec![queue("queue:mail"), queue("queue:thumbnails").draining()]),
         node("cache-2").locks(vec![lock("lock:sync:7").renewed()]),
     ]))

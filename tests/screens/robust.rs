@@ -84,7 +84,9 @@ proptest! {
 #[test]
 fn only_visible_rows_are_formatted() {
     // Not a timing test: a million rows formatted for every frame would take minutes in a debug build.
-    let state = heard(board(vec![node("a").locks((0..20_000).map(|i| lock(format!("lock:{i:06}")).ttl(s(60))).collect())]));
+    let state = heard(board(vec![
+        node("a").locks((0..20_000).map(|i| lock(format!("lock:{i:06}")).ttl(s(60))).collect()),
+    ]));
     for _ in 0..200 {
         draw(&state, (200, 60));
     }

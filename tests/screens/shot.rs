@@ -70,7 +70,11 @@ pub fn lines(buffer: &Buffer) -> Vec<String> {
                 if skip == 0 {
                     line.push_str(symbol);
                 }
-                skip = if skip > 0 { skip - 1 } else { unicode_width::UnicodeWidthStr::width(symbol).saturating_sub(1) };
+                skip = if skip > 0 {
+                    skip - 1
+                } else {
+                    unicode_width::UnicodeWidthStr::width(symbol).saturating_sub(1)
+                };
             }
             line.trim_end().to_owned()
         })
@@ -93,7 +97,9 @@ pub fn styled_lines(buffer: &Buffer) -> String {
         let told: Vec<String> = runs
             .into_iter()
             .filter(|(style, text)| !text.trim().is_empty() && style != "Reset/Reset/NONE")
-            .map(|(style, text)| format!("[{}] {}", style.replace("/Reset/", " ").replace("Modifier", ""), text.trim()))
+            .map(|(style, text)| {
+                format!("[{}] {}", style.replace("/Reset/", " ").replace("Modifier", ""), text.trim())
+            })
             .collect();
         if !told.is_empty() {
             out.push(format!("{y:>2}: {}", told.join("  ")));
@@ -104,7 +110,8 @@ pub fn styled_lines(buffer: &Buffer) -> String {
 
 /// A worker with a log.
 pub fn worker(queue: QueueId, state: WorkerState) -> Arc<WorkerView> {
-    let line = |ago: u64, kind, text: &str| WorkerLine { at: before(base(), s(ago)), kind, text: text.into() };
+    let line =
+        |ago: u64, kind, text: &str| WorkerLine { at: before(base(), s(ago)), kind, text: text.into() };
     Arc::new(WorkerView {
         queue,
         exec: None,

@@ -9,7 +9,9 @@ use crate::shot::{draw, heard, styled_lines};
 
 fn small() -> redwarden::app::state::AppState {
     heard(board(vec![
-        node("a").locks(vec![lock("lock:never").never(), lock("lock:ok").ttl(s(60))]).queues(vec![queue("queue:g").growing()]),
+        node("a")
+            .locks(vec![lock("lock:never").never(), lock("lock:ok").ttl(s(60))])
+            .queues(vec![queue("queue:g").growing()]),
         node("b").locks(vec![lock("lock:old")]).down(Reason::Refused),
     ]))
 }
