@@ -187,7 +187,10 @@ async fn leave(guard: TerminalGuard, mut backstage: Backstage, state: &mut AppSt
     }
     // A dialog that was never confirmed has nothing to report.
     let unknown = state.running.values().flatten().map(|plan| {
-        format!("the outcome of {} {} on {} is not known: look again", plan.intent, plan.subject, plan.target.node)
+        format!(
+            "the outcome of {} {} on {} is not known: look again",
+            plan.intent, plan.subject, plan.target.node
+        )
     });
     let told = unknown.collect();
     let _ = backstage.worker.commands.try_send(WorkerCommand::Stop);

@@ -10,7 +10,6 @@ pub mod permit;
 pub mod reader;
 pub mod run_plan;
 pub mod script;
-mod sniff;
 pub mod topology;
 pub mod writer;
 

@@ -50,11 +50,8 @@ pub fn render(frame: &mut Frame<'_>, state: &AppState, cache: &mut ViewCache) {
     let inner = production_frame(&scene, area, frame);
     let header = Rect { height: header::HEIGHT.min(inner.height), ..inner };
     let footer = Rect { y: inner.bottom() - 1, height: 1, ..inner };
-    let body = Rect {
-        y: inner.y + header.height,
-        height: inner.height.saturating_sub(header.height + 1),
-        ..inner
-    };
+    let body =
+        Rect { y: inner.y + header.height, height: inner.height.saturating_sub(header.height + 1), ..inner };
     header::draw(&scene, header, frame);
     draw_body(&scene, body, frame, cache);
     if !state.dialogs.is_empty() {
@@ -64,9 +61,19 @@ pub fn render(frame: &mut Frame<'_>, state: &AppState, cache: &mut ViewCache) {
 }
 
 fn too_small(scene: &Scene<'_>, area: Rect, frame: &mut Frame<'_>) {
-    let words = format!("redwarden needs {}x{}, this is {}x{}", MINIMUM.0, MINIMUM.1, area.width, area.height);
-    for (i, line) in text::wrap(&words, usize::from(area.width)).iter().take(usize::from(area.height)).enumerate() {
-        panel::put_line(frame, area.x, area.y + i as u16, area.width, &Line::raw(line.clone()), scene.look.ellipsis());
+    let words =
+        format!("redwarden needs {}x{}, this is {}x{}", MINIMUM.0, MINIMUM.1, area.width, area.height);
+    for (i, line) in
+        text::wrap(&words, usize::from(area.width)).iter().take(usize::from(area.height)).enumerate()
+    {
+        panel::put_line(
+            frame,
+            area.x,
+            area.y + i as u16,
+            area.width,
+            &Line::raw(line.clone()),
+            scene.look.ellipsis(),
+        );
     }
 }
 
@@ -150,6 +157,13 @@ fn draw_selected(scene: &Scene<'_>, area: Rect, frame: &mut Frame<'_>) {
     let sheet = detail::sheet(scene, id, area.width.saturating_sub(4).min(140));
     let room = usize::from(area.height - 2);
     for (i, line) in sheet.lines.iter().take(room).enumerate() {
-        panel::put_line(frame, area.x + 3, area.y + 2 + i as u16, area.width.saturating_sub(4), line, look.ellipsis());
+        panel::put_line(
+            frame,
+            area.x + 3,
+            area.y + 2 + i as u16,
+            area.width.saturating_sub(4),
+            line,
+            look.ellipsis(),
+        );
     }
 }

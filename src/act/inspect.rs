@@ -133,7 +133,7 @@ pub async fn inspect_queue(reader: &mut Reader, key: &Bytes, db: u32) -> Result<
         }
     }
     // An empty list has no key: only a registry tells that some library's workers wait there.
-    if !shapes.iter().any(|s| *s == Shape::Generic) {
+    if !shapes.contains(&Shape::Generic) {
         for ((_, library), reply) in registry.iter().zip(replies.iter().skip(2)) {
             if reply.as_bytes().is_some_and(|t| t.as_slice() == b"set") {
                 shapes.push(Shape::Library(library));

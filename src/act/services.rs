@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::Request;
 use super::audit::Audit;
-use crate::config::endpoint::Directory;
 use super::prepare::{PreparedAction, build};
+use crate::config::endpoint::Directory;
 use crate::config::{Config, Endpoint};
 use crate::domain::NodeId;
 use crate::redis_io::{CallError, ClientRole, Reader, WritePermit, connect};

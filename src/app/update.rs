@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::critical;
 use super::counts::Counts;
+use super::critical;
 use super::effect::Effect;
 use super::event::Event;
 use super::key::{Key, KeyCode};

@@ -1,12 +1,16 @@
 //! Which node is meant: a key that exists, or could be made, on more than one must be told apart by the user.
 
+use std::sync::Arc;
+
+use crate::act::audit::Audit;
+use crate::act::services::Services;
 use crate::cli::Where;
 use crate::config::{Config, Endpoint, NodeConfig};
 use crate::domain::node::{NodeFacts, Role};
 use crate::domain::{Bytes, NodeId, Reply};
 use crate::family::{Dialect, Read};
 use crate::poll::info;
-use crate::redis_io::{ClientRole, Reader, connect};
+use crate::redis_io::{ClientRole, Reader, WritePermit, connect};
 
 /// A node that may be meant, with an open connection.
 pub struct Candidate {
@@ -46,7 +50,10 @@ pub async fn candidates(
         let known: Vec<&str> = nodes.iter().map(|n| n.meta.id.as_str()).collect();
         let name = place.node.as_deref().unwrap_or_default();
         let name = crate::domain::bytes::escape_text(name);
-        return Err(PlaceError::Usage(format!("--node {name}: no such node; there are {}", known.join(", "))));
+        return Err(PlaceError::Usage(format!(
+            "--node {name}: no such node; there are {}",
+            known.join(", ")
+        )));
     }
     let asked = wanted.into_iter().map(|node| ask(config, node, place.db, key));
     let mut found: Vec<Candidate> = Vec::new();
@@ -103,9 +110,21 @@ async fn ask(
     Ok(Some(Candidate { node: name.clone(), endpoint, reader, exists, facts }))
 }
 
+/// What actions need, for these nodes.
+pub fn services(config: &Config, nodes: &[NodeConfig]) -> Services {
+    let nodes = nodes.to_vec();
+    Services {
+        directory: Arc::new(move |id| nodes.iter().find(|n| n.meta.id == *id).map(|n| n.endpoint.clone())),
+        permit: WritePermit::from_config(config),
+        audit: Audit::in_dir(&config.state_dir),
+        timeout: config.timeout,
+    }
+}
+
 /// Says which nodes there are to choose from.
 pub fn ambiguous(what: &str, key: &Bytes, candidates: &[Candidate]) -> PlaceError {
-    let names: Vec<String> = candidates.iter().map(|c| format!("  {} (db {})", c.node, c.endpoint.db)).collect();
+    let names: Vec<String> =
+        candidates.iter().map(|c| format!("  {} (db {})", c.node, c.endpoint.db)).collect();
     PlaceError::Usage(format!(
         "{key} {what} on {} nodes: say which one with --node NAME, or --all-nodes\n{}",
         candidates.len(),

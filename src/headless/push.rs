@@ -2,17 +2,15 @@
 
 use std::sync::Arc;
 
-use super::place::{Candidate, ambiguous, candidates};
+use super::place::{Candidate, ambiguous, candidates, services};
 use super::release::{confirmed, refuse, report};
 use super::{EXIT_NOT_DONE, EXIT_OK, EXIT_USAGE, Out};
-use crate::act::services::Services;
-use crate::act::{Request, audit::Audit, executor};
-use crate::app::task::test_task;
+use crate::act::{Request, executor};
+use crate::app::task::envelope;
 use crate::cli::Push;
 use crate::config::{Config, NodeConfig};
 use crate::domain::{Bytes, QueueId, Stamp};
 use crate::family::Registry;
-use crate::redis_io::WritePermit;
 
 /// Runs the command; returns its exit code.
 pub async fn push(config: Arc<Config>, nodes: &[NodeConfig], wish: Push, out: &mut Out<'_>) -> u8 {
@@ -55,7 +53,7 @@ async fn push_one(
     let payloads: Vec<Bytes> = (0..wish.count)
         .map(|_| match &wish.payload {
             Some(payload) => payload.clone(),
-            None => test_task(&uuid::Uuid::new_v4().to_string(), Stamp::now()).into(),
+            None => envelope(&uuid::Uuid::new_v4().to_string(), &Stamp::now().rfc3339()).into(),
         })
         .collect();
     let request = Request::Enqueue {
@@ -64,19 +62,7 @@ async fn push_one(
         push,
         force: wish.force,
     };
-    let directory = {
-        let nodes = nodes.to_vec();
-        Arc::new(move |id: &crate::domain::NodeId| {
-            nodes.iter().find(|n| n.meta.id == *id).map(|n| n.endpoint.clone())
-        })
-    };
-    let services = Services {
-        directory,
-        permit: WritePermit::from_config(config),
-        audit: Audit::in_dir(&config.state_dir),
-        timeout: config.timeout,
-    };
-    let action = match executor::prepare_with(&services, request).await {
+    let action = match services(config, nodes).prepare(request).await {
         Ok(action) => action,
         Err(why) => {
             out.say(format!("{place}: not pushed: {why}"));

@@ -3,10 +3,9 @@
 use std::io::BufRead as _;
 use std::sync::Arc;
 
-use super::place::{Candidate, PlaceError, ambiguous, candidates};
+use super::place::{Candidate, PlaceError, ambiguous, candidates, services};
 use super::{EXIT_NOT_DONE, EXIT_OK, EXIT_USAGE, Out};
-use crate::act::services::Services;
-use crate::act::{Outcome, Plan, Request, Seen, audit::Audit, executor};
+use crate::act::{Outcome, Plan, Request, Seen, executor};
 use crate::cli::Release;
 use crate::config::{Config, NodeConfig};
 use crate::domain::lock::Token;
@@ -15,7 +14,6 @@ use crate::domain::stamp::short;
 use crate::domain::{Lock, LockId, Stamp};
 use crate::family::setnx::SetnxFamily;
 use crate::family::{Context, Dialect, KeyFact, LockFamily as _};
-use crate::redis_io::WritePermit;
 
 /// Runs the command; returns its exit code.
 pub async fn release(config: Arc<Config>, nodes: &[NodeConfig], wish: Release, out: &mut Out<'_>) -> u8 {
@@ -73,16 +71,7 @@ async fn release_one(
     }
     let seen = Seen { token, ttl: lock.ttl.clone(), read_at: lock.read_at };
     let request = Request::Release { lock: lock.id.clone(), seen };
-    let permit = WritePermit::from_config(config);
-    let directory = {
-        let nodes = nodes.to_vec();
-        Arc::new(move |id: &crate::domain::NodeId| {
-            nodes.iter().find(|n| n.meta.id == *id).map(|n| n.endpoint.clone())
-        })
-    };
-    let audit = Audit::in_dir(&config.state_dir);
-    let services = Services { directory, permit, audit, timeout: config.timeout };
-    let action = match executor::prepare_with(&services, request).await {
+    let action = match services(config, nodes).prepare(request).await {
         Ok(action) => action,
         Err(why) => {
             out.say(format!("{place}: not released: {why}"));
@@ -128,8 +117,12 @@ async fn look(candidate: &mut Candidate, wish: &Release) -> Result<Lock, String>
         is_new: false,
         rate_window: std::time::Duration::ZERO,
     };
-    let lock = family.interpret(&fact, None, &replies, &ctx).ok_or("it is gone, or no lock of type string")?;
-    Ok(Lock { id: LockId { node: candidate.node.clone(), db: candidate.endpoint.db, key: wish.key.clone() }, ..lock })
+    let lock =
+        family.interpret(&fact, None, &replies, &ctx).ok_or("it is gone, or no lock of type string")?;
+    Ok(Lock {
+        id: LockId { node: candidate.node.clone(), db: candidate.endpoint.db, key: wish.key.clone() },
+        ..lock
+    })
 }
 
 /// What will be done, on stderr: stdout stays data.
@@ -145,7 +138,10 @@ fn describe(plan: &Plan, lock: &Lock, out: &mut Out<'_>) {
         (_, Some(left)) => format!("frees itself in {}", short(left)),
         (_, None) => "TTL unknown".to_string(),
     };
-    out.say(format!("{} on {} (db {}): token {token}; {ttl}", plan.subject, plan.target.node, plan.target.db));
+    out.say(format!(
+        "{} on {} (db {}): token {token}; {ttl}",
+        plan.subject, plan.target.node, plan.target.db
+    ));
     for step in &plan.steps {
         out.say(format!("  {step}"));
     }

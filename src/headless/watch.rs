@@ -30,7 +30,8 @@ pub async fn settled(fleet: &Fleet, watch_for: Option<Duration>) -> FleetView {
             return FleetView::build(&now);
         }
         // Discovery may end without a change on the board: look again soon.
-        let wait = if left.is_zero() { Duration::from_millis(50) } else { left.min(Duration::from_millis(200)) };
+        let wait =
+            if left.is_zero() { Duration::from_millis(50) } else { left.min(Duration::from_millis(200)) };
         let _ = tokio::time::timeout(wait, board.changed()).await;
     }
 }
@@ -45,7 +46,12 @@ fn is_settled(snapshot: &NodeSnapshot) -> bool {
 }
 
 /// `snapshot`, `nodes`, `locks`, `queues`.
-pub async fn print(config: Arc<Config>, look: Look, sections: Sections, out: &mut Out<'_>) -> std::io::Result<()> {
+pub async fn print(
+    config: Arc<Config>,
+    look: Look,
+    sections: Sections,
+    out: &mut Out<'_>,
+) -> std::io::Result<()> {
     let rules = config.rules.clone();
     let fleet = watch(config, look.watch_for).await;
     let text = match look.format {
@@ -57,7 +63,11 @@ pub async fn print(config: Arc<Config>, look: Look, sections: Sections, out: &mu
 }
 
 /// `check`: one line and its exit code.
-pub async fn check(config: Arc<Config>, watch_for: Option<Duration>, out: &mut Out<'_>) -> std::io::Result<u8> {
+pub async fn check(
+    config: Arc<Config>,
+    watch_for: Option<Duration>,
+    out: &mut Out<'_>,
+) -> std::io::Result<u8> {
     let rules = config.rules.clone();
     let fleet = watch(config, watch_for).await;
     let (line, code) = report::check::render(&fleet, &rules, Stamp::now());

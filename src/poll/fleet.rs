@@ -131,6 +131,15 @@ impl Fleet {
     }
 }
 
+/// The nodes an action may go to: the configured ones and those that discovery finds now.
+pub async fn discover(config: &Arc<Config>) -> Vec<NodeConfig> {
+    let mut roster = Roster::new(config.clone());
+    if !roster.is_fixed() {
+        roster.discover().await;
+    }
+    roster.nodes()
+}
+
 /// The tasks themselves.
 struct Pollers {
     shared: Arc<Shared>,

@@ -103,8 +103,7 @@ async fn establish(
     timeout: Duration,
     progress: &Progress,
 ) -> Result<Link, CallError> {
-    let first = FirstByte::default();
-    let stream = Sniffed { inner: dial(endpoint, progress).await?, first: first.clone() };
+    let stream = dial(endpoint, progress).await?;
     // RESP2 and no credentials here: the library then sends nothing by itself and we see each refusal.
     let info = RedisConnectionInfo::default().set_protocol(ProtocolVersion::RESP2).set_skip_set_lib_name();
     let config = AsyncConnectionConfig::new().set_response_timeout(None).set_connection_timeout(None);

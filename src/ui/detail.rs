@@ -30,22 +30,24 @@ pub fn sheet(scene: &Scene<'_>, id: &RowId, width: u16) -> Sheet {
             Some(node) => describe_node(scene, node, &mut sheet),
             None => gone(scene, "This node is no longer configured.", &mut sheet),
         },
-        RowId::Lock(id) => match shown.locks.iter().find(|l| l.id == *id) {
-            Some(lock) => describe_lock(scene, lock, &mut sheet),
-            None => {
+        RowId::Lock(id) => {
+            if let Some(lock) = shown.locks.iter().find(|l| l.id == *id) {
+                describe_lock(scene, lock, &mut sheet)
+            } else {
                 sheet.field("key", &key(scene, &id.key), scene.look.strong());
                 sheet.field("node", id.node.as_str(), scene.look.plain());
                 gone(scene, "It is gone: released, deleted or expired.", &mut sheet);
             }
-        },
-        RowId::Queue(id) => match shown.queues.iter().find(|q| q.id == *id) {
-            Some(queue) => describe_queue(scene, queue, &mut sheet),
-            None => {
+        }
+        RowId::Queue(id) => {
+            if let Some(queue) = shown.queues.iter().find(|q| q.id == *id) {
+                describe_queue(scene, queue, &mut sheet)
+            } else {
                 sheet.field("key", &key(scene, &id.key), scene.look.strong());
                 sheet.field("node", id.node.as_str(), scene.look.plain());
                 gone(scene, "It is gone: a list without elements does not exist.", &mut sheet);
             }
-        },
+        }
     }
     sheet
 }
@@ -120,7 +122,11 @@ fn describe_node(scene: &Scene<'_>, node: &FleetNode, sheet: &mut Sheet) {
     findings(scene, &found, sheet);
     sheet.heading("Figures");
     let trend = look.sparkline(&n.rtt_history, n.rtt_history.len().min(40), true);
-    sheet.field("round trip", &format!("{}  {trend}", n.rtt.map_or("?".into(), format::latency)), look.plain());
+    sheet.field(
+        "round trip",
+        &format!("{}  {trend}", n.rtt.map_or("?".into(), format::latency)),
+        look.plain(),
+    );
     sheet.known("server", version(f));
     sheet.known("role", f.role.map(|r| r.code().to_owned()));
     let (link, link_style) = replication(look, f);
@@ -132,7 +138,12 @@ fn describe_node(scene: &Scene<'_>, node: &FleetNode, sheet: &mut Sheet) {
         Some(max) => {
             let percent = used.saturating_mul(100) / max;
             let policy = f.maxmemory_policy.as_deref().map(|p| format!(", when full: {}", escape_text(p)));
-            format!("{} of {} ({percent} %){}", format::size(used), format::size(max), policy.unwrap_or_default())
+            format!(
+                "{} of {} ({percent} %){}",
+                format::size(used),
+                format::size(max),
+                policy.unwrap_or_default()
+            )
         }
         None => format::size(used),
     });
@@ -157,7 +168,11 @@ fn describe_node(scene: &Scene<'_>, node: &FleetNode, sheet: &mut Sheet) {
     sheet.field("key search", &passes, look.plain());
     sheet.field(
         "holds",
-        &format!("{} locks, {} queues", format::count(n.locks.len() as u64), format::count(n.queues.len() as u64)),
+        &format!(
+            "{} locks, {} queues",
+            format::count(n.locks.len() as u64),
+            format::count(n.queues.len() as u64)
+        ),
         look.plain(),
     );
     let cost = format!(
@@ -174,7 +189,11 @@ fn describe_lock(scene: &Scene<'_>, lock: &Lock, sheet: &mut Sheet) {
     let style = look.severity(verdict.state.severity());
     sheet.field("key", &key(scene, &lock.id.key), look.strong());
     sheet.field("node", &place(scene, &lock.id.node, lock.id.db), look.plain());
-    sheet.field("verdict", &format!("{} {}", look.sign(verdict.state.severity()), verdict.state.words()), style);
+    sheet.field(
+        "verdict",
+        &format!("{} {}", look.sign(verdict.state.severity()), verdict.state.words()),
+        style,
+    );
     for reason in &verdict.reasons {
         sheet.item("-", look.dim(), reason, look.plain());
     }

@@ -97,12 +97,8 @@ fn open(
     cache: &mut ViewCache,
 ) -> Rect {
     let (width, height) = (size.0.min(area.width), size.1.min(area.height));
-    let rect = Rect {
-        x: area.x + (area.width - width) / 2,
-        y: area.y + (area.height - height) / 2,
-        width,
-        height,
-    };
+    let rect =
+        Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 2, width, height };
     // What lies below is no longer in play: it recedes, and clicks do not reach it.
     frame.buffer_mut().set_style(area, scene.look.dim());
     cache.hits.push(area_of(area), Target::Dialog);
@@ -118,7 +114,13 @@ fn open(
 }
 
 /// Draws a dialog that asks. False when its must-haves did not fit: then nothing may be confirmed.
-fn draw_ask(scene: &Scene<'_>, mut ask: Ask<'_>, area: Rect, frame: &mut Frame<'_>, cache: &mut ViewCache) -> bool {
+fn draw_ask(
+    scene: &Scene<'_>,
+    mut ask: Ask<'_>,
+    area: Rect,
+    frame: &mut Frame<'_>,
+    cache: &mut ViewCache,
+) -> bool {
     let look = scene.look;
     let width = outer_width(area);
     let fixed = ask.fields.len() + usize::from(ask.error.is_some()) + 1;
@@ -128,7 +130,9 @@ fn draw_ask(scene: &Scene<'_>, mut ask: Ask<'_>, area: Rect, frame: &mut Frame<'
     // The line that says so needs its place, too.
     while lines(&ask.sections) + usize::from(left_out) > room {
         let lowest = ask.sections.iter().map(|s| s.rank).filter(|r| *r < MUST).min();
-        let Some(at) = lowest.and_then(|rank| ask.sections.iter().rposition(|s| s.rank == rank)) else { break };
+        let Some(at) = lowest.and_then(|rank| ask.sections.iter().rposition(|s| s.rank == rank)) else {
+            break;
+        };
         ask.sections.remove(at);
         left_out = true;
     }
@@ -180,7 +184,14 @@ fn draw_ask(scene: &Scene<'_>, mut ask: Ask<'_>, area: Rect, frame: &mut Frame<'
     if let Some(error) = &ask.error
         && let Some(row) = next(&mut y)
     {
-        put_line(frame, row.x, row.y, row.width, &Line::styled(format!("! {error}"), look.warning()), look.ellipsis());
+        put_line(
+            frame,
+            row.x,
+            row.y,
+            row.width,
+            &Line::styled(format!("! {error}"), look.warning()),
+            look.ellipsis(),
+        );
     }
     if inner.height > 0 {
         let row = Rect { y: inner.bottom() - 1, height: 1, ..inner };

@@ -25,7 +25,8 @@ pub fn draw(scene: &Scene<'_>, area: Rect, frame: &mut Frame<'_>, cache: &mut Vi
         return draw_prompt(scene, prompt, area, frame);
     }
     if let Some(toast) = &scene.state.toast {
-        let (sign, style) = if toast.is_error { ("!", look.warning()) } else { (look.pointer(), look.accent()) };
+        let (sign, style) =
+            if toast.is_error { ("!", look.warning()) } else { (look.pointer(), look.accent()) };
         let spans = [Span::styled(format!(" {sign} "), style), Span::styled(toast.text.clone(), style)];
         return put_spans(frame.buffer_mut(), area.x, area.y, area.width, &spans, look.ellipsis());
     }
@@ -117,7 +118,8 @@ fn draw_prompt(scene: &Scene<'_>, prompt: &Prompt, area: Rect, frame: &mut Frame
     let hint = scene.state.prompt_error.clone().unwrap_or(hint);
     let style = if scene.state.prompt_error.is_some() { look.warning() } else { look.dim() };
     let half = (area.width / 2).max(12).min(area.width);
-    let typed = draw_input(input, Rect { x: area.x + 1, width: half.saturating_sub(1), ..area }, frame, sign, true);
+    let typed =
+        draw_input(input, Rect { x: area.x + 1, width: half.saturating_sub(1), ..area }, frame, sign, true);
     let x = area.x + 1 + typed + 3;
     put_spans(
         frame.buffer_mut(),
@@ -144,7 +146,13 @@ pub fn draw_input(input: &Input, area: Rect, frame: &mut Frame<'_>, before: &str
     let front_shown = text::tail(&front, room);
     let shown = format!("{before}{front_shown}{}", text::head(&back, room - text::width(front_shown)));
     let width = text::width(&shown) as u16;
-    frame.buffer_mut().set_stringn(area.x, area.y, &shown, usize::from(area.width), ratatui::style::Style::new());
+    frame.buffer_mut().set_stringn(
+        area.x,
+        area.y,
+        &shown,
+        usize::from(area.width),
+        ratatui::style::Style::new(),
+    );
     if focused {
         let x = area.x + (text::width(before) + text::width(front_shown)) as u16;
         frame.set_cursor_position(Position { x: x.min(area.right().saturating_sub(1)), y: area.y });

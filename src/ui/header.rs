@@ -37,7 +37,7 @@ fn line(
     }
     let mark = scene.look.ellipsis();
     let right_width = right.iter().map(|s| text::width(&s.content)).sum::<usize>() as u16;
-    let gap = if right_width > 0 { 1 } else { 0 };
+    let gap = u16::from(right_width > 0);
     let room = area.width.saturating_sub(right_width + gap);
     put_spans(frame.buffer_mut(), area.x, area.y + row, room, &left, mark);
     let x = area.right().saturating_sub(right_width).max(area.x);
@@ -52,9 +52,13 @@ fn verdict(scene: &Scene<'_>, width: u16) -> Vec<Span<'static>> {
         (" WAITING ", look.dim().add_modifier(Modifier::REVERSED))
     } else {
         match verdict.worst {
-            None | Some(Severity::Info) => (" OK ", look.good().add_modifier(Modifier::REVERSED | Modifier::BOLD)),
+            None | Some(Severity::Info) => {
+                (" OK ", look.good().add_modifier(Modifier::REVERSED | Modifier::BOLD))
+            }
             Some(Severity::Unknown) => (" UNKNOWN ", Style::new().add_modifier(Modifier::REVERSED)),
-            Some(Severity::Warning) => (" WARNING ", look.warning().add_modifier(Modifier::REVERSED | Modifier::BOLD)),
+            Some(Severity::Warning) => {
+                (" WARNING ", look.warning().add_modifier(Modifier::REVERSED | Modifier::BOLD))
+            }
             Some(Severity::Critical) => (" CRITICAL ", look.danger_flag()),
         }
     };
@@ -81,9 +85,12 @@ fn verdict(scene: &Scene<'_>, width: u16) -> Vec<Span<'static>> {
             spans.push(Span::styled(look.dot(), look.dim()));
         }
         let more = if i + 1 < reasons.len() { 0 } else { 4 };
-        let message = text::cut(&finding.message, (left + more).saturating_sub(2), text::Cut::End, look.ellipsis());
-        spans.push(Span::styled(format!("{} ", look.sign(finding.severity)), look.severity(finding.severity)));
-        spans.push(Span::styled(message, if i == 0 { look.severity(finding.severity) } else { look.plain() }));
+        let message =
+            text::cut(&finding.message, (left + more).saturating_sub(2), text::Cut::End, look.ellipsis());
+        spans
+            .push(Span::styled(format!("{} ", look.sign(finding.severity)), look.severity(finding.severity)));
+        spans
+            .push(Span::styled(message, if i == 0 { look.severity(finding.severity) } else { look.plain() }));
         left = left.saturating_sub(needs);
     }
     spans
@@ -95,7 +102,8 @@ fn figures(scene: &Scene<'_>) -> Vec<Span<'static>> {
     let counts = &scene.state.counts;
     let (up, total) = scene.state.shown.up_of_total();
     let up_style = if up == total { look.plain() } else { look.critical() };
-    let mut items = vec![vec![Span::styled("nodes ", look.dim()), Span::styled(format!("{up}/{total} up"), up_style)]];
+    let mut items =
+        vec![vec![Span::styled("nodes ", look.dim()), Span::styled(format!("{up}/{total} up"), up_style)]];
     let mut add = |n: usize, words: &'static str, style: Style| {
         let style = if n == 0 { look.plain() } else { style };
         items.push(vec![

@@ -75,7 +75,13 @@ pub fn row(scene: &Scene<'_>, node: &FleetNode) -> Row {
         Cell::new(why.join("; "), look.severity(severity)),
     ];
     let note = (snapshot.status.state != NodeState::Up).then(|| (2, note(scene, snapshot)));
-    Row { severity, cells, note, marked: false, stale: scene.is_stale(&snapshot.meta.id) && severity < Severity::Warning }
+    Row {
+        severity,
+        cells,
+        note,
+        marked: false,
+        stale: scene.is_stale(&snapshot.meta.id) && severity < Severity::Warning,
+    }
 }
 
 /// State and how long it lasts.

@@ -121,7 +121,8 @@ pub fn title(scene: &Scene<'_>, panel: Panel, list: &ListState, area: Rect, fram
         }
     };
     if !list.filter.is_empty() {
-        let kept = format!("/{} shows {}", list.filter, number(list.rows.len().min(all.max(list.rows.len()))));
+        let kept =
+            format!("/{} shows {}", list.filter, number(list.rows.len().min(all.max(list.rows.len()))));
         facts.push(Span::styled(crate::domain::bytes::escape_text(&kept), look.accent()));
     }
     add(&mut facts, list.marks.len(), "marked", look.accent());
@@ -186,7 +187,8 @@ fn limits(scene: &Scene<'_>, panel: Panel) -> Vec<String> {
         return out;
     }
     if let Some(first) = snapshots().find(|n| n.status.state == NodeState::Up && n.scan.passes == 0) {
-        let share = first.scan.share.map(|s| format!(" {:.0} %", s.clamp(0.0, 1.0) * 100.0)).unwrap_or_default();
+        let share =
+            first.scan.share.map(|s| format!(" {:.0} %", s.clamp(0.0, 1.0) * 100.0)).unwrap_or_default();
         out.push(format!("first search{share}"));
     }
     if let Some(node) = snapshots().find(|n| n.scan.truncated) {
@@ -244,7 +246,9 @@ fn instead_of_rows(scene: &Scene<'_>, panel: Panel, list: &ListState) -> Vec<Str
             "The README lists the ACL rights for watching.".into(),
         ];
     }
-    if let Some(error) = snapshots().find_map(|n| n.scan.error.as_ref().map(|e| format!("{}: {e}", n.meta.id))) {
+    if let Some(error) =
+        snapshots().find_map(|n| n.scan.error.as_ref().map(|e| format!("{}: {e}", n.meta.id)))
+    {
         return vec![format!("The keys could not be listed. {error}")];
     }
     if snapshots().any(|n| n.status.state == NodeState::Up && n.scan.passes == 0) {

@@ -39,7 +39,9 @@ impl<'a> Scene<'a> {
 
     /// True when what is known of this node is old: it does not answer, or its last look is long ago.
     pub fn is_stale(&self, id: &NodeId) -> bool {
-        self.node(id).is_some_and(|n| n.status.state != NodeState::Up || self.age(n) > self.state.settings.rules.stale_after)
+        self.node(id).is_some_and(|n| {
+            n.status.state != NodeState::Up || self.age(n) > self.state.settings.rules.stale_after
+        })
     }
 
     /// Age of a node's data.

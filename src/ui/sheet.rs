@@ -61,7 +61,8 @@ impl Sheet {
     pub fn field(&mut self, label: &str, value: &str, style: Style) {
         for (i, line) in wrap(value, self.width.saturating_sub(LABEL)).into_iter().enumerate() {
             let front = format!("{:<LABEL$}", if i == 0 { label } else { "" });
-            self.lines.push(Line::from(vec![Span::styled(front, self.look.dim()), Span::styled(line, style)]));
+            self.lines
+                .push(Line::from(vec![Span::styled(front, self.look.dim()), Span::styled(line, style)]));
         }
     }
 

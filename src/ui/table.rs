@@ -278,14 +278,14 @@ fn fit(columns: &[Column], natural: &[u16], room: u16) -> Vec<(usize, u16)> {
         kept.iter().filter_map(|i| columns.get(*i)).map(|c| u32::from(c.min)).sum::<u32>() + gaps
     };
     while kept.len() > 1 && least(&kept) > u32::from(room) {
-        let Some(worst) = kept.iter().copied().min_by_key(|i| columns.get(*i).map_or(0, |c| c.rank)) else { break };
+        let Some(worst) = kept.iter().copied().min_by_key(|i| columns.get(*i).map_or(0, |c| c.rank)) else {
+            break;
+        };
         kept.retain(|i| *i != worst);
     }
     let mut left = u32::from(room).saturating_sub(least(&kept));
-    let mut out: Vec<(usize, u16)> = kept
-        .iter()
-        .filter_map(|i| columns.get(*i).map(|c| (*i, c.min.min(room))))
-        .collect();
+    let mut out: Vec<(usize, u16)> =
+        kept.iter().filter_map(|i| columns.get(*i).map(|c| (*i, c.min.min(room)))).collect();
     loop {
         let mut grew = false;
         for (i, width) in &mut out {

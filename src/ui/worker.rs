@@ -82,7 +82,9 @@ fn headline(scene: &Scene<'_>, view: &WorkerView) -> Vec<Span<'static>> {
         WorkerState::Stopping => (format!("stopping{dots}"), look.warning()),
         WorkerState::Stopped => ("stopped".into(), look.dim()),
         WorkerState::Reconnecting(why) => (format!("! reconnecting: {why}"), look.warning()),
-        WorkerState::Failed(why) => (format!("{} failed: {why}", look.sign(crate::domain::Severity::Critical)), look.critical()),
+        WorkerState::Failed(why) => {
+            (format!("{} failed: {why}", look.sign(crate::domain::Severity::Critical)), look.critical())
+        }
     };
     let queue = text::cut_bytes(&view.queue.key, 32, text::Cut::Middle, dots);
     let mut spans = vec![
@@ -94,7 +96,10 @@ fn headline(scene: &Scene<'_>, view: &WorkerView) -> Vec<Span<'static>> {
     }
     let runs = match &view.exec {
         Some(exec) => Span::styled(
-            format!("REAL TASKS by {}", crate::domain::bytes::escape_text(&text::cut(exec, 30, text::Cut::End, dots))),
+            format!(
+                "REAL TASKS by {}",
+                crate::domain::bytes::escape_text(&text::cut(exec, 30, text::Cut::End, dots))
+            ),
             look.warning(),
         ),
         None => Span::styled("test tasks only", look.dim()),

@@ -38,7 +38,8 @@ pub(super) fn ask<'a>(scene: &Scene<'_>, confirm: &'a Confirm, width: u16) -> As
     match &confirm.plan {
         PlanState::Preparing => {
             let mut sheet = Sheet::new(look, width);
-            sheet.text(&format!("Preparing: reading it once more on its node{}", look.ellipsis()), look.dim());
+            sheet
+                .text(&format!("Preparing: reading it once more on its node{}", look.ellipsis()), look.dim());
             sections.push(Section::new(MUST, sheet.lines));
         }
         PlanState::Refused(why) => {
@@ -70,7 +71,9 @@ pub(super) fn ask<'a>(scene: &Scene<'_>, confirm: &'a Confirm, width: u16) -> As
 fn words(request: &Request) -> (String, &'static str) {
     match request {
         Request::Release { .. } => ("Force-release a lock".into(), "Release (y)"),
-        Request::Expire { ttl, .. } => (format!("Give a lock a TTL of {}", format::interval(*ttl)), "Set the TTL (y)"),
+        Request::Expire { ttl, .. } => {
+            (format!("Give a lock a TTL of {}", format::interval(*ttl)), "Set the TTL (y)")
+        }
         Request::Undo { .. } => ("Put a released lock back".into(), "Put it back (y)"),
         Request::Enqueue { payloads, force, .. } => {
             let what = match payloads.len() {
@@ -146,7 +149,9 @@ fn lock_sections(scene: &Scene<'_>, id: &LockId, seen: &Seen, width: u16) -> Vec
                 out.push(Section::new(9, changed.lines));
             }
         }
-        None => sheet.field("verdict", "not in the list any more: released, deleted or expired", look.warning()),
+        None => {
+            sheet.field("verdict", "not in the list any more: released, deleted or expired", look.warning());
+        }
     }
     out.push(Section::new(4, sheet.lines));
     out
@@ -200,7 +205,12 @@ fn commands(plan: &Plan, sheet: &mut Sheet, scene: &Scene<'_>, width: u16) {
     }
     if plan.steps.len() > COMMANDS {
         let more = plan.steps.len() - COMMANDS;
-        sheet.item(" ", look.dim(), &format!("and {} more commands like these", format::count(more as u64)), look.dim());
+        sheet.item(
+            " ",
+            look.dim(),
+            &format!("and {} more commands like these", format::count(more as u64)),
+            look.dim(),
+        );
     }
 }
 
@@ -213,10 +223,15 @@ fn guards(scene: &Scene<'_>, plan: &Plan) -> Vec<String> {
             Guard::StringEquals { value, .. } => {
                 format!("its value is still exactly {}", text::cut_bytes(value, 80, text::Cut::Middle, mark))
             }
+            Guard::StringLen { len, .. } => {
+                format!("its value still is {} bytes long", format::count(*len))
+            }
             Guard::StringDigest { len, sha1, .. } => {
                 format!("its value still is {} bytes long with SHA-1 {sha1}", format::count(*len))
             }
-            Guard::TypeIs { key_type, absent_ok: true, .. } => format!("the key is a {key_type} or does not exist"),
+            Guard::TypeIs { key_type, absent_ok: true, .. } => {
+                format!("the key is a {key_type} or does not exist")
+            }
             Guard::TypeIs { key_type, .. } => format!("the key is a {key_type}"),
             Guard::Absent { .. } => "the key does not exist".into(),
             Guard::NoTtl { .. } => "it still has no TTL".into(),

@@ -7,10 +7,10 @@ use crate::app::state::{Button, EnqueueForm, ExpireForm};
 use crate::domain::QueueId;
 use crate::domain::bytes::escape_text;
 use crate::domain::queue::PushEnd;
+use crate::ui::locks;
 use crate::ui::scene::Scene;
 use crate::ui::sheet::Sheet;
 use crate::ui::text::{Cut, cut_bytes};
-use crate::ui::locks;
 
 fn queue_lines(scene: &Scene<'_>, queue: &QueueId, sheet: &mut Sheet) {
     let look = scene.look;
@@ -75,7 +75,12 @@ pub(super) fn start_worker<'a>(scene: &Scene<'a>, queue: &QueueId, button: Butto
     let mut what = Sheet::new(look, width);
     match exec {
         Some(exec) => {
-            what.item("!", look.warning(), "It takes and runs REAL tasks, with this command:", look.warning());
+            what.item(
+                "!",
+                look.warning(),
+                "It takes and runs REAL tasks, with this command:",
+                look.warning(),
+            );
             what.item("$", look.dim(), &escape_text(&exec), look.strong());
             what.text(
                 "The payload comes on its standard input; exit code 0 means done. Each task is kept in a list of our own until it ended, so that none is lost.",
@@ -89,9 +94,17 @@ pub(super) fn start_worker<'a>(scene: &Scene<'a>, queue: &QueueId, button: Butto
     let mut sections = vec![paragraph(MUST, sheet.lines), paragraph(MUST, what.lines)];
     let mut force = Sheet::new(look, width);
     if gate.force {
-        force.item("!", look.warning(), "By force: also if the elements look like some library's (f takes it back).", look.warning());
+        force.item(
+            "!",
+            look.warning(),
+            "By force: also if the elements look like some library's (f takes it back).",
+            look.warning(),
+        );
     } else {
-        force.text("It does not start if elements look like some library's (f starts it all the same).", look.dim());
+        force.text(
+            "It does not start if elements look like some library's (f starts it all the same).",
+            look.dim(),
+        );
     }
     sections.push(paragraph(if gate.force { MUST } else { 3 }, force.lines));
     let mut fields = Vec::new();

@@ -60,7 +60,13 @@ pub(super) fn detail(
     read(scene, title, &sheet.lines, offset, area, frame, cache);
 }
 
-pub(super) fn messages(scene: &Scene<'_>, offset: usize, area: Rect, frame: &mut Frame<'_>, cache: &mut ViewCache) {
+pub(super) fn messages(
+    scene: &Scene<'_>,
+    offset: usize,
+    area: Rect,
+    frame: &mut Frame<'_>,
+    cache: &mut ViewCache,
+) {
     let look = scene.look;
     let width = usize::from(inner_width(area));
     let mut lines = Vec::new();
@@ -76,14 +82,23 @@ pub(super) fn messages(scene: &Scene<'_>, offset: usize, area: Rect, frame: &mut
         }
     }
     if lines.is_empty() {
-        lines.push(Line::styled("Nothing was said yet. Actions and their outcomes are listed here.", look.dim()));
+        lines.push(Line::styled(
+            "Nothing was said yet. Actions and their outcomes are listed here.",
+            look.dim(),
+        ));
     }
     let room = usize::from(area.height.saturating_sub(2));
     let most = lines.len().saturating_sub(room);
     read(scene, "Messages", &lines, most.saturating_sub(offset.min(most)), area, frame, cache);
 }
 
-pub(super) fn help(scene: &Scene<'_>, offset: usize, area: Rect, frame: &mut Frame<'_>, cache: &mut ViewCache) {
+pub(super) fn help(
+    scene: &Scene<'_>,
+    offset: usize,
+    area: Rect,
+    frame: &mut Frame<'_>,
+    cache: &mut ViewCache,
+) {
     let width = inner_width(area);
     let lines = if width >= 90 { two_columns(scene, width) } else { groups(scene, width).concat() };
     read(scene, "Help", &lines, offset, area, frame, cache);
@@ -96,7 +111,11 @@ fn two_columns(scene: &Scene<'_>, width: u16) -> Vec<Line<'static>> {
     let (mut left, mut right): (Vec<Line<'static>>, Vec<Line<'static>>) = (Vec::new(), Vec::new());
     for group in groups {
         // Whole groups stay together.
-        let side = if right.is_empty() && left.len() + group.len() / 2 <= total / 2 { &mut left } else { &mut right };
+        let side = if right.is_empty() && left.len() + group.len() / 2 <= total / 2 {
+            &mut left
+        } else {
+            &mut right
+        };
         side.extend(group);
     }
     let rows = left.len().max(right.len());
@@ -105,7 +124,8 @@ fn two_columns(scene: &Scene<'_>, width: u16) -> Vec<Line<'static>> {
     left.into_iter()
         .zip(right)
         .map(|(mut l, r)| {
-            let pad = usize::from(half + 2).saturating_sub(l.spans.iter().map(|s| text::width(&s.content)).sum());
+            let pad =
+                usize::from(half + 2).saturating_sub(l.spans.iter().map(|s| text::width(&s.content)).sum());
             let style = l.style;
             l.spans.iter_mut().for_each(|s| s.style = style.patch(s.style));
             l.style = ratatui::style::Style::new();
