@@ -169,12 +169,15 @@ fn count(value: Option<Sited<i64>>) -> Option<Sited<usize>> {
 fn read_fleet(root: &mut Section<'_>, problems: &mut Problems) -> FleetDraft {
     let mut fleet = FleetDraft::default();
     if let Some((_, sections)) = root.sections("nodes", problems) {
+        let written = sections.len();
         fleet.nodes = sections.into_iter().filter_map(|s| NodeDraft::from_section(s, problems)).collect();
+        fleet.has_gaps = fleet.nodes.len() < written;
         report_duplicates(&fleet.nodes, problems);
     }
     let seeds = |urls: Option<Sited<Vec<Sited<String>>>>, port, problems: &mut Problems| {
         let urls = urls.map(|s| s.value).unwrap_or_default().into_iter();
-        urls.filter_map(|u| NodeDraft::from_url(&Secret::new(u.value), port, u.source, problems)).collect()
+        urls.flat_map(|u| NodeDraft::from_urls([Secret::new(u.value)].iter(), port, &u.source, problems))
+            .collect()
     };
     if let Some(mut cluster) = root.section("cluster", problems) {
         let urls = cluster.strings("urls", problems);
@@ -221,10 +224,11 @@ fn read_queues(section: &mut Section<'_>, problems: &mut Problems) -> Option<Sit
 /// A queue's `node` must be a node of the file, unless a cluster or Sentinel finds nodes nobody can name here.
 fn check_queue_nodes(base: &Layer, profiles: &[(String, Layer)], problems: &mut Problems) {
     let layers: Vec<&Layer> = std::iter::once(base).chain(profiles.iter().map(|(_, layer)| layer)).collect();
-    let discovers = |l: &&Layer| !l.fleet.cluster.is_empty() || !l.fleet.sentinel.is_empty();
+    let is_open =
+        |l: &&Layer| l.fleet.has_gaps || !l.fleet.cluster.is_empty() || !l.fleet.sentinel.is_empty();
     let names: Vec<&str> =
         layers.iter().flat_map(|l| l.fleet.nodes.iter().map(|n| n.name.as_str())).collect();
-    if layers.iter().any(discovers) || names.is_empty() {
+    if layers.iter().any(is_open) || names.is_empty() {
         return;
     }
     for queue in layers.iter().filter_map(|l| l.queues.as_ref()).flat_map(|q| &q.value) {

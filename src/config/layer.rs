@@ -17,6 +17,8 @@ pub(super) struct FleetDraft {
     pub(super) cluster: Vec<NodeDraft>,
     pub(super) sentinel: Vec<NodeDraft>,
     pub(super) master_name: Option<String>,
+    /// Some node is written down wrongly and missing here.
+    pub(super) has_gaps: bool,
 }
 
 impl FleetDraft {
@@ -92,15 +94,15 @@ fn set(on: bool, value: bool, flag: &'static str) -> Option<Sited<bool>> {
 impl Layer {
     /// What the flags say.
     pub(super) fn from_flags(args: &GlobalArgs, problems: &mut Problems) -> Self {
-        let drafts = |urls: &[super::Secret], flag, port, problems: &mut Problems| -> Vec<NodeDraft> {
-            let source = Source::Flag(flag);
-            urls.iter().filter_map(|u| NodeDraft::from_url(u, port, source.clone(), problems)).collect()
+        let drafts = |urls: &[super::Secret], flag, port, problems: &mut Problems| {
+            NodeDraft::from_urls(urls.iter(), port, &Source::Flag(flag), problems)
         };
         let fleet = FleetDraft {
             nodes: drafts(&args.urls, "--url", 6379, problems),
             cluster: drafts(&args.cluster, "--cluster", 6379, problems),
             sentinel: drafts(&args.sentinel, "--sentinel", 26379, problems),
             master_name: args.master_name.clone(),
+            has_gaps: false,
         };
         let mut time = |text: &Option<String>, flag, range| {
             let source = Source::Flag(flag);
@@ -131,10 +133,8 @@ impl Layer {
     pub(super) fn from_environment(env: &Environment, problems: &mut Problems) -> Self {
         let mut nodes = Vec::new();
         for name in ["REDWARDEN_URL", "REDWARDEN_URLS"] {
-            for url in listed(env, name) {
-                let url = super::Secret::new(url);
-                nodes.extend(NodeDraft::from_url(&url, 6379, Source::Variable(name), problems));
-            }
+            let urls: Vec<super::Secret> = listed(env, name).into_iter().map(super::Secret::new).collect();
+            nodes.extend(NodeDraft::from_urls(urls.iter(), 6379, &Source::Variable(name), problems));
         }
         let mut time = |name, range| {
             env.text(name).and_then(|t| problems.check(&Source::Variable(name), duration(t, range)))

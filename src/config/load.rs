@@ -370,6 +370,12 @@ impl Resolver<'_> {
         let sentinel = (!seeds.is_empty()).then(|| {
             let nodes = "the nodes of the Sentinels";
             let password = self.general_password(nodes);
+            if let Some(password) = &password {
+                self.sources.insert("sentinel.nodes.password".into(), password.source.clone());
+            }
+            if self.args.user.is_some() {
+                self.sources.insert("sentinel.nodes.username".into(), Source::Flag("--user"));
+            }
             Sentinel {
                 seeds,
                 master_name: fleet.master_name,

@@ -34,15 +34,23 @@ const PASSWORD_HINT: &str =
     "Passwords are not written here: use password_env, password_file or password_command.";
 
 impl NodeDraft {
-    /// A node from its URL alone.
-    pub(super) fn from_url(
-        text: &Secret,
+    /// Nodes from URLs alone. Of several URLs a wrong one is told by its number: it cannot be shown.
+    pub(super) fn from_urls<'u>(
+        urls: impl ExactSizeIterator<Item = &'u Secret>,
         default_port: u16,
-        source: Source,
+        source: &Source,
         problems: &mut Problems,
-    ) -> Option<Self> {
-        let endpoint = problems.check(&source, url::parse(text.expose(), default_port))?.value;
-        Some(Self { name: default_name(&endpoint), endpoint, password: None, source })
+    ) -> Vec<Self> {
+        let count = urls.len();
+        let parsed = urls.enumerate().filter_map(|(i, text)| {
+            let result = url::parse(text.expose(), default_port).map_err(|(what, remedy)| match count {
+                1 => (what, remedy),
+                _ => (format!("URL {} of {count}: {what}", i + 1), remedy),
+            });
+            let Sited { value: endpoint, source } = problems.check(source, result)?;
+            Some(Self { name: default_name(&endpoint), endpoint, password: None, source })
+        });
+        parsed.collect()
     }
 
     /// A node from a table of the file.

@@ -115,6 +115,12 @@ impl Page<'_> {
         if let Some(name) = &sentinel.master_name {
             let _ = writeln!(self.text, "master_name = {}", quoted(name));
         }
+        if let Some(user) = &sentinel.username {
+            self.line("# user of the nodes", "sentinel.nodes.username", &quoted(user));
+        }
+        if sentinel.password.is_some() {
+            self.line("# password of the nodes", "sentinel.nodes.password", "\"***\"");
+        }
     }
 
     fn endpoint(&mut self, key: &str, endpoint: &Endpoint) {

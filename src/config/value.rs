@@ -87,7 +87,7 @@ pub(super) fn glob(text: &str) -> Result<String, Complaint> {
 pub fn nearest<'a>(text: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let text = text.to_lowercase();
     names
-        .map(|name| (strsim::jaro_winkler(&text, name), name))
+        .map(|name| (strsim::jaro_winkler(&text, &name.to_lowercase()), name))
         .filter(|(score, _)| *score >= 0.78)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, name)| name)

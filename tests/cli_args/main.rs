@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::time::Duration;
 
 use redwarden::cli::{self, Command, Format, Invocation, LockRun, Look, Push, Release, Where, Worker};
-use redwarden::config::Theme;
+use redwarden::config::{Secret, Theme};
 use redwarden::domain::Bytes;
 use redwarden::domain::queue::PushEnd;
 
@@ -23,7 +23,7 @@ fn good(line: &str) -> Invocation {
 }
 
 fn urls(invocation: &Invocation) -> Vec<&str> {
-    invocation.global.urls.iter().map(|u| u.expose()).collect()
+    invocation.global.urls.iter().map(Secret::expose).collect()
 }
 
 fn look(format: Format, seconds: u64) -> Look {
@@ -49,6 +49,9 @@ fn push(key: &str) -> Push {
 fn worker(key: &str) -> Worker {
     Worker { key: key.into(), exec: None, concurrency: None, node: None, push: None, force: false }
 }
+
+/// Tells whether a flag arrived.
+type Holds<'a> = &'a dyn Fn(&Invocation) -> bool;
 
 #[test]
 fn commands() {
@@ -167,7 +170,7 @@ fn urls_are_taken_at_every_place_and_keep_their_order() {
 
 #[test]
 fn global_flags_work_before_between_and_after_and_are_merged() {
-    let flags: &[(&str, &dyn Fn(&Invocation) -> bool)] = &[
+    let flags: &[(&str, Holds<'_>)] = &[
         ("--config f", &|i| i.global.config.as_deref() == Some("f".as_ref())),
         ("--profile p", &|i| i.global.profile.as_deref() == Some("p")),
         ("--read-only", &|i| i.global.read_only),

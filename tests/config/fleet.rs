@@ -47,11 +47,11 @@ fn passwords_come_from_where_the_node_says_and_else_from_the_environment() {
         ["REDISCLI_AUTH", "REDWARDEN_PASSWORD", "REDWARDEN_URL", "REDWARDEN_URLS", "PW_A"]
     );
     assert_eq!(
-        passwords(&case.config("--password-file @/flag-pw")),
+        passwords(&case.config("--password-file DIR/flag-pw")),
         ["from-flag"; 5],
         "a flag beats the file"
     );
-    let config = case.config("-u redis://x:y@h -u redis://g --user me --password-file @/flag-pw");
+    let config = case.config("-u redis://x:y@h -u redis://g --user me --password-file DIR/flag-pw");
     assert_eq!(passwords(&config), ["y", "from-flag"]);
     let users: Vec<_> = config.nodes.iter().map(|n| n.endpoint.username.as_deref().unwrap()).collect();
     assert_eq!(users, ["x", "me"], "a URL beside the flag is the more exact word");
@@ -85,7 +85,7 @@ fn tls_settings() {
     assert_eq!((tls.key_file, tls.server_name), (Some("/dev/null".into()), Some("n".into())));
     assert_eq!((tls.insecure, &config.nodes[1].endpoint.tls), (false, &None));
 
-    let config = case.config("-u rediss://x --cacert @/redwarden/ca --sni other --insecure");
+    let config = case.config("-u rediss://x --cacert DIR/redwarden/ca --sni other --insecure");
     let tls = config.nodes[0].endpoint.tls.clone().unwrap();
     assert_eq!((tls.server_name.as_deref(), tls.insecure), (Some("other"), true));
     assert!(config.warnings.iter().any(|w| w.starts_with("INSECURE")), "{:?}", config.warnings);

@@ -76,12 +76,12 @@ fn where_the_file_is_looked_for() {
     case.write("flag.toml", "interval = \"9s\"");
     case.write("env.toml", "interval = \"8s\"");
     assert_eq!(seconds(&case.config("")), 2);
-    assert_eq!(seconds(&case.config("--config @/flag.toml")), 9);
+    assert_eq!(seconds(&case.config("--config DIR/flag.toml")), 9);
     assert_eq!(case.load("").file, Some(case.dir.path().join("redwarden/config.toml")));
     let env_file = case.dir.path().join("env.toml");
     let case = case.env("REDWARDEN_CONFIG", env_file.to_str().unwrap());
     assert_eq!(seconds(&case.config("")), 8);
-    assert_eq!(seconds(&case.config("--config @/flag.toml")), 9);
+    assert_eq!(seconds(&case.config("--config DIR/flag.toml")), 9);
 
     let case = Case::new("").env("XDG_CONFIG_HOME", "relative/is/ignored");
     case.write(".config/redwarden/config.toml", "interval = \"7s\"");

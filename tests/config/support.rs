@@ -37,8 +37,9 @@ impl Case {
         path
     }
 
+    /// `DIR` in the command line stands for the directory.
     pub(crate) fn try_load(&self, line: &str) -> Result<Loaded, ConfigErrors> {
-        let line = line.replace('@', self.dir.path().to_str().unwrap());
+        let line = line.replace("DIR", self.dir.path().to_str().unwrap());
         let args = std::iter::once("redwarden").chain(line.split_whitespace()).map(OsString::from);
         let invocation = cli::parse(args).unwrap_or_else(|e| panic!("{line}: {e}"));
         let env: Environment = self.env.iter().map(|(k, v)| (k, v)).collect();
