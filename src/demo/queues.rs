@@ -94,10 +94,9 @@ impl QueuePart {
                     .push((0..new).fold(Command::new("LPUSH").arg(self.key), |c, _| c.arg(self.task(now))));
             }
             let take = match self.drain {
-                Drain::Never | Drain::ByOthers => 0,
                 Drain::Steady(rate) | Drain::Refilled { rate, .. } => taken.due(rate),
                 Drain::Bursts { rate, .. } if bursting => taken.due(rate),
-                Drain::Bursts { .. } => 0,
+                Drain::Never | Drain::ByOthers | Drain::Bursts { .. } => 0,
             };
             if take > 0 {
                 commands.push(Command::new("RPOP").arg(self.key).arg(i64::from(take)));

@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "tests")]
 
 #[path = "../support/pty.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
 mod pty;
 
 use std::net::TcpStream;

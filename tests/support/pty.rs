@@ -2,6 +2,7 @@
 //!
 //! Nothing here sleeps for a result: a test waits until the screen shows what it expects, and a time-out
 //! dumps what the screen showed instead.
+#![allow(dead_code, unreachable_pub, reason = "shared: each test binary uses its own part")]
 
 use std::io::{Read, Write};
 use std::num::NonZero;

@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "tests")]
 
 #[path = "../support/pty.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
 mod pty;
 
 mod keys;
@@ -33,7 +32,8 @@ impl Stage {
         let server = Server::start(&[]).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let permit = WritePermit::for_own_servers();
-        let opened = Writer::open(&server.endpoint(), ClientRole::Demo, Duration::from_secs(10), permit);
+        let endpoint = server.endpoint();
+        let opened = Writer::open(&endpoint, ClientRole::Demo, Duration::from_secs(10), permit);
         let writer = runtime.block_on(opened).unwrap();
         let mut stage = Self { server, runtime, writer };
         stage.run(&format!("SETNX lock:00-stuck {TOKEN}"));

@@ -54,3 +54,88 @@ fn every_reason_is_listed() {
         assert!(README.contains(&format!("`{}`", reason.code())), "{} is missing", reason.code());
     }
 }
+
+/// Text of the code blocks of that language.
+fn blocks(language: &str) -> Vec<&'static str> {
+    let fence = format!("```{language}\n");
+    README.split(&fence).skip(1).map(|rest| rest.split("```").next().unwrap()).collect()
+}
+
+/// Words of a command line, with quotes taken off and its comment.
+fn words(line: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut word = String::new();
+    let mut quoted = false;
+    for c in line.chars() {
+        match c {
+            '\'' => quoted = !quoted,
+            '#' if !quoted && word.is_empty() => break,
+            ' ' if !quoted => words.extend(Some(std::mem::take(&mut word)).filter(|w| !w.is_empty())),
+            c => word.push(c),
+        }
+    }
+    words.extend(Some(word).filter(|w| !w.is_empty()));
+    words
+}
+
+#[test]
+fn every_command_line_is_understood() {
+    let lines: Vec<&str> = blocks("sh")
+        .into_iter()
+        .flat_map(str::lines)
+        .filter(|l| l.starts_with("redwarden ") || *l == "redwarden")
+        .collect();
+    assert!(lines.len() > 15, "{lines:?}");
+    for line in lines {
+        let words = words(line).into_iter().map(std::ffi::OsString::from);
+        if let Err(error) = redwarden::cli::parse(words) {
+            panic!("{line}\n{error}");
+        }
+    }
+}
+
+#[test]
+fn the_configuration_example_is_valid() {
+    let home = tempfile::tempdir().unwrap();
+    let password = home.path().join("password");
+    std::fs::write(&password, "secret\n").unwrap();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::set_permissions(&password, std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    let text = blocks("toml")[0]
+        .replace("/run/secrets/redis", password.to_str().unwrap())
+        .replace("pass show redis/orders", "echo secret");
+    let file = home.path().join("config.toml");
+    std::fs::write(&file, text).unwrap();
+    let env = redwarden::config::Environment::from_iter([("HOME", home.path().as_os_str())]);
+    for profile in [None, Some("production".to_string())] {
+        let args = redwarden::cli::GlobalArgs {
+            config: Some(file.clone()),
+            profile: profile.clone(),
+            ..redwarden::cli::GlobalArgs::default()
+        };
+        let loaded = redwarden::config::load(&args, &env).unwrap_or_else(|e| panic!("{profile:?}: {e}"));
+        assert_eq!(loaded.config.nodes.len(), 1);
+        assert_eq!(loaded.config.read_only, profile.is_some());
+        assert!(loaded.config.nodes[0].endpoint.password.is_some());
+    }
+}
+
+#[test]
+fn its_json_example_has_every_field() {
+    let example: serde_json::Value = serde_json::from_str(blocks("json")[0]).unwrap();
+    let fields =
+        |value: &serde_json::Value| -> Vec<String> { value.as_object().unwrap().keys().cloned().collect() };
+    assert_eq!(fields(&example), ["fleet", "locks", "nodes", "queues", "schema", "taken_at"]);
+    // As in the issue, which is the contract; what the program prints is compared in the tests of the reports.
+    let nodes = "address blocked_clients connected_clients engine findings maxmemory_bytes name ops_per_sec reason role rtt_us since state uptime_s used_memory_bytes version";
+    let locks = "age_ms db family findings holder key node state token ttl_ms type waiters";
+    let queues = "db eta_s failed family findings in_flight in_rate key name net_rate node oldest_age_ms out_rate paused retry scheduled waiting workers";
+    for (list, expected) in [("nodes", nodes), ("locks", locks), ("queues", queues)] {
+        let mut found = fields(&example[list][0]);
+        found.sort();
+        assert_eq!(found.join(" "), expected, "{list}");
+    }
+}
