@@ -200,8 +200,9 @@ fn reply_text(reply: &Reply) -> String {
 }
 
 fn user() -> String {
-    let named =
-        ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()));
+    let named = ["USER", "LOGNAME", "USERNAME"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()));
     #[cfg(unix)]
     let nameless = || format!("uid {}", rustix::process::getuid().as_raw());
     #[cfg(not(unix))]

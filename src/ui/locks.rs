@@ -14,7 +14,7 @@ use crate::domain::lock::{LockState, Token, Ttl};
 
 /// Columns, most telling first.
 pub const COLUMNS: &[Column] = &[
-    text("STATE", Some("state"), 13, 16, 20),
+    text("STATE", Some("state"), 13, 13, 20),
     text("KEY", Some("key"), 12, 64, 19),
     text("NODE", Some("node"), 6, 16, 15),
     text("HOLDER", Some("holder"), 8, 28, 16),

@@ -20,7 +20,7 @@ pub const COLUMNS: &[Column] = &[
     figure("IN", Some("in"), 7, 17),
     figure("OUT", Some("out"), 7, 16),
     figure("NET", Some("net"), 8, 11),
-    figure("OLDEST", Some("oldest"), 8, 14),
+    Column { max: 8, ..figure("OLDEST", Some("oldest"), 7, 14) },
     optional(figure("TAKEN", None, 6, 7)),
     optional(figure("FAILED", None, 6, 6)),
     text("RATES FROM", None, 16, 50, 2),

@@ -3,7 +3,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::{Modifier, Style};
+use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::Span;
 
 use super::look::Look;
@@ -12,6 +12,8 @@ use crate::domain::Severity;
 
 /// Columns between two columns.
 const GAP: u16 = 2;
+/// Below this width a figure stands one column from its neighbour: its own left side is mostly blank.
+const NARROW: u16 = 100;
 /// Pointer or mark, sign, space.
 const GUTTER: u16 = 3;
 
@@ -168,12 +170,13 @@ impl Table<'_> {
                     .iter()
                     .filter(|r| r.note.as_ref().is_none_or(|(from, _)| i < *from))
                     .filter_map(|r| r.cells.get(i))
-                    .map(|c| text::width(&c.text))
+                    .map(|c| text::width(if room < NARROW { c.fitting(0) } else { &c.text }))
                     .max();
                 let heading = text::width(&self.heading(look, column));
                 let want = u16::try_from(seen.unwrap_or(0).max(heading)).unwrap_or(u16::MAX);
-                // In steps of four, so that a letter more does not move all that follows.
-                let stepped = if column.min == column.max { want } else { want.saturating_add(3) / 4 * 4 };
+                // In steps of two, so that a letter more does not move all that follows.
+                let stepped =
+                    if column.min == column.max { want } else { want.div_ceil(2).saturating_mul(2) };
                 stepped.clamp(column.min, column.max)
             })
             .collect();
@@ -191,9 +194,12 @@ impl Table<'_> {
         let widths = fit(self.columns, shown, &natural, room);
         let mut x = GUTTER;
         let mut places = Vec::new();
-        for (i, width) in widths {
+        for (n, (i, width)) in widths.into_iter().enumerate() {
+            if n > 0 {
+                x += gap(self.columns, i, room);
+            }
             places.push((i, x, width));
-            x += width + GAP;
+            x += width;
         }
         places
     }
@@ -250,8 +256,12 @@ impl Table<'_> {
         }
         if selected && self.focused {
             // Dim and reversed together cannot be read on many terminals.
+            // One calm bar: only the sign keeps its colour.
             let style = Style::new().add_modifier(Modifier::REVERSED).remove_modifier(Modifier::DIM);
             buf.set_style(area, style);
+            let bar = Style::new().fg(Color::Reset);
+            buf.set_style(Rect { width: 1, ..area }, bar);
+            buf.set_style(Rect { x: area.x + 2, width: area.width.saturating_sub(2), ..area }, bar);
         }
     }
 
@@ -315,7 +325,7 @@ fn fit(columns: &[Column], shown: Vec<usize>, natural: &[u16], room: u16) -> Vec
     let (mut kept, mut extra): (Vec<usize>, Vec<usize>) =
         shown.into_iter().partition(|i| rank(*i) >= ESSENTIAL);
     let least = |kept: &[usize]| -> u32 {
-        let gaps = u32::from(GAP) * (kept.len().saturating_sub(1)) as u32;
+        let gaps: u32 = kept.iter().skip(1).map(|i| u32::from(gap(columns, *i, room))).sum();
         kept.iter().map(|i| u32::from(min(*i))).sum::<u32>() + gaps
     };
     while kept.len() > 1 && least(&kept) > u32::from(room) {
@@ -327,7 +337,7 @@ fn fit(columns: &[Column], shown: Vec<usize>, natural: &[u16], room: u16) -> Vec
     grow(&mut out, natural, &mut left);
     extra.sort_by_key(|i| std::cmp::Reverse(rank(*i)));
     for i in extra {
-        let needs = u32::from(min(i) + GAP);
+        let needs = u32::from(min(i) + gap(columns, i, room));
         if needs <= left {
             left -= needs;
             out.push((i, min(i)));
@@ -336,6 +346,14 @@ fn fit(columns: &[Column], shown: Vec<usize>, natural: &[u16], room: u16) -> Vec
     grow(&mut out, natural, &mut left);
     out.sort_unstable();
     out
+}
+
+/// Blank columns before a column.
+fn gap(columns: &[Column], i: usize, room: u16) -> u16 {
+    match columns.get(i).map(|c| c.align) {
+        Some(Align::Right) if room < NARROW => 1,
+        _ => GAP,
+    }
 }
 
 /// Gives each column that wants more one column in turn, while there are any left.
@@ -366,8 +384,8 @@ mod tests {
     #[test]
     fn columns_go_by_rank_and_grow_evenly() {
         assert_eq!(fit(COLUMNS, vec![0, 1, 2], &[20, 8, 6], 60), [(0, 20), (1, 8), (2, 6)]);
-        assert_eq!(fit(COLUMNS, vec![0, 1, 2], &[20, 8, 6], 26), [(0, 9), (1, 7), (2, 6)]);
-        assert_eq!(fit(COLUMNS, vec![0, 1, 2], &[20, 8, 6], 16), [(0, 8), (2, 6)]);
+        assert_eq!(fit(COLUMNS, vec![0, 1, 2], &[20, 8, 6], 26), [(0, 10), (1, 7), (2, 6)]);
+        assert_eq!(fit(COLUMNS, vec![0, 1, 2], &[20, 8, 6], 16), [(0, 9), (2, 6)]);
         assert_eq!(fit(COLUMNS, vec![0, 1, 2], &[20, 8, 6], 3), [(0, 3)]);
     }
 
