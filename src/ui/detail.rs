@@ -128,7 +128,7 @@ fn describe_node(scene: &Scene<'_>, node: &FleetNode, sheet: &mut Sheet) {
     findings(scene, &found, sheet);
     let stale = n.status.state != NodeState::Up;
     sheet.heading(if stale { "Figures, as last seen" } else { "Figures" });
-    let trend = look.sparkline(&n.rtt_history, n.rtt_history.len().min(40), true);
+    let trend = look.sparkline(&n.rtt_history, n.rtt_history.len().min(40));
     sheet.field(
         "round trip",
         &format!("{}  {trend}", n.rtt.map_or("?".into(), format::latency)),
@@ -257,7 +257,7 @@ fn describe_queue(scene: &Scene<'_>, queue: &Queue, sheet: &mut Sheet) {
         (None, None) => None,
     };
     sheet.known("waiting", waiting);
-    let trend = look.sparkline(&queue.history, queue.history.len().min(40), false);
+    let trend = look.trend(&queue.history, queue.history.len().min(40));
     if !trend.is_empty() {
         let lowest = queue.history.iter().min().copied().unwrap_or(0);
         let highest = queue.history.iter().max().copied().unwrap_or(0);

@@ -173,22 +173,31 @@ impl Look {
         self.pick(['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'], ['_', '.', '-', '~', '=', '+', '*', '#'])
     }
 
-    /// The last `columns` values as a sparkline, right-aligned. With `zero_is_gap` a zero is a miss, shown as a
-    /// cross, and not a value.
-    pub fn sparkline(self, values: &[u64], columns: usize, zero_is_gap: bool) -> String {
+    /// The last `columns` values as a sparkline from zero, right-aligned. A zero is a miss, shown as a cross.
+    pub fn sparkline(self, values: &[u64], columns: usize) -> String {
         let shown = values.get(values.len().saturating_sub(columns)..).unwrap_or_default();
         let top = shown.iter().copied().max().unwrap_or(0);
-        let bars = self.bars();
-        let mut out = " ".repeat(columns.saturating_sub(shown.len()));
-        out.extend(shown.iter().map(|v| match (*v, zero_is_gap) {
-            (0, true) => self.pick('×', 'x'),
-            (0, false) => bars[0],
-            (v, _) => {
-                let step = (u128::from(v) * 8).div_ceil(u128::from(top.max(1))).clamp(1, 8);
-                bars[usize::try_from(step).unwrap_or(8) - 1]
-            }
-        }));
-        out
+        let miss = self.pick('×', 'x');
+        let bars = shown.iter().map(|v| if *v == 0 { miss } else { self.bar(*v, 0, top) });
+        " ".repeat(columns.saturating_sub(shown.len())).chars().chain(bars).collect()
+    }
+
+    /// The last `columns` values as a trend, right-aligned: its lowest bar is the lowest value, unless all lie within a
+    /// tenth of each other. So a deep queue that drains slowly is seen to fall, and one that rests is a quiet line.
+    pub fn trend(self, values: &[u64], columns: usize) -> String {
+        let shown = values.get(values.len().saturating_sub(columns)..).unwrap_or_default();
+        let top = shown.iter().copied().max().unwrap_or(0);
+        let low = shown.iter().copied().min().unwrap_or(0);
+        let floor = low.min(top - top / 10);
+        let flat = top == low;
+        let bars = shown.iter().map(|v| if flat { self.bars()[0] } else { self.bar(*v, floor, top) });
+        " ".repeat(columns.saturating_sub(shown.len())).chars().chain(bars).collect()
+    }
+
+    fn bar(self, value: u64, floor: u64, top: u64) -> char {
+        let span = u128::from(top.saturating_sub(floor).max(1));
+        let step = (u128::from(value.saturating_sub(floor)) * 8).div_ceil(span).clamp(1, 8);
+        self.bars()[usize::try_from(step).unwrap_or(8) - 1]
     }
 }
 
@@ -199,11 +208,21 @@ mod tests {
     #[test]
     fn sparklines_scale_to_their_top() {
         let look = Look::new(Theme::Dark, false);
-        assert_eq!(look.sparkline(&[1, 4, 8], 5, false), "  ▁▄█");
-        assert_eq!(look.sparkline(&[5, 0, 5], 3, true), "█×█");
-        assert_eq!(look.sparkline(&[0, 0], 2, false), "▁▁");
-        assert_eq!(look.sparkline(&[9, 9, 9, 9], 2, false), "██");
-        assert_eq!(look.sparkline(&[u64::MAX, 1], 2, false), "█▁");
-        assert_eq!(Look::new(Theme::Dark, true).sparkline(&[1, 0, 8], 3, true), "_x#");
+        assert_eq!(look.sparkline(&[1, 4, 8], 5), "  ▁▄█");
+        assert_eq!(look.sparkline(&[5, 0, 5], 3), "█×█");
+        assert_eq!(look.sparkline(&[9, 9, 9, 9], 2), "██");
+        assert_eq!(look.sparkline(&[u64::MAX, 1], 2), "█▁");
+        assert_eq!(Look::new(Theme::Dark, true).sparkline(&[1, 0, 8], 3), "_x#");
+    }
+
+    #[test]
+    fn trends_show_slow_change_and_stay_quiet_at_rest() {
+        let look = Look::new(Theme::Dark, false);
+        assert_eq!(look.trend(&[0, 0], 3), " ▁▁");
+        assert_eq!(look.trend(&[37, 37, 37], 3), "▁▁▁");
+        assert_eq!(look.trend(&[3_000, 2_900, 2_800, 2_600, 2_500], 5), "█▇▅▂▁");
+        assert_eq!(look.trend(&[1_000, 999], 2), "██");
+        assert_eq!(look.trend(&[u64::MAX, 0], 2), "█▁");
+        assert_eq!(look.trend(&[], 2), "  ");
     }
 }

@@ -57,7 +57,7 @@ pub fn row(scene: &Scene<'_>, node: &FleetNode) -> Row {
         Cell::new(name, look.plain()).middle(),
         state,
         plain(snapshot.rtt.map(format::latency)),
-        Cell::new(look.sparkline(&snapshot.rtt_history, 12, true), look.accent()),
+        Cell::new(look.sparkline(&snapshot.rtt_history, 12), look.dim()),
         plain(f.role.map(|r| r.code().to_owned())),
         plain(f.ops_per_sec.map(|n| format::rate(n as f64))),
         Cell::new(memory, memory_style),

@@ -37,7 +37,7 @@ pub fn row(scene: &Scene<'_>, queue: &Queue) -> Row {
         Cell::new(cut(&queue.name, 110, Cut::Middle, look.ellipsis()), look.strong()).middle(),
         Cell::new(queue.id.node.as_str(), look.plain()).middle(),
         known_or(look, queue.waiting.map(format::count_or_compact)),
-        Cell::new(look.sparkline(&queue.history, 12, false), look.accent()),
+        Cell::new(look.trend(&queue.history, 12), look.dim()),
         rate(queue.rates.incoming),
         rate(queue.rates.outgoing),
         known_or(look, queue.rates.net.map(format::change)),
