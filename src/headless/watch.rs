@@ -1,6 +1,5 @@
 //! One look at the fleet without a screen.
 
-use std::io::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
