@@ -209,9 +209,9 @@ fn worker(hands: &mut Hands, stage: &mut Stage, esc: Key) {
     hands.terminal.insist("y", "the worker pane", |s| s.contents().contains("4 Worker"));
     // It takes test tasks only: what is in the queue stays.
     hands.selects("worker-pane", c('4'), "4 Worker");
-    hands.shows("more-tasks", c('+'), "2 at once");
-    hands.shows("more-tasks", c('='), "3 at once");
-    hands.shows("fewer-tasks", c('-'), "2 at once");
+    hands.shows("more-tasks", c('+'), "of 2 busy");
+    hands.shows("more-tasks", c('='), "of 3 busy");
+    hands.shows("fewer-tasks", c('-'), "of 2 busy");
     hands.shows("pause-worker", c(' '), "paused");
     hands.shows("pause-worker", c(' '), "running");
     hands.shows("stop-worker", c('w'), "stopped");
