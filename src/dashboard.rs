@@ -127,8 +127,8 @@ pub async fn run(config: Arc<Config>) -> anyhow::Result<Vec<String>> {
                         update(&mut state, Event::Resize(size.width, size.height), Stamp::now());
                     }
                     other => {
-                        if let Err(note) = carry_out(other, &backstage, &guard) {
-                            update(&mut state, Event::Note(note), Stamp::now());
+                        if let Err(why) = carry_out(other.clone(), &backstage, &guard) {
+                            update(&mut state, Event::Undelivered(other, why), Stamp::now());
                         }
                     }
                 }

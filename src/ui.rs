@@ -3,6 +3,8 @@
 //! Nothing here changes what is known or decided; only [`ViewCache`] is written, which remembers scroll offsets and
 //! where things stand. Only visible rows are formatted: a frame costs the same at a thousand and a million rows.
 
+#![allow(clippy::similar_names, reason = "a lock has a look")]
+
 pub mod detail;
 pub mod dialog;
 pub mod footer;
@@ -55,7 +57,9 @@ pub fn render(frame: &mut Frame<'_>, state: &AppState, cache: &mut ViewCache) {
     header::draw(&scene, header, frame);
     draw_body(&scene, body, frame, cache);
     if !state.dialogs.is_empty() {
-        dialog::draw(&scene, body, frame, cache);
+        // A dialog may cover the header: it needs the room, and the header is not what is decided on.
+        let area = Rect { height: inner.height - 1, ..inner };
+        dialog::draw(&scene, area, frame, cache);
     }
     footer::draw(&scene, footer, frame, cache);
 }
@@ -101,7 +105,7 @@ fn draw_body(scene: &Scene<'_>, body: Rect, frame: &mut Frame<'_>, cache: &mut V
     if state.zoom {
         return draw_panel(scene, state.focus, body, frame, cache);
     }
-    let mut panels: Vec<(Panel, Want)> = LISTS.iter().map(|p| (*p, want(scene, *p))).collect();
+    let mut panels: Vec<(Panel, Want)> = LISTS.iter().map(|p| (*p, want(scene, *p, body.height))).collect();
     if state.worker_open {
         let focused = state.focus == Panel::Worker;
         // It shows a live log, so it asks for a third of the screen and more only when it has the focus.
@@ -126,13 +130,15 @@ fn draw_body(scene: &Scene<'_>, body: Rect, frame: &mut Frame<'_>, cache: &mut V
     }
 }
 
-fn want(scene: &Scene<'_>, panel: Panel) -> Want {
+fn want(scene: &Scene<'_>, panel: Panel, height: u16) -> Want {
     let rows = scene.state.list(panel).map_or(0, |l| l.rows.len());
     // Locks come and go all the time: in steps of four they do not move what lies below each second.
     let rows = if panel == Panel::Locks { rows.div_ceil(4) * 4 } else { rows };
     let rows = u16::try_from(rows).unwrap_or(u16::MAX / 4).min(u16::MAX / 4);
     let rows = if rows == 0 { 2 } else { rows };
-    Want { head: panel::HEAD, rows, least: 3, focused: scene.state.focus == panel }
+    // Nodes are few and each matters; with the worker open there is no room for that on a small screen.
+    let least = if panel == Panel::Nodes && !scene.state.worker_open && height >= 20 { 6 } else { 3 };
+    Want { head: panel::HEAD, rows, least, focused: scene.state.focus == panel }
 }
 
 fn draw_panel(scene: &Scene<'_>, panel: Panel, area: Rect, frame: &mut Frame<'_>, cache: &mut ViewCache) {

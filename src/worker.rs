@@ -83,7 +83,11 @@ pub struct WorkerHandle {
 impl WorkerHandle {
     /// Stops it and waits until what runs has ended. Given up half-way, nothing is lost: a later worker takes over.
     pub async fn finish(self) {
-        let _ = self.commands.send(WorkerCommand::Stop).await;
+        // A second stop would end what runs.
+        let stopping = self.view.borrow().as_ref().is_some_and(|view| view.state == WorkerState::Stopping);
+        if !stopping {
+            let _ = self.commands.send(WorkerCommand::Stop).await;
+        }
         drop(self.commands);
         let _ = self.task.await;
     }

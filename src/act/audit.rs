@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use serde_json::{Map, Value, json};
-use sha1::{Digest, Sha1};
 
 use super::plan::{Guard, Plan};
 use super::{NotDone, Outcome};
@@ -179,10 +178,7 @@ pub fn shown(command: &Command) -> String {
         .args
         .iter()
         .skip(2)
-        .map(|payload| {
-            let sha1: String = Sha1::digest(payload.as_slice()).iter().map(|b| format!("{b:02x}")).collect();
-            format!("<{} bytes sha1:{sha1}>", payload.len())
-        })
+        .map(|payload| format!("<{} bytes sha1:{}>", payload.len(), payload.sha1()))
         .collect();
     format!("{head} {}", payloads.join(" "))
 }
@@ -203,8 +199,14 @@ fn reply_text(reply: &Reply) -> String {
     }
 }
 
-fn user() -> Option<String> {
-    ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()))
+fn user() -> String {
+    let named =
+        ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()));
+    #[cfg(unix)]
+    let nameless = || format!("uid {}", rustix::process::getuid().as_raw());
+    #[cfg(not(unix))]
+    let nameless = || "unknown".to_string();
+    named.unwrap_or_else(nameless)
 }
 
 /// Reads the file line by line; a line that is not an entry (torn by a crash) is an error in its place.

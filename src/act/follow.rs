@@ -227,9 +227,8 @@ async fn place(
             Some(PushEnd::Left) | None => depth.saturating_sub(index + 1),
             Some(PushEnd::Right) => index,
         })),
-        (Some(_), None) => TaskPlace::Waiting(None),
         (None, Some(depth)) if depth <= 2 * u64::from(LPOS_LOOKS) => TaskPlace::Taken,
         // It may stand in the middle of a long list.
-        (None, _) => TaskPlace::Waiting(None),
+        _ => TaskPlace::Waiting(None),
     })
 }

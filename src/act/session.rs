@@ -52,10 +52,7 @@ impl Session {
     /// loses nothing, on the same server process only.
     pub(super) async fn ready(self, services: &Services, plan: &Plan) -> Result<Self, NotDone> {
         let mut session = self;
-        let error = match session.writer.call(&Command::new("PING")).await {
-            Ok(_) => return Ok(session),
-            Err(error) => error,
-        };
+        let Err(error) = session.writer.call(&Command::new("PING")).await else { return Ok(session) };
         if plan.undo_of.is_some() {
             let why = "the connection that watched the key since its release is gone, so \"not used since\" cannot be proven";
             return Err(NotDone::NotSent(format!("{why} ({error})")));

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::effect::Effect;
 use super::key::{Key, Mouse};
 use crate::act::ActionEvent;
 use crate::domain::snapshot::Board;
@@ -28,6 +29,8 @@ pub enum Event {
     DialogDrawn(u64),
     /// A sentence for the Messages screen, escaped.
     Note(String),
+    /// A wish of an earlier update could not be handed on, for this reason (escaped): nothing was sent.
+    Undelivered(Effect, String),
     /// Once a second: ages move on.
     Tick,
     /// Ask to quit (SIGTERM, SIGHUP): no questions.

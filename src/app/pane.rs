@@ -135,6 +135,14 @@ pub(super) fn on_view(state: &mut AppState, view: Arc<WorkerView>) {
     state.worker = Some(view);
 }
 
+/// The start could not be handed on.
+pub(super) fn not_started(state: &mut AppState, why: &str) {
+    if let Some(worker) = &state.worker {
+        let view = WorkerView { state: WorkerState::Failed(why.to_owned()), ..WorkerView::clone(worker) };
+        on_view(state, Arc::new(view));
+    }
+}
+
 fn start_queue(state: &AppState) -> Option<QueueId> {
     match state.dialogs.last() {
         Some(Dialog::StartWorker(queue, _)) => Some(queue.clone()),

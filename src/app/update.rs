@@ -9,8 +9,11 @@ use super::event::Event;
 use super::key::{Key, KeyCode};
 use super::state::{AppState, Dialog, PlanState};
 use super::{actions, confirm, dialogs, keymap, messages, mouse, pane, prompt, rows, run, selection};
+use crate::act::request::ActionCommand;
+use crate::act::{ActionEvent, NotDone, Outcome};
 use crate::domain::snapshot::Board;
 use crate::domain::{FleetView, Stamp};
+use crate::worker::WorkerCommand;
 
 /// Takes in one event at this moment and says what must be done. Synchronous: no I/O, no clock reads.
 pub fn update(state: &mut AppState, event: Event, now: Stamp) -> Vec<Effect> {
@@ -27,6 +30,7 @@ pub fn update(state: &mut AppState, event: Event, now: Stamp) -> Vec<Effect> {
         Event::Worker(view) => pane::on_view(state, view),
         Event::DialogDrawn(ticket) => arm(state, ticket),
         Event::Note(text) => messages::note(state, text),
+        Event::Undelivered(effect, why) => on_undelivered(state, &effect, &why, &mut out),
         Event::Tick => on_tick(state),
         Event::Terminate => out.push(Effect::Quit),
     }
@@ -107,6 +111,23 @@ fn on_tick(state: &mut AppState) {
     if state.frozen.is_none() {
         rows::drop_ended(state);
         judge(state);
+    }
+}
+
+/// What was wished for did not happen: nothing may wait for its answer.
+fn on_undelivered(state: &mut AppState, effect: &Effect, why: &str, out: &mut Vec<Effect>) {
+    match effect {
+        Effect::Action(ActionCommand::Prepare(ticket, _)) => {
+            actions::on_event(state, ActionEvent::Prepared(*ticket, Box::new(Err(why.to_owned()))), out);
+        }
+        Effect::Action(ActionCommand::Execute(ticket)) => {
+            if let Some(Some(plan)) = state.running.get(ticket).cloned() {
+                let outcome = Outcome::NotDone(NotDone::NotSent(why.to_owned()));
+                actions::on_event(state, ActionEvent::Outcome(*ticket, Box::new(plan), outcome), out);
+            }
+        }
+        Effect::Worker(WorkerCommand::Start { .. }) => pane::not_started(state, why),
+        _ => messages::fail(state, why),
     }
 }
 

@@ -6,6 +6,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use sha1::{Digest, Sha1};
 use unicode_width::UnicodeWidthChar;
 
 /// Exact bytes with an escaping `Display`.
@@ -31,6 +32,15 @@ impl Bytes {
     /// The bytes as UTF-8, if they are. Not for the screen: it may hold control characters.
     pub fn as_utf8(&self) -> Option<&str> {
         std::str::from_utf8(&self.0).ok()
+    }
+
+    /// SHA-1 in lower-case hex, as `redis.sha1hex` gives it: it names a value, it secures nothing.
+    pub fn sha1(&self) -> String {
+        use std::fmt::Write;
+        Sha1::digest(&self.0).iter().fold(String::with_capacity(40), |mut hex, byte| {
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        })
     }
 
     /// Safe for a terminal: see [`escape`].

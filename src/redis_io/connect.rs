@@ -64,7 +64,7 @@ pub(super) async fn open(
         Ok(Ok(link)) => return Ok(link),
         Ok(Err(error)) => error,
         Err(_elapsed) if progress.stage() == Stage::Tls => CallError::timeout(&format!(
-            "no TLS handshake within {within}: frozen, or a port that does not speak TLS"
+            "no TLS handshake within {within}: frozen, or a port that does not speak TLS (then redis:// instead of rediss://)"
         )),
         Err(_elapsed) => CallError::timeout(&format!("no connection within {within}")),
     };
@@ -83,6 +83,16 @@ fn explain(error: CallError, endpoint: &Endpoint, progress: &Progress) -> CallEr
         None if endpoint.tls.is_none() && error.reason == Reason::Reset => {
             let detail = format!("{} (does the port speak TLS? then use rediss://)", error.detail);
             CallError { detail, ..error }
+        }
+        // With TLS 1.3 the server judges our certificate only now.
+        None if error.reason == Reason::Reset => {
+            let ours = endpoint.tls.as_ref().is_some_and(|tls| tls.cert_file.is_some());
+            let asked = if ours {
+                "is our certificate accepted there?"
+            } else {
+                "does it want a client certificate?"
+            };
+            CallError::new(Reason::Tls, format!("closed right after the TLS handshake: {asked}"))
         }
         None => error,
     }

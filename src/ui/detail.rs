@@ -16,7 +16,7 @@ use crate::domain::fleet::FleetNode;
 use crate::domain::lock::{Renewal, Token, Ttl};
 use crate::domain::node::{NodeFacts, NodeState};
 use crate::domain::queue::{Oldest, PushEnd};
-use crate::domain::{Finding, Lock, NodeId, Queue, Severity};
+use crate::domain::{Finding, FleetView, Lock, LockId, NodeId, Queue, Severity};
 
 /// Longest key or token shown here; more is cut in the middle and said.
 const LONGEST: usize = 1_200;
@@ -31,8 +31,8 @@ pub fn sheet(scene: &Scene<'_>, id: &RowId, width: u16) -> Sheet {
             None => gone(scene, "This node is no longer configured.", &mut sheet),
         },
         RowId::Lock(id) => {
-            if let Some(lock) = shown.locks.iter().find(|l| l.id == *id) {
-                describe_lock(scene, lock, &mut sheet)
+            if let Some(lock) = find_lock(shown, id) {
+                describe_lock(scene, lock, &mut sheet);
             } else {
                 sheet.field("key", &key(scene, &id.key), scene.look.strong());
                 sheet.field("node", id.node.as_str(), scene.look.plain());
@@ -41,7 +41,7 @@ pub fn sheet(scene: &Scene<'_>, id: &RowId, width: u16) -> Sheet {
         }
         RowId::Queue(id) => {
             if let Some(queue) = shown.queues.iter().find(|q| q.id == *id) {
-                describe_queue(scene, queue, &mut sheet)
+                describe_queue(scene, queue, &mut sheet);
             } else {
                 sheet.field("key", &key(scene, &id.key), scene.look.strong());
                 sheet.field("node", id.node.as_str(), scene.look.plain());
@@ -50,6 +50,12 @@ pub fn sheet(scene: &Scene<'_>, id: &RowId, width: u16) -> Sheet {
         }
     }
     sheet
+}
+
+/// The lock of this identity: locks are sorted by key, so that it is found without walking through all.
+pub fn find_lock<'a>(fleet: &'a FleetView, id: &LockId) -> Option<&'a Lock> {
+    let from = fleet.locks.partition_point(|l| l.id.key < id.key);
+    fleet.locks.get(from..)?.iter().take_while(|l| l.id.key == id.key).find(|l| l.id == *id).map(|l| &**l)
 }
 
 fn gone(scene: &Scene<'_>, words: &str, sheet: &mut Sheet) {
@@ -120,7 +126,8 @@ fn describe_node(scene: &Scene<'_>, node: &FleetNode, sheet: &mut Sheet) {
         sheet.field("last seen", &seen, look.plain());
     }
     findings(scene, &found, sheet);
-    sheet.heading("Figures");
+    let stale = n.status.state != NodeState::Up;
+    sheet.heading(if stale { "Figures, as last seen" } else { "Figures" });
     let trend = look.sparkline(&n.rtt_history, n.rtt_history.len().min(40), true);
     sheet.field(
         "round trip",
@@ -163,6 +170,7 @@ fn describe_node(scene: &Scene<'_>, node: &FleetNode, sheet: &mut Sheet) {
     let passes = match (n.scan.passes, n.scan.share) {
         (0, Some(share)) => format!("first pass, {:.0} %", share.clamp(0.0, 1.0) * 100.0),
         (0, None) => "first pass".into(),
+        (1, _) => "one complete pass".into(),
         (passes, _) => format!("{} complete passes", format::count(passes)),
     };
     sheet.field("key search", &passes, look.plain());

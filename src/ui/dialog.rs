@@ -25,6 +25,8 @@ use crate::app::state::{Button, Dialog};
 struct Section {
     rank: u8,
     lines: Vec<Line<'static>>,
+    /// Belongs to the part above it: no empty line between them.
+    joined: bool,
 }
 
 /// Rank of what must be read before anything is confirmed.
@@ -32,7 +34,11 @@ const MUST: u8 = 10;
 
 impl Section {
     fn new(rank: u8, lines: Vec<Line<'static>>) -> Self {
-        Self { rank, lines }
+        Self { rank, lines, joined: false }
+    }
+
+    fn joined(rank: u8, lines: Vec<Line<'static>>) -> Self {
+        Self { rank, lines, joined: true }
     }
 }
 
@@ -139,11 +145,11 @@ fn draw_ask(
     let used = lines(&ask.sections) + usize::from(left_out);
     let fits = used <= room && area.width >= 36;
     // Air between the parts, as far as there is room for it.
-    let parts = ask.sections.len() + usize::from(!ask.fields.is_empty());
+    let parts = ask.sections.iter().filter(|s| !s.joined).count() + usize::from(!ask.fields.is_empty());
     let airy = used + parts <= room;
     let mut out: Vec<Line<'static>> = Vec::new();
     for (i, section) in ask.sections.into_iter().enumerate() {
-        if airy && i > 0 {
+        if airy && i > 0 && !section.joined {
             out.push(Line::default());
         }
         out.extend(section.lines);

@@ -66,7 +66,9 @@ fn draw_commands(
     let mut left = area.width.saturating_sub(1);
     left = left.saturating_sub(entries.iter().filter(always).map(|e| wide(e)).sum());
     let mut chosen: Vec<&'static Entry> = Vec::new();
-    for entry in entries.iter().filter(|e| !always(e)) {
+    let mut rest: Vec<&'static Entry> = entries.iter().copied().filter(|e| !always(&e)).collect();
+    rest.sort_by_key(|e| later(e.command));
+    for entry in rest {
         let needs = wide(entry);
         if needs > left {
             break;
@@ -87,6 +89,15 @@ fn draw_commands(
         let width = wide(entry).saturating_sub(2).min(room);
         cache.hits.push(Area { x, y: area.y, width, height: 1 }, Target::FooterCommand(entry.command));
         x = (x + wide(entry)).min(area.right());
+    }
+}
+
+/// What one rather looks up in the help when the line is short.
+fn later(command: Command) -> u8 {
+    match command {
+        Command::Mark | Command::Copy | Command::Refresh => 1,
+        Command::FlipSort | Command::CopyCommand | Command::Back => 2,
+        _ => 0,
     }
 }
 

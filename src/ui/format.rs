@@ -19,12 +19,11 @@ pub fn duration(d: Duration) -> String {
     }
 }
 
-/// A duration at a glance, for sentences: `4m`, `2h`, `3d`; below a minute in seconds.
+/// A duration at a glance, for sentences: `4m10s`, `50m`, `2h05m`, `3d`.
 pub fn about(d: Duration) -> String {
     let s = d.as_secs();
     match s {
-        0..60 => duration(d),
-        60..600 => duration(d),
+        0..600 => duration(d),
         600..3_600 => format!("{}m", s / 60),
         3_600..36_000 => format!("{}h{:02}m", s / 3_600, s / 60 % 60),
         36_000..172_800 => format!("{}h", s / 3_600),
@@ -83,9 +82,9 @@ pub fn compact(n: u64) -> String {
     if n < 10_000 { count(n) } else { scaled(n as f64) }
 }
 
-/// A count in at most nine columns: exact up to `9,999,999`.
+/// A count in at most seven columns: exact up to `999,999`.
 pub fn count_or_compact(n: u64) -> String {
-    if n < 10_000_000 { count(n) } else { scaled(n as f64) }
+    if n < 1_000_000 { count(n) } else { scaled(n as f64) }
 }
 
 /// A rate: `0.3/s`, `12/s`, `12.3k/s`.

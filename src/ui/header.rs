@@ -19,8 +19,11 @@ pub fn draw(scene: &Scene<'_>, area: Rect, frame: &mut Frame<'_>) {
     let look = scene.look;
     let clock = format::clock(scene.state.now.wall, scene.zone);
     let right = vec![Span::styled(clock, look.strong())];
-    line(scene, area, 0, verdict(scene, area.width), right, frame);
-    line(scene, area, 1, figures(scene), flags(scene), frame);
+    line(scene, area, 0, &verdict(scene, area.width), &right, frame);
+    let flags = flags(scene);
+    let taken = flags.iter().map(|s| text::width(&s.content)).sum::<usize>() + 1;
+    let room = usize::from(area.width).saturating_sub(taken);
+    line(scene, area, 1, &figures(scene, room), &flags, frame);
 }
 
 /// A line with something at its right edge, which is never cut while it fits at all.
@@ -28,8 +31,8 @@ fn line(
     scene: &Scene<'_>,
     area: Rect,
     row: u16,
-    left: Vec<Span<'static>>,
-    right: Vec<Span<'static>>,
+    left: &[Span<'static>],
+    right: &[Span<'static>],
     frame: &mut Frame<'_>,
 ) {
     if row >= area.height {
@@ -39,9 +42,9 @@ fn line(
     let right_width = right.iter().map(|s| text::width(&s.content)).sum::<usize>() as u16;
     let gap = u16::from(right_width > 0);
     let room = area.width.saturating_sub(right_width + gap);
-    put_spans(frame.buffer_mut(), area.x, area.y + row, room, &left, mark);
+    put_spans(frame.buffer_mut(), area.x, area.y + row, room, left, mark);
     let x = area.right().saturating_sub(right_width).max(area.x);
-    put_spans(frame.buffer_mut(), x, area.y + row, area.right() - x, &right, mark);
+    put_spans(frame.buffer_mut(), x, area.y + row, area.right() - x, right, mark);
 }
 
 /// The verdict word and as many reasons as fit.
@@ -69,7 +72,12 @@ fn verdict(scene: &Scene<'_>, width: u16) -> Vec<Span<'static>> {
     }
     let reasons: Vec<_> = verdict.reasons.iter().filter(|f| f.severity > Severity::Info).collect();
     if reasons.is_empty() {
-        spans.push(Span::styled("nothing needs you", look.plain()));
+        let words = if scene.is_incomplete() {
+            "so far; the keys are still being searched"
+        } else {
+            "nothing needs you"
+        };
+        spans.push(Span::styled(words, look.plain()));
         return spans;
     }
     // Clock, gaps and the word are taken off; what does not fit is counted.
@@ -97,7 +105,7 @@ fn verdict(scene: &Scene<'_>, width: u16) -> Vec<Span<'static>> {
 }
 
 /// Nodes, stuck locks, growing queues, age of the data, interval.
-fn figures(scene: &Scene<'_>) -> Vec<Span<'static>> {
+fn figures(scene: &Scene<'_>, room: usize) -> Vec<Span<'static>> {
     let look = scene.look;
     let counts = &scene.state.counts;
     let (up, total) = scene.state.shown.up_of_total();
@@ -106,10 +114,7 @@ fn figures(scene: &Scene<'_>) -> Vec<Span<'static>> {
         vec![vec![Span::styled("nodes ", look.dim()), Span::styled(format!("{up}/{total} up"), up_style)]];
     let mut add = |n: usize, words: &'static str, style: Style| {
         let style = if n == 0 { look.plain() } else { style };
-        items.push(vec![
-            Span::styled(format!("{words} "), look.dim()),
-            Span::styled(format::count(n as u64), style),
-        ]);
+        items.push(vec![Span::styled(format!("{words} "), look.dim()), Span::styled(scene.found(n), style)]);
     };
     add(counts.never_expires, "stuck", look.critical());
     add(counts.growing, "growing", look.warning());
@@ -129,7 +134,14 @@ fn figures(scene: &Scene<'_>) -> Vec<Span<'static>> {
         Span::styled(format::interval(scene.state.interval), look.plain()),
     ]);
     let mut out = vec![Span::raw(" ")];
+    let mut used = 1;
     for (i, item) in items.into_iter().enumerate() {
+        let gap = if i == 0 { 0 } else { text::width(look.dot()) };
+        used += gap + item.iter().map(|s| text::width(&s.content)).sum::<usize>();
+        // Whole facts or none: half a figure misleads.
+        if i > 0 && used > room {
+            break;
+        }
         if i > 0 {
             out.push(Span::styled(look.dot(), look.dim()));
         }

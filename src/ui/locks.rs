@@ -6,7 +6,7 @@ use super::format;
 use super::look::Look;
 use super::nodes::known_or;
 use super::scene::Scene;
-use super::table::{Cell, Column, Row, figure, text};
+use super::table::{Cell, Column, Row, figure, optional, text};
 use super::text::{Cut, cut_bytes};
 use crate::app::state::RowId;
 use crate::domain::Lock;
@@ -16,11 +16,11 @@ use crate::domain::lock::{LockState, Token, Ttl};
 pub const COLUMNS: &[Column] = &[
     text("STATE", Some("state"), 13, 16, 20),
     text("KEY", Some("key"), 12, 64, 19),
-    text("NODE", Some("node"), 5, 16, 15),
+    text("NODE", Some("node"), 6, 16, 15),
     text("HOLDER", Some("holder"), 8, 28, 16),
     figure("TTL", Some("ttl"), 6, 18),
     figure("AGE", Some("age"), 8, 17),
-    figure("WAITERS", Some("waiters"), 9, 5),
+    optional(figure("WAITERS", Some("waiters"), 9, 5)),
     text("TOKEN", None, 16, 40, 4),
     text("WHY", None, 24, 110, 3),
 ];
@@ -89,8 +89,8 @@ pub fn token_text(look: Look, token: &Token, max: usize) -> Option<String> {
         Token::Known(bytes) if bytes.is_empty() => Some("(empty)".into()),
         Token::Known(bytes) => Some(cut_bytes(bytes, max, Cut::Middle, look.ellipsis())),
         Token::Long { head, len } => Some(format!(
-            "{} ({} long)",
-            cut_bytes(head, max.saturating_sub(16).clamp(4, 24), Cut::End, look.ellipsis()),
+            "{} ({})",
+            cut_bytes(head, if max > WIDEST { 24 } else { 8 }, Cut::End, look.ellipsis()),
             format::size(*len)
         )),
         Token::Unknown(_) => None,

@@ -45,7 +45,7 @@ pub fn row(scene: &Scene<'_>, node: &FleetNode) -> Row {
     let state = Cell::new(state_words(scene, snapshot), look.severity(severity));
     let mut name = snapshot.meta.id.to_string();
     if !node.aliases.is_empty() {
-        name.push_str(&format!(" +{}", node.aliases.len()));
+        name = format!("{name} +{}", node.aliases.len());
     }
     let empty = NodeFacts::default();
     let f = snapshot.facts.as_deref().unwrap_or(&empty);

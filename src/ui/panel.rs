@@ -106,14 +106,15 @@ pub fn title(scene: &Scene<'_>, panel: Panel, list: &ListState, area: Rect, fram
             total
         }
         Panel::Locks => {
-            facts.push(Span::styled(number(counts.locks), look.plain()));
-            add(&mut facts, counts.never_expires, "never expire", look.critical());
+            facts.push(Span::styled(scene.found(counts.locks), look.plain()));
+            let words = if counts.never_expires == 1 { "never expires" } else { "never expire" };
+            add(&mut facts, counts.never_expires, words, look.critical());
             add(&mut facts, counts.overdue, "overdue", look.warning());
             add(&mut facts, counts.unknown_locks, "unknown", look.dim());
             counts.locks
         }
         Panel::Queues | Panel::Worker => {
-            facts.push(Span::styled(number(shown.queues.len()), look.plain()));
+            facts.push(Span::styled(scene.found(shown.queues.len()), look.plain()));
             add(&mut facts, counts.growing, "growing", look.warning());
             add(&mut facts, counts.stalled, "stalled", look.warning());
             add(&mut facts, counts.unknown_queues, "unknown", look.dim());

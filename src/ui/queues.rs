@@ -4,7 +4,7 @@ use super::format;
 use super::look::Look;
 use super::nodes::known_or;
 use super::scene::Scene;
-use super::table::{Cell, Column, Row, figure, text};
+use super::table::{Cell, Column, Row, figure, optional, text};
 use super::text::{Cut, cut};
 use crate::app::state::RowId;
 use crate::domain::queue::{Drain, Oldest};
@@ -12,17 +12,17 @@ use crate::domain::{Queue, Severity};
 
 /// Columns, most telling first.
 pub const COLUMNS: &[Column] = &[
-    text("STATE", Some("state"), 14, 28, 20),
+    text("STATE", Some("state"), 17, 28, 30),
     text("QUEUE", Some("key"), 12, 64, 19),
-    text("NODE", Some("node"), 5, 16, 13),
-    figure("WAITING", Some("waiting"), 9, 18),
+    text("NODE", Some("node"), 6, 16, 13),
+    Column { max: 9, ..figure("WAITING", Some("waiting"), 7, 18) },
     text("TREND", None, 12, 12, 12),
     figure("IN", Some("in"), 7, 17),
     figure("OUT", Some("out"), 7, 16),
     figure("NET", Some("net"), 8, 11),
     figure("OLDEST", Some("oldest"), 8, 14),
-    figure("TAKEN", None, 6, 7),
-    figure("FAILED", None, 6, 6),
+    optional(figure("TAKEN", None, 6, 7)),
+    optional(figure("FAILED", None, 6, 6)),
     text("RATES FROM", None, 16, 50, 2),
 ];
 
@@ -33,7 +33,7 @@ pub fn row(scene: &Scene<'_>, queue: &Queue) -> Row {
     let severity = severity(queue, drain);
     let rate = |r: Option<f64>| known_or(look, r.map(format::rate));
     let cells = vec![
-        Cell::new(words(scene, queue, drain), look.severity(severity)),
+        Cell::new(words(scene, queue, drain), look.severity(severity)).or(in_short(scene, queue, drain)),
         Cell::new(cut(&queue.name, 110, Cut::Middle, look.ellipsis()), look.strong()).middle(),
         Cell::new(queue.id.node.as_str(), look.plain()).middle(),
         known_or(look, queue.waiting.map(format::count_or_compact)),
@@ -87,6 +87,14 @@ pub fn words(scene: &Scene<'_>, queue: &Queue, drain: Drain) -> String {
         },
         Drain::Unknown if queue.waiting.is_none() => "depth unknown".into(),
         Drain::Unknown => format!("watching{}", scene.look.ellipsis()),
+    }
+}
+
+/// The verdict without the hour.
+fn in_short(scene: &Scene<'_>, queue: &Queue, drain: Drain) -> String {
+    match drain {
+        Drain::Drains(eta) if queue.paused != Some(true) => format!("drains in {}", format::about(eta)),
+        _ => words(scene, queue, drain),
     }
 }
 

@@ -60,6 +60,21 @@ impl<'a> Scene<'a> {
         ages(true).max().or_else(|| ages(false).min())
     }
 
+    /// True while some node that answers was not searched whole yet: what is counted is a lower bound.
+    pub fn is_incomplete(&self) -> bool {
+        self.nodes.values().any(|n| n.status.state == NodeState::Up && n.scan.passes == 0)
+    }
+
+    /// A count of what the key search found: `?` before anything is known, a lower bound while it is not complete.
+    pub fn found(&self, n: usize) -> String {
+        let number = super::format::count(n as u64);
+        match (self.is_waiting() || self.is_incomplete(), n) {
+            (false, _) => number,
+            (true, 0) => "?".into(),
+            (true, _) => format!("{}{number}", self.look.at_least()),
+        }
+    }
+
     /// True before anything was heard of any node.
     pub fn is_waiting(&self) -> bool {
         self.nodes.values().all(|n| n.status.last_ok.is_none() && n.status.state == NodeState::Suspect)

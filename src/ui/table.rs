@@ -39,16 +39,23 @@ pub struct Column {
     pub rank: u8,
     /// Side.
     pub align: Align,
+    /// Left out while no visible row knows anything for it.
+    pub optional: bool,
 }
 
 /// A left-aligned column whose width follows what is seen.
 pub const fn text(title: &'static str, sort: Option<&'static str>, min: u16, max: u16, rank: u8) -> Column {
-    Column { title, sort, min, max, rank, align: Align::Left }
+    Column { title, sort, min, max, rank, align: Align::Left, optional: false }
 }
 
 /// A right-aligned column of fixed width.
 pub const fn figure(title: &'static str, sort: Option<&'static str>, width: u16, rank: u8) -> Column {
-    Column { title, sort, min: width, max: width, rank, align: Align::Right }
+    Column { title, sort, min: width, max: width, rank, align: Align::Right, optional: false }
+}
+
+/// The same, left out while no visible row knows anything for it.
+pub const fn optional(column: Column) -> Column {
+    Column { optional: true, ..column }
 }
 
 /// A cell.
@@ -57,12 +64,27 @@ pub struct Cell {
     text: String,
     style: Style,
     cut: Cut,
+    short: Option<String>,
 }
 
 impl Cell {
     /// A cell in this style, cut at its end.
     pub fn new(text: impl Into<String>, style: Style) -> Self {
-        Self { text: text.into(), style, cut: Cut::End }
+        Self { text: text.into(), style, cut: Cut::End, short: None }
+    }
+
+    /// Says less, but whole words, where the text does not fit.
+    #[must_use]
+    pub fn or(self, short: impl Into<String>) -> Self {
+        Self { short: Some(short.into()), ..self }
+    }
+
+    /// What is shown in so many columns.
+    fn fitting(&self, width: u16) -> &str {
+        match &self.short {
+            Some(short) if text::width(&self.text) > usize::from(width) => short,
+            _ => &self.text,
+        }
     }
 
     /// Cut in the middle instead.
@@ -155,7 +177,18 @@ impl Table<'_> {
                 stepped.clamp(column.min, column.max)
             })
             .collect();
-        let widths = fit(self.columns, &natural, room);
+        let told = |i: usize| {
+            let known = |c: &Cell| !matches!(c.text.as_str(), "" | "?");
+            self.rows.iter().any(|r| r.cells.get(i).is_some_and(known))
+        };
+        let shown: Vec<usize> = self
+            .columns
+            .iter()
+            .enumerate()
+            .filter(|(i, c)| !c.optional || told(*i))
+            .map(|(i, _)| i)
+            .collect();
+        let widths = fit(self.columns, shown, &natural, room);
         let mut x = GUTTER;
         let mut places = Vec::new();
         for (i, width) in widths {
@@ -196,7 +229,8 @@ impl Table<'_> {
         let base = if row.stale { look.dim() } else { Style::new() };
         let gutter = match (selected, row.marked) {
             (_, true) => Span::styled(look.mark(), look.accent()),
-            (true, false) => Span::styled(look.pointer(), look.accent()),
+            (true, false) if self.focused => Span::styled(look.pointer(), look.accent()),
+            (true, false) => Span::styled(look.pointer(), look.dim()),
             (false, false) => Span::raw(" "),
         };
         buf.set_span(area.x, area.y, &gutter, 1);
@@ -204,7 +238,7 @@ impl Table<'_> {
         let note_from = row.note.as_ref().map_or(usize::MAX, |(from, _)| *from);
         for (i, x, width) in places.iter().filter(|(i, _, _)| *i < note_from) {
             let (Some(column), Some(cell)) = (self.columns.get(*i), row.cells.get(*i)) else { continue };
-            let shown = aligned(&cell.text, *width, column.align, cell.cut, look.ellipsis());
+            let shown = aligned(cell.fitting(*width), *width, column.align, cell.cut, look.ellipsis());
             buf.set_stringn(area.x + x, area.y, shown, usize::from(*width), cell.style.patch(base));
         }
         if let Some((from, spans)) = &row.note {
@@ -270,33 +304,53 @@ fn aligned(content: &str, width: u16, align: Align, how: Cut, mark: char) -> Str
     }
 }
 
-/// Chooses columns by rank until their least widths fit, then lets them grow evenly to what they want.
-fn fit(columns: &[Column], natural: &[u16], room: u16) -> Vec<(usize, u16)> {
-    let mut kept: Vec<usize> = (0..columns.len()).collect();
+/// Columns of this rank and above come first: they get all they want before any other is shown.
+const ESSENTIAL: u8 = 10;
+
+/// Chooses columns by rank until their least widths fit, lets them grow evenly to what they want, and adds the less
+/// essential ones with what is left.
+fn fit(columns: &[Column], shown: Vec<usize>, natural: &[u16], room: u16) -> Vec<(usize, u16)> {
+    let rank = |i: usize| columns.get(i).map_or(0, |c| c.rank);
+    let min = |i: usize| columns.get(i).map_or(0, |c| c.min);
+    let (mut kept, mut extra): (Vec<usize>, Vec<usize>) =
+        shown.into_iter().partition(|i| rank(*i) >= ESSENTIAL);
     let least = |kept: &[usize]| -> u32 {
         let gaps = u32::from(GAP) * (kept.len().saturating_sub(1)) as u32;
-        kept.iter().filter_map(|i| columns.get(*i)).map(|c| u32::from(c.min)).sum::<u32>() + gaps
+        kept.iter().map(|i| u32::from(min(*i))).sum::<u32>() + gaps
     };
     while kept.len() > 1 && least(&kept) > u32::from(room) {
-        let Some(worst) = kept.iter().copied().min_by_key(|i| columns.get(*i).map_or(0, |c| c.rank)) else {
-            break;
-        };
+        let Some(worst) = kept.iter().copied().min_by_key(|i| rank(*i)) else { break };
         kept.retain(|i| *i != worst);
     }
     let mut left = u32::from(room).saturating_sub(least(&kept));
-    let mut out: Vec<(usize, u16)> =
-        kept.iter().filter_map(|i| columns.get(*i).map(|c| (*i, c.min.min(room)))).collect();
+    let mut out: Vec<(usize, u16)> = kept.iter().map(|i| (*i, min(*i).min(room))).collect();
+    grow(&mut out, natural, &mut left);
+    extra.sort_by_key(|i| std::cmp::Reverse(rank(*i)));
+    for i in extra {
+        let needs = u32::from(min(i) + GAP);
+        if needs <= left {
+            left -= needs;
+            out.push((i, min(i)));
+        }
+    }
+    grow(&mut out, natural, &mut left);
+    out.sort_unstable();
+    out
+}
+
+/// Gives each column that wants more one column in turn, while there are any left.
+fn grow(widths: &mut [(usize, u16)], natural: &[u16], left: &mut u32) {
     loop {
         let mut grew = false;
-        for (i, width) in &mut out {
-            if left > 0 && natural.get(*i).is_some_and(|n| *width < *n) {
+        for (i, width) in widths.iter_mut() {
+            if *left > 0 && natural.get(*i).is_some_and(|n| *width < *n) {
                 *width += 1;
-                left -= 1;
+                *left -= 1;
                 grew = true;
             }
         }
         if !grew {
-            return out;
+            return;
         }
     }
 }
@@ -307,14 +361,14 @@ mod tests {
     use proptest::prelude::*;
 
     const COLUMNS: &[Column] =
-        &[text("KEY", None, 6, 20, 9), text("NODE", None, 4, 8, 3), figure("TTL", None, 6, 7)];
+        &[text("KEY", None, 6, 20, 19), text("NODE", None, 4, 8, 13), figure("TTL", None, 6, 17)];
 
     #[test]
     fn columns_go_by_rank_and_grow_evenly() {
-        assert_eq!(fit(COLUMNS, &[20, 8, 6], 60), [(0, 20), (1, 8), (2, 6)]);
-        assert_eq!(fit(COLUMNS, &[20, 8, 6], 26), [(0, 9), (1, 7), (2, 6)]);
-        assert_eq!(fit(COLUMNS, &[20, 8, 6], 16), [(0, 8), (2, 6)]);
-        assert_eq!(fit(COLUMNS, &[20, 8, 6], 3), [(0, 3)]);
+        assert_eq!(fit(COLUMNS, vec![0, 1, 2], &[20, 8, 6], 60), [(0, 20), (1, 8), (2, 6)]);
+        assert_eq!(fit(COLUMNS, vec![0, 1, 2], &[20, 8, 6], 26), [(0, 9), (1, 7), (2, 6)]);
+        assert_eq!(fit(COLUMNS, vec![0, 1, 2], &[20, 8, 6], 16), [(0, 8), (2, 6)]);
+        assert_eq!(fit(COLUMNS, vec![0, 1, 2], &[20, 8, 6], 3), [(0, 3)]);
     }
 
     proptest! {

@@ -4,12 +4,19 @@ use super::WorkerSpec;
 use super::trouble::Trouble;
 use crate::act::inspect::{KeyKind, inspect_queue};
 use crate::config::Endpoint;
+use crate::domain::node::Reason;
 use crate::redis_io::{ClientRole, connect};
 
 /// Refuses a key of another type always, and with a command also a queue whose tasks look like some library's or for
 /// which others wait, unless forced. Test tasks are ours: taking those harms nobody. Reads only.
 pub(super) async fn may_take(spec: &WorkerSpec, endpoint: &Endpoint) -> Result<(), Trouble> {
     let mut reader = connect(endpoint, ClientRole::Worker, spec.timeout).await?;
+    // While it loads its data it answers nothing else either: that is to be waited for, not a reason to refuse.
+    if let Err(error) = reader.ping().await
+        && error.reason != Reason::Noperm
+    {
+        return Err(error.into());
+    }
     let found = inspect_queue(&mut reader, &spec.queue.key, spec.queue.db).await?;
     if let KeyKind::Other(kind) = &found.kind {
         return Err(Trouble::Never(format!("{} is a {kind}, not a list: nothing was taken", spec.queue.key)));

@@ -1,19 +1,23 @@
 //! Runs the user's command for a real task: `sh -c`, payload on stdin, exit code as result, output bounded.
 
 use std::collections::VecDeque;
+use std::io::{Seek, Write};
 use std::process::{ExitStatus, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use super::task::Ended;
 use crate::config::secrets::SECRET_VARIABLES;
 use crate::domain::Bytes;
 use crate::domain::bytes::{escape, escape_text};
 
+/// What a pipe holds on every system without a reader, bytes.
+const PIPE: usize = 4096;
 /// What is kept of each output stream, from its end.
 const OUTPUT: usize = 4096;
 /// How long a command that is told to end may take before it is killed.
@@ -37,22 +41,18 @@ pub(super) async fn run(
     attempt: u32,
     kill: &mut watch::Receiver<bool>,
 ) -> Ended {
-    let mut child = match spawn(exec, id, attempt) {
+    let started = match stdin_with(payload.clone()).await {
+        Ok(stdin) => spawn(exec, stdin, id, attempt),
+        Err(error) => Err(error),
+    };
+    let mut child = match started {
         Ok(child) => child,
         Err(error) => {
             return Ended::Failed(format!("sh could not be started: {}", escape_text(&error.to_string())));
         }
     };
-    let stdin = child.stdin.take();
-    let payload = payload.clone();
-    let feed = tokio::spawn(async move {
-        if let Some(mut stdin) = stdin {
-            // A command that reads nothing closes the pipe: not an error.
-            let _ = stdin.write_all(payload.as_slice()).await;
-        }
-    });
-    let out = tokio::spawn(tail(child.stdout.take()));
-    let err = tokio::spawn(tail(child.stderr.take()));
+    let out = tail(child.stdout.take());
+    let err = tail(child.stderr.take());
     let status = tokio::select! {
         status = child.wait() => Some(status),
         _ = kill.wait_for(|kill| *kill) => None,
@@ -61,7 +61,6 @@ pub(super) async fn run(
         end(&mut child).await;
         return Ended::Killed;
     };
-    feed.abort();
     let (out, err) = (finish(out).await, finish(err).await);
     match status {
         Ok(status) if status.success() => Ended::Done(said("", &out, &err)),
@@ -70,13 +69,31 @@ pub(super) async fn run(
     }
 }
 
-fn spawn(exec: &Exec, id: Option<&str>, attempt: u32) -> std::io::Result<Child> {
+/// A stdin that holds the whole payload before the command starts: were this process killed while it still writes,
+/// the command would take a part for the whole.
+async fn stdin_with(payload: Bytes) -> std::io::Result<Stdio> {
+    if payload.len() <= PIPE {
+        let (reader, mut writer) = std::io::pipe()?;
+        writer.write_all(payload.as_slice())?;
+        return Ok(reader.into());
+    }
+    let file = tokio::task::spawn_blocking(move || {
+        // Without a name from the start: nothing stays behind.
+        let mut file = tempfile::tempfile()?;
+        file.write_all(payload.as_slice())?;
+        file.rewind()?;
+        Ok::<_, std::io::Error>(file)
+    });
+    Ok(file.await.map_err(std::io::Error::other)??.into())
+}
+
+fn spawn(exec: &Exec, stdin: Stdio, id: Option<&str>, attempt: u32) -> std::io::Result<Child> {
     let mut command = Command::new("sh");
     command
         .arg("-c")
         .arg(&*exec.command)
         .env("REDWARDEN_ATTEMPT", attempt.to_string())
-        .stdin(Stdio::piped())
+        .stdin(stdin)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .kill_on_drop(true);
@@ -125,24 +142,31 @@ fn terminate(child: &Child) {
 #[cfg(not(unix))]
 fn terminate(_child: &Child) {}
 
-/// Reads to the end and keeps the last bytes.
-async fn tail(stream: Option<impl AsyncRead + Unpin>) -> VecDeque<u8> {
-    let mut kept = VecDeque::new();
-    let Some(mut stream) = stream else { return kept };
-    let mut buffer = [0_u8; 8192];
-    while let Ok(n @ 1..) = stream.read(&mut buffer).await {
-        kept.extend(&buffer[..n]);
-        let surplus = kept.len().saturating_sub(OUTPUT);
-        kept.drain(..surplus);
-    }
-    kept
+/// The last bytes of a stream, as they come.
+type Kept = Arc<Mutex<VecDeque<u8>>>;
+
+fn tail(stream: Option<impl AsyncRead + Send + Unpin + 'static>) -> (Kept, JoinHandle<()>) {
+    let kept = Kept::default();
+    let sink = Arc::clone(&kept);
+    let reading = tokio::spawn(async move {
+        let Some(mut stream) = stream else { return };
+        let mut buffer = [0_u8; 8192];
+        while let Ok(n @ 1..) = stream.read(&mut buffer).await {
+            let mut kept = sink.lock().unwrap_or_else(PoisonError::into_inner);
+            kept.extend(&buffer[..n]);
+            let surplus = kept.len().saturating_sub(OUTPUT);
+            kept.drain(..surplus);
+        }
+    });
+    (kept, reading)
 }
 
-async fn finish(mut reading: tokio::task::JoinHandle<VecDeque<u8>>) -> String {
-    let Ok(Ok(mut kept)) = tokio::time::timeout(LINGER, &mut reading).await else {
+/// What came until the end, or until [`LINGER`] after the end of the command.
+async fn finish((kept, mut reading): (Kept, JoinHandle<()>)) -> String {
+    if tokio::time::timeout(LINGER, &mut reading).await.is_err() {
         reading.abort();
-        return String::new();
-    };
+    }
+    let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
     escape(kept.make_contiguous().trim_ascii())
 }
 

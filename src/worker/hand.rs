@@ -114,8 +114,7 @@ mod tests {
 
     #[test]
     fn a_lost_answer_to_a_removal_is_no_second_run() {
-        let mut hand = Hand::default();
-        hand.finished = vec![finished("a", true), finished("b", false)];
+        let mut hand = Hand { finished: vec![finished("a", true), finished("b", false)], ..Hand::default() };
         let difference = hand.compare(&["b".into(), "c".into()], false);
         assert_eq!(difference.confirmed.len(), 1);
         assert_eq!(difference.found, 1);
@@ -125,8 +124,7 @@ mod tests {
 
     #[test]
     fn after_a_takeover_nothing_is_confirmed_and_what_waited_is_dropped() {
-        let mut hand = Hand::default();
-        hand.finished = vec![finished("a", true)];
+        let mut hand = Hand { finished: vec![finished("a", true)], ..Hand::default() };
         hand.parked.push_back(Task::new("p".into(), 1));
         let difference = hand.compare(&[], true);
         assert!(difference.confirmed.is_empty());
@@ -135,8 +133,7 @@ mod tests {
 
     #[test]
     fn equal_payloads_are_counted() {
-        let mut hand = Hand::default();
-        hand.finished = vec![finished("x", false), finished("x", true)];
+        let mut hand = Hand { finished: vec![finished("x", false), finished("x", true)], ..Hand::default() };
         let difference = hand.compare(&["x".into()], false);
         assert_eq!((difference.confirmed.len(), difference.found), (1, 0));
         let difference = hand.compare(&["x".into(), "x".into()], false);

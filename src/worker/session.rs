@@ -216,6 +216,9 @@ impl Session {
                 Command::new("LRANGE").arg(processing.clone()).arg(0_i64).arg(BATCH as i64 - 1),
             ])
             .await?;
+        if let Some(Reply::Error(e)) = replies.first() {
+            return Err(e.into());
+        }
         let alive = whose == "dead" && int(replies.get(1))? != 0;
         let elements = elements(replies.get(2))?;
         if alive || elements.is_empty() {

@@ -124,3 +124,20 @@ fn an_enqueued_task_is_followed_to_its_end() {
     f.send(place(TaskPlace::Taken));
     assert_eq!(f.state.followed[1].2, TaskPlace::Done, "an end stays");
 }
+
+#[test]
+fn what_could_not_be_handed_on_leaves_nothing_waiting() {
+    let mut f = flow(&rich_board());
+    let (ticket, _) = f.open_release("lock:never");
+    f.press("y");
+    let execute = Effect::Action(ActionCommand::Execute(ticket));
+    f.send(Event::Undelivered(execute, "too many actions at once".into()));
+    assert!(f.state.running.is_empty() && f.state.undoable.is_empty());
+    assert!(f.toast_is_error() && f.toast().contains("too many actions"));
+    f.select_queue("queue:idle");
+    f.press("w");
+    f.draw();
+    let start = f.press("y").remove(0);
+    f.send(Event::Undelivered(start, "the worker does not listen".into()));
+    assert_eq!(f.press("q"), [Effect::Quit], "nothing runs, nothing is asked");
+}

@@ -243,6 +243,21 @@ async fn what_can_go_wrong_before_the_command_runs() {
     assert!(error.to_string().contains("NOPERM"), "refused at once, not after the wait: {error}");
 }
 
+/// The rights the README names for `lock run` are enough.
+#[tokio::test]
+async fn least_rights_are_enough() {
+    let server = Server::start(&[]).unwrap();
+    let mut db = Db::open(&server.endpoint()).await;
+    db.run("ACL SETUSER locker on >pw ~lock:* +set +get +pexpire +del +eval").await;
+    let mut endpoint = server.endpoint();
+    endpoint.username = Some("locker".into());
+    endpoint.password = Some(redwarden::config::Secret::new("pw"));
+    let ttl = Duration::from_millis(300);
+    let job = LockRunOptions { ttl, kill_on_loss: true, ..options("lock:a", "sleep 0.7") };
+    assert_eq!(run(&endpoint, job).await, Ok(0));
+    assert_eq!(db.int("EXISTS lock:a").await, 0);
+}
+
 /// `lock run` in a process of its own, which can get signals: this test binary, run again.
 struct Process(Child);
 

@@ -1,6 +1,13 @@
 //! What the screen shows: snapshots of states by sizes, styles where they carry meaning, escape output, and that no
 //! size and no bytes break it.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "tests")]
+#![allow(
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "tests"
+)]
 
 #[path = "../support/fixtures.rs"]
 mod fixtures;

@@ -9,14 +9,14 @@ use tokio::net::{TcpListener, TcpStream};
 /// `(name of the command, first byte of the reply)`.
 type Wanted = Arc<Mutex<Option<(&'static str, u8)>>>;
 
-pub struct CutProxy {
-    pub port: u16,
+pub(crate) struct CutProxy {
+    pub(crate) port: u16,
     wanted: Wanted,
     cuts: Arc<AtomicUsize>,
 }
 
 impl CutProxy {
-    pub async fn start(server: u16) -> Self {
+    pub(crate) async fn start(server: u16) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let (wanted, cuts) = (Wanted::default(), Arc::new(AtomicUsize::new(0)));
@@ -30,11 +30,11 @@ impl CutProxy {
     }
 
     /// Swallows the next reply to this command that begins with this byte, and cuts the connection.
-    pub fn cut(&self, command: &'static str, reply: u8) {
+    pub(crate) fn cut(&self, command: &'static str, reply: u8) {
         *self.wanted.lock().unwrap() = Some((command, reply));
     }
 
-    pub fn cuts(&self) -> usize {
+    pub(crate) fn cuts(&self) -> usize {
         self.cuts.load(Ordering::SeqCst)
     }
 }

@@ -1,34 +1,36 @@
 //! A plain client for tests, and waiting without sleeping blindly.
 
+#![allow(dead_code, reason = "each test binary uses its share")]
+
 use std::time::{Duration, Instant};
 
 use redwarden::config::Endpoint;
 use redwarden::domain::{Bytes, Command, Reply};
 use redwarden::redis_io::{ClientRole, WritePermit, Writer};
 
-pub struct Db(Writer);
+pub(crate) struct Db(Writer);
 
 impl Db {
-    pub async fn open(endpoint: &Endpoint) -> Self {
+    pub(crate) async fn open(endpoint: &Endpoint) -> Self {
         let permit = WritePermit::for_own_servers();
         let open = Writer::open(endpoint, ClientRole::Demo, Duration::from_secs(10), permit);
         Self(open.await.expect("a connection"))
     }
 
     /// Runs a command written as in redis-cli, arguments split at spaces.
-    pub async fn run(&mut self, command: &str) -> Reply {
+    pub(crate) async fn run(&mut self, command: &str) -> Reply {
         self.send(Command::new(command)).await
     }
 
-    pub async fn send(&mut self, command: Command) -> Reply {
+    pub(crate) async fn send(&mut self, command: Command) -> Reply {
         self.0.call(&command).await.expect("a reply")
     }
 
-    pub async fn int(&mut self, command: &str) -> i64 {
+    pub(crate) async fn int(&mut self, command: &str) -> i64 {
         self.run(command).await.as_int().expect("an integer")
     }
 
-    pub async fn list(&mut self, key: &str) -> Vec<String> {
+    pub(crate) async fn list(&mut self, key: &str) -> Vec<String> {
         let reply = self.run(&format!("LRANGE {key} 0 -1")).await;
         let items = reply.as_array().expect("a list");
         items
@@ -37,7 +39,7 @@ impl Db {
             .collect()
     }
 
-    pub async fn keys(&mut self, pattern: &str) -> Vec<String> {
+    pub(crate) async fn keys(&mut self, pattern: &str) -> Vec<String> {
         let reply = self.run(&format!("KEYS {pattern}")).await;
         let items = reply.as_array().expect("a list");
         items.iter().map(|r| r.as_bytes().expect("a key").to_string()).collect()
@@ -45,7 +47,7 @@ impl Db {
 }
 
 /// Polls until the condition holds; fails loudly after half a minute.
-pub async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+pub(crate) async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(30);
     while !holds().await {
         assert!(Instant::now() < deadline, "never happened: {what}");

@@ -9,18 +9,19 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 type Hook = Box<dyn FnOnce() + Send>;
+type Armed = Arc<Mutex<Option<(Vec<u8>, Hook)>>>;
 
 /// Forwards to a port; may run something once, before bytes that hold a word are passed on.
 pub struct Proxy {
     port: u16,
-    hook: Arc<Mutex<Option<(Vec<u8>, Hook)>>>,
+    hook: Armed,
 }
 
 impl Proxy {
     pub async fn start(target: u16) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let hook: Arc<Mutex<Option<(Vec<u8>, Hook)>>> = Arc::default();
+        let hook: Armed = Arc::default();
         let shared = hook.clone();
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {

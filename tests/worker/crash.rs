@@ -5,7 +5,7 @@ use std::path::Path;
 
 use redwarden::config::Endpoint;
 use redwarden::launcher::Server;
-use redwarden::worker::WorkerSpec;
+use redwarden::worker::{WorkerCommand, WorkerSpec, WorkerState};
 use rustix::process::Signal;
 
 use super::cut_proxy::CutProxy;
@@ -46,7 +46,7 @@ async fn killed_workers_lose_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let (file, notes) = (dir.path().join("done"), dir.path().join("notes"));
     let pushed = push(&mut db, 300).await;
-    let exec = append_to(&file).unwrap();
+    let exec = append_to(&file);
     let mut taken_over = 0;
     for round in 1..=4 {
         let mut process = Process::start(server.port(), "jobs", &exec, &notes);
@@ -76,7 +76,7 @@ async fn a_server_killed_and_started_again_loses_nothing() {
     let file = dir.path().join("done");
     let pushed = push(&mut db, 200).await;
     let worker = Worker::start(WorkerSpec {
-        exec: append_to(&file),
+        exec: Some(append_to(&file)),
         concurrency: 4,
         ..spec(&server.endpoint(), "jobs")
     });
@@ -103,7 +103,7 @@ async fn a_frozen_server_loses_nothing() {
     let file = dir.path().join("done");
     let mut pushed = push(&mut db, 150).await;
     let worker = Worker::start(WorkerSpec {
-        exec: append_to(&file),
+        exec: Some(append_to(&file)),
         concurrency: 2,
         ..spec(&server.endpoint(), "jobs")
     });
@@ -118,18 +118,62 @@ async fn a_frozen_server_loses_nothing() {
         server.thaw();
     }
     eventually("all done", async || done(&file) == pushed).await;
-    // Frozen while it blocks on the empty queue: the late move must be noticed as well.
+    // Frozen while it blocks on the empty queue and pushes wait in the server's buffers: a late move of a
+    // connection that was given up must be noticed as well.
     nothing_left(&mut db).await;
+    let breaks = || worker.log.lock().unwrap().iter().filter(|l| l.text.contains("trying again")).count();
+    let heard = breaks();
     server.freeze();
-    eventually("it noticed", async || !worker.said("never") && worker.log.lock().unwrap().len() > 150).await;
-    server.thaw();
     for i in 0..20 {
-        db.run(&format!("LPUSH jobs late{i}")).await;
         pushed.insert(format!("late{i}"));
     }
+    let late = tokio::spawn(async move {
+        for i in 0..20 {
+            db.run(&format!("LPUSH jobs late{i}")).await;
+        }
+        db
+    });
+    eventually("it noticed", async || breaks() > heard).await;
+    server.thaw();
+    let mut db = late.await.unwrap();
     eventually("all done", async || done(&file) == pushed).await;
     nothing_left(&mut db).await;
     worker.stop().await;
+}
+
+#[tokio::test]
+async fn stopping_while_the_server_is_away_ends_and_loses_nothing() {
+    let mut server = Server::start(&DURABLE).unwrap();
+    let mut db = Db::open(&server.endpoint()).await;
+    let dir = tempfile::tempdir().unwrap();
+    let (gate, file) = (dir.path().join("gate"), dir.path().join("done"));
+    let exec = Some(format!(
+        "while [ ! -e '{}' ]; do sleep 0.02; done; echo >> '{}'",
+        gate.display(),
+        file.display()
+    ));
+    db.run("LPUSH jobs precious").await;
+    let worker = Worker::start(WorkerSpec { exec, ..spec(&server.endpoint(), "jobs") });
+    eventually("it runs", async || worker.said("taken")).await;
+    server.kill();
+    worker.tell(WorkerCommand::Stop).await;
+    std::fs::write(&gate, "").unwrap();
+    let log = worker.log.clone();
+    let view = worker.task.await.unwrap();
+    assert_eq!(view.state, WorkerState::Stopped);
+    assert_eq!(lines(&file).len(), 1);
+    assert!(
+        log.lock()
+            .unwrap()
+            .iter()
+            .any(|l| l.text.contains("1 tasks stay in redwarden:{jobs}:v1:processing:"))
+    );
+    server.restart().unwrap();
+    // Done, and not known to be: it runs again rather than never.
+    let again =
+        Worker::start(WorkerSpec { exec: Some(append_to(&file)), ..spec(&server.endpoint(), "jobs") });
+    eventually("taken over", async || lines(&file).contains(&"precious".to_string())).await;
+    assert_eq!(again.stop().await.recovered, 1);
 }
 
 #[tokio::test]
@@ -187,7 +231,7 @@ async fn lost_replies_lose_no_task_and_count_no_second_run() {
     let file = dir.path().join("done");
     let proxy = CutProxy::start(server.port()).await;
     let endpoint = Endpoint::tcp("127.0.0.1", proxy.port);
-    let worker = Worker::start(WorkerSpec { exec: append_to(&file), ..spec(&endpoint, "jobs") });
+    let worker = Worker::start(WorkerSpec { exec: Some(append_to(&file)), ..spec(&endpoint, "jobs") });
     for (i, (command, reply)) in [("BLMOVE", b'$'), ("LREM", b':'), ("BLMOVE", b'$')].into_iter().enumerate()
     {
         proxy.cut(command, reply);
@@ -208,7 +252,7 @@ async fn a_task_moved_to_a_dead_worker_late_is_found() {
     let mut db = Db::open(&server.endpoint()).await;
     let dir = tempfile::tempdir().unwrap();
     let (file, notes) = (dir.path().join("done"), dir.path().join("notes"));
-    let exec = append_to(&file).unwrap();
+    let exec = append_to(&file);
     let mut process = Process::start(server.port(), "jobs", &exec, &notes);
     eventually("registered", async || db.int("ZCARD redwarden:{jobs}:v1:workers").await == 1).await;
     let list = db.keys("redwarden:*:heartbeat:*").await.remove(0).replace("heartbeat", "processing");

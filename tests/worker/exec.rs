@@ -19,7 +19,7 @@ async fn tasks_run_first_in_first_out_from_either_end() {
         for element in &expected {
             db.run(&format!("{command} {command} {element}")).await;
         }
-        let exec = append_to(&file);
+        let exec = Some(append_to(&file));
         let worker = Worker::start(WorkerSpec { push, exec, ..spec(&server.endpoint(), command) });
         eventually("all done", async || lines(&file).len() == 30).await;
         let view = worker.stop().await;
@@ -39,7 +39,7 @@ async fn older_servers_without_blmove() {
         for i in 0..5 {
             db.run(&format!("{command} {command} {i}")).await;
         }
-        let exec = append_to(&file);
+        let exec = Some(append_to(&file));
         let worker = Worker::start(WorkerSpec { push, exec, ..spec(&server.endpoint(), command) });
         eventually("all done", async || lines(&file).len() == 5).await;
         assert_eq!(worker.stop().await.done, 5);

@@ -40,8 +40,8 @@ fn spec(endpoint: &Endpoint, queue: &str) -> WorkerSpec {
 }
 
 /// A command that appends its payload to that file.
-fn append_to(file: &std::path::Path) -> Option<String> {
-    Some(format!("IFS= read -r line; printf '%s\\n' \"$line\" >> '{}'", file.display()))
+fn append_to(file: &std::path::Path) -> String {
+    format!("IFS= read -r line; printf '%s\\n' \"$line\" >> '{}'", file.display())
 }
 
 fn lines(file: &std::path::Path) -> Vec<String> {

@@ -7,10 +7,10 @@ use redwarden::redis_io::WritePermit;
 use redwarden::worker::{run_headless, signals};
 use tokio::sync::mpsc;
 
-pub struct Process(Child);
+pub(crate) struct Process(Child);
 
 impl Process {
-    pub fn start(port: u16, queue: &str, exec: &str, notes: &Path) -> Self {
+    pub(crate) fn start(port: u16, queue: &str, exec: &str, notes: &Path) -> Self {
         let child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "process::worker_process", "--nocapture", "--test-threads", "1"])
             .env("REDWARDEN_TEST_WORKER", "1")
@@ -29,17 +29,17 @@ impl Process {
         Self(child)
     }
 
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.0.kill().unwrap();
         self.0.wait().unwrap();
     }
 
-    pub fn signal(&self, signal: rustix::process::Signal) {
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
         let pid = rustix::process::Pid::from_raw(self.0.id().cast_signed()).unwrap();
         rustix::process::kill_process(pid, signal).unwrap();
     }
 
-    pub fn has_ended(&mut self) -> bool {
+    pub(crate) fn has_ended(&mut self) -> bool {
         self.0.try_wait().unwrap().is_some()
     }
 }

@@ -58,6 +58,33 @@ async fn missing_rights_are_named() {
     assert!(why.contains("NOPERM"), "{why}");
 }
 
+/// The rights the README names for the worker are enough.
+#[tokio::test]
+async fn least_rights_are_enough() {
+    let server = Server::start(&[]).unwrap();
+    let mut db = Db::open(&server.endpoint()).await;
+    let rights = "+type +llen +lrange +lindex +lrem +lpush +rpush +lpop +ltrim +blmove +exists +pexpire +set +del +zadd +zrange +zrem +eval";
+    db.run(&format!("ACL SETUSER wkr on >pw ~jobs ~redwarden:{{jobs}}:* {rights}")).await;
+    let mut endpoint = server.endpoint();
+    endpoint.username = Some("wkr".into());
+    endpoint.password = Some(redwarden::config::Secret::new("pw"));
+    for (exec, force) in [(None, false), (Some("read -r line; [ \"$line\" != no ]".to_string()), true)] {
+        let dead = uuid::Uuid::new_v4();
+        db.run(&format!("ZADD redwarden:{{jobs}}:v1:workers 1 {dead}")).await;
+        let left = format!("redwarden:{{jobs}}:v1:processing:{dead}");
+        db.send(Command::new("LPUSH").arg(left.as_str()).arg(super::test_task("old", 0, false))).await;
+        let bad = if exec.is_some() { "no".to_string() } else { super::test_task("bad", 0, true) };
+        db.send(Command::new("LPUSH jobs").arg(bad)).await;
+        let worker = Worker::start(WorkerSpec { exec, force, ..spec(&endpoint, "jobs") });
+        eventually("done", async || worker.said("task old done")).await;
+        eventually("failed", async || worker.said("failed in")).await;
+        let view = worker.stop().await;
+        assert_eq!((view.done, view.failed, view.recovered, view.run_twice), (1, 1, 1, 0), "{:?}", view.log);
+    }
+    let left = db.keys("*").await;
+    assert!(left.iter().all(|k| k.contains(":failed") || k.ends_with(":workers")), "{left:?}");
+}
+
 #[tokio::test]
 async fn our_keys_are_in_the_slot_of_their_queue() {
     let server = Server::start(&["--cluster-enabled", "yes"]).unwrap();

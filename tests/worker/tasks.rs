@@ -157,7 +157,9 @@ async fn the_pane_starts_stops_and_starts_again() {
     let mut config = Config::default();
     config.nodes.push(NodeConfig { meta, endpoint: server.endpoint() });
     let permit = redwarden::redis_io::WritePermit::from_config(&config);
-    let handle = redwarden::worker::spawn(config.into(), permit);
+    let endpoint = server.endpoint();
+    let handle =
+        redwarden::worker::spawn(config.into(), std::sync::Arc::new(move |_| Some(endpoint.clone())), permit);
     assert!(handle.view.borrow().is_none());
     for (round, db_index) in [(1, 0), (2, 5)] {
         let queue = QueueId { node: NodeId::new("a"), db: db_index, key: "q".into() };

@@ -60,13 +60,12 @@ pub fn shape_of(head: &Bytes, len: u64) -> Shape {
             }
             by_fields(|field| map.contains_key(field))
         }
-        Some(_) => Shape::Generic,
         // Cut off, so no parser takes it: the quoted field names do.
         None if !whole && bytes.first() == Some(&b'{') => {
             let text = String::from_utf8_lossy(bytes);
             by_fields(|field| text.contains(&format!("\"{field}\"")))
         }
-        None => Shape::Generic,
+        _ => Shape::Generic,
     }
 }
 

@@ -126,6 +126,9 @@ fn from_handshake(error: &std::io::Error, name: &str) -> CallError {
             CertificateError::UnknownIssuer => {
                 "its certificate is signed by a CA that is not trusted here: set the CA file".to_string()
             }
+            CertificateError::BadSignature => {
+                "its certificate is not signed by the CA given, though that has the same name".to_string()
+            }
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
                 format!("its certificate is not for {name}: set the server name")
             }

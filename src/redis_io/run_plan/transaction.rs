@@ -2,8 +2,6 @@
 //!
 //! The deadline is compared right before MULTI; WATCH then covers whatever happens until EXEC runs.
 
-use sha1::{Digest, Sha1};
-
 use super::{Ran, keys_of, refusal, refusal_of, server_time, split_tail, steps_to_send, unknown};
 use crate::act::plan::{Guard, Plan};
 use crate::act::{NotDone, Outcome};
@@ -22,10 +20,12 @@ pub(super) async fn run(writer: &mut Writer, plan: &Plan, deadline_ms: u64, tail
     }
 }
 
+/// What the check found, all in milliseconds.
 struct Checked {
-    pttl_before_ms: i64,
-    server_ms: u64,
-    rest_ms: Option<u64>,
+    pttl_before: i64,
+    server: u64,
+    /// For an undo: what is left of the TTL.
+    rest: Option<u64>,
 }
 
 async fn check(writer: &mut Writer, plan: &Plan, deadline_ms: u64) -> Result<Checked, NotDone> {
@@ -45,14 +45,14 @@ async fn check(writer: &mut Writer, plan: &Plan, deadline_ms: u64) -> Result<Che
     if server_ms > deadline_ms {
         return Err(NotDone::Late);
     }
-    let rest_ms = match plan.undo_of.as_ref().and_then(|r| Some((r.pttl_ms?, r.released_at_ms))) {
+    let rest = match plan.undo_of.as_ref().and_then(|r| Some((r.pttl_ms?, r.released_at_ms))) {
         None => None,
         Some((pttl, released)) => {
             let rest = pttl.saturating_sub(server_ms.saturating_sub(released));
             Some(rest).filter(|rest| *rest > 0).ok_or(NotDone::Expired).map(Some)?
         }
     };
-    Ok(Checked { pttl_before_ms: pttl.as_int().unwrap_or(-3), server_ms, rest_ms })
+    Ok(Checked { pttl_before: pttl.as_int().unwrap_or(-3), server: server_ms, rest })
 }
 
 /// Reads that tell whether a guard holds; never more than the length that was seen and one byte.
@@ -89,9 +89,7 @@ fn holds(guard: &Guard, replies: &[&Reply]) -> Result<(), NotDone> {
         Guard::StringLen { len, .. } => length(*len),
         Guard::StringDigest { len, sha1, .. } => {
             length(*len)?;
-            let digest: String =
-                Sha1::digest(bytes(1).as_slice()).iter().map(|b| format!("{b:02x}")).collect();
-            if digest == *sha1 { Ok(()) } else { Err(NotDone::Changed) }
+            if bytes(1).sha1() == *sha1 { Ok(()) } else { Err(NotDone::Changed) }
         }
         Guard::TypeIs { key_type, absent_ok, .. } => match bytes(0).as_slice() {
             b"none" if *absent_ok => Ok(()),
@@ -116,7 +114,7 @@ fn holds(guard: &Guard, replies: &[&Reply]) -> Result<(), NotDone> {
 
 async fn commit(writer: &mut Writer, plan: &Plan, checked: Checked, tail: &[Command]) -> Ran {
     let mut steps = steps_to_send(plan);
-    if let (Some(rest), Some(set)) = (checked.rest_ms, steps.first_mut()) {
+    if let (Some(rest), Some(set)) = (checked.rest, steps.first_mut()) {
         set.args.extend(["PX".into(), rest.into()]);
     }
     match begin(writer).await {
@@ -153,9 +151,7 @@ async fn commit(writer: &mut Writer, plan: &Plan, checked: Checked, tail: &[Comm
 fn executed(steps: &[Command], replies: Vec<Reply>, checked: &Checked) -> Outcome {
     let failed = replies.iter().enumerate().find_map(|(i, reply)| reply.as_error().map(|e| (i, e)));
     match failed {
-        None => {
-            Outcome::Done { replies, pttl_before_ms: checked.pttl_before_ms, server_ms: checked.server_ms }
-        }
+        None => Outcome::Done { replies, pttl_before_ms: checked.pttl_before, server_ms: checked.server },
         Some((index, error)) => match replies.iter().filter(|r| r.as_error().is_none()).count() {
             0 => refusal_of(&steps.get(index).map(Command::name).unwrap_or_default(), error),
             ran => Outcome::Partly { ran, error: error.to_string() },

@@ -7,7 +7,8 @@ use crate::act::plan::Guard;
 use crate::act::{Plan, Prepared, Request, Seen};
 use crate::app::state::{Button, Confirm, PlanState};
 use crate::domain::lock::Ttl;
-use crate::domain::{FleetView, Lock, LockId, NodeId, Severity};
+use crate::domain::{LockId, NodeId, Severity};
+use crate::ui::detail::find_lock;
 use crate::ui::scene::Scene;
 use crate::ui::sheet::Sheet;
 use crate::ui::{format, locks, text};
@@ -17,15 +18,9 @@ const COMMANDS: usize = 3;
 /// Longest key or token in a dialog, in columns.
 const LONGEST: usize = 240;
 
-/// The lock of this identity in the fleet, found without walking through all.
-pub(super) fn find<'a>(fleet: &'a FleetView, id: &LockId) -> Option<&'a Lock> {
-    let from = fleet.locks.partition_point(|l| l.id.key < id.key);
-    fleet.locks.get(from..)?.iter().take_while(|l| l.id.key == id.key).find(|l| l.id == *id).map(|l| &**l)
-}
-
 pub(super) fn ask<'a>(scene: &Scene<'_>, confirm: &'a Confirm, width: u16) -> Ask<'a> {
     let look = scene.look;
-    let (title, verb) = words(&confirm.request);
+    let (title, verb) = title_and_verb(&confirm.request);
     let mut sections = vec![identity(scene, confirm, width)];
     let request_lock = match &confirm.request {
         Request::Release { lock, seen } | Request::Expire { lock, seen, .. } => Some((lock, seen)),
@@ -68,7 +63,7 @@ pub(super) fn ask<'a>(scene: &Scene<'_>, confirm: &'a Confirm, width: u16) -> As
     Ask { title, style, sections, fields, error: None, buttons: (cancel, can_confirm, button) }
 }
 
-fn words(request: &Request) -> (String, &'static str) {
+fn title_and_verb(request: &Request) -> (String, &'static str) {
     match request {
         Request::Release { .. } => ("Force-release a lock".into(), "Release (y)"),
         Request::Expire { ttl, .. } => {
@@ -111,7 +106,7 @@ fn lock_sections(scene: &Scene<'_>, id: &LockId, seen: &Seen, width: u16) -> Vec
     let mut sheet = Sheet::new(look, width);
     let token = locks::token_text(look, &seen.token, LONGEST);
     sheet.known("token seen", token);
-    let current = find(&scene.state.fleet, id);
+    let current = find_lock(&scene.state.fleet, id);
     let ttl = match &seen.ttl {
         Ttl::Never => "never expires".to_owned(),
         Ttl::Left(left) => {
@@ -130,6 +125,7 @@ fn lock_sections(scene: &Scene<'_>, id: &LockId, seen: &Seen, width: u16) -> Vec
     }
     let mut out = vec![Section::new(8, sheet.lines)];
     let mut sheet = Sheet::new(look, width);
+    let mut why = Sheet::new(look, width);
     match current {
         Some(lock) => {
             let verdict = lock.verdict(&scene.state.settings.rules, now.mono);
@@ -139,9 +135,7 @@ fn lock_sections(scene: &Scene<'_>, id: &LockId, seen: &Seen, width: u16) -> Vec
                 &format!("{} {}", look.sign(severity), verdict.state.words()),
                 look.severity(severity),
             );
-            for reason in &verdict.reasons {
-                sheet.item("-", look.dim(), reason, look.plain());
-            }
+            why.field("", &verdict.reasons.join("; "), look.plain());
             if lock.token != seen.token {
                 let mut changed = Sheet::new(look, width);
                 let words = "Its token changed since this dialog opened: confirming will do nothing.";
@@ -153,7 +147,9 @@ fn lock_sections(scene: &Scene<'_>, id: &LockId, seen: &Seen, width: u16) -> Vec
             sheet.field("verdict", "not in the list any more: released, deleted or expired", look.warning());
         }
     }
-    out.push(Section::new(4, sheet.lines));
+    out.push(Section::new(9, sheet.lines));
+    out.push(Section::joined(4, why.lines));
+    out.retain(|s| !s.lines.is_empty());
     out
 }
 
@@ -169,48 +165,42 @@ fn plan_sections(scene: &Scene<'_>, prepared: &Prepared, width: u16) -> Vec<Sect
         out.push(Section::new(MUST, sheet.lines));
     }
     let mut sheet = Sheet::new(look, width);
-    for warning in &plan.warnings {
-        sheet.item("!", look.warning(), warning, look.warning());
+    for (i, warning) in plan.warnings.iter().enumerate() {
+        sheet.field(if i == 0 { "beware" } else { "" }, &format!("! {warning}"), look.warning());
     }
     out.push(Section::new(9, sheet.lines));
     let mut sheet = Sheet::new(look, width);
-    for effect in &plan.effects {
-        sheet.item("-", look.dim(), effect, look.plain());
+    for (i, effect) in plan.effects.iter().enumerate() {
+        sheet.field(if i == 0 { "effect" } else { "" }, effect, look.plain());
     }
     out.push(Section::new(5, sheet.lines));
     let mut sheet = Sheet::new(look, width);
-    sheet.text("Runs", look.accent());
     commands(plan, &mut sheet, scene, width);
     out.push(Section::new(MUST, sheet.lines));
     let mut sheet = Sheet::new(look, width);
-    sheet.text("Only if, checked on the server in the same step", look.accent());
-    for guard in guards(scene, plan) {
-        sheet.item("-", look.dim(), &guard, look.plain());
-    }
+    sheet.field("only if", &guards(scene, plan).join("; "), look.plain());
     out.push(Section::new(6, sheet.lines));
+    let mut sheet = Sheet::new(look, width);
+    sheet.field("", "(all checked on the server, in the same step)", look.dim());
+    out.push(Section::joined(1, sheet.lines));
     out.retain(|s| !s.lines.is_empty());
     out
 }
 
 fn commands(plan: &Plan, sheet: &mut Sheet, scene: &Scene<'_>, width: u16) {
     let look = scene.look;
-    let most = usize::from(width).saturating_sub(4).max(8) * 3;
-    for command in plan.steps.iter().take(COMMANDS) {
+    let most = usize::from(width).saturating_sub(14).max(8) * 3;
+    for (i, command) in plan.steps.iter().take(COMMANDS).enumerate() {
         let whole = command.to_string();
         let shown = text::cut(&whole, most, text::Cut::Middle, look.ellipsis());
         let size: usize = command.args.iter().map(crate::domain::Bytes::len).sum();
         let cut = shown.len() < whole.len();
         let shown = if cut { format!("{shown} ({} in all)", format::size(size as u64)) } else { shown };
-        sheet.item("$", look.dim(), &shown, look.strong());
+        sheet.field(if i == 0 { "runs" } else { "" }, &shown, look.accent().patch(look.strong()));
     }
     if plan.steps.len() > COMMANDS {
         let more = plan.steps.len() - COMMANDS;
-        sheet.item(
-            " ",
-            look.dim(),
-            &format!("and {} more commands like these", format::count(more as u64)),
-            look.dim(),
-        );
+        sheet.field("", &format!("and {} more commands like these", format::count(more as u64)), look.dim());
     }
 }
 

@@ -28,13 +28,15 @@ pub(super) fn enqueue<'a>(scene: &Scene<'_>, form: &'a EnqueueForm, width: u16) 
         PushEnd::Right => "RPUSH: consumers take from the left",
     };
     sheet.field("by", how, look.plain());
+    let mut payload = Sheet::new(look, width);
+    payload.field("sends", &escape_text(form.payload.value()), look.dim());
     let mut advice = Sheet::new(look, width);
     let words = "The task is small, has an id of its own and is followed after it was sent. Nothing is sent before the next dialog, which shows the exact command.";
     advice.text(words, look.dim());
     Ask {
         title: "Enqueue a test task".into(),
         style: look.accent(),
-        sections: vec![paragraph(MUST, sheet.lines), paragraph(3, advice.lines)],
+        sections: vec![paragraph(MUST, sheet.lines), paragraph(4, payload.lines), paragraph(3, advice.lines)],
         fields: vec![
             Field { label: "payload", input: &form.payload, focused: form.field == 0 },
             Field { label: "how many", input: &form.count, focused: form.field != 0 },

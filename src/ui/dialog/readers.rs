@@ -192,14 +192,15 @@ fn entry(scene: &Scene<'_>, line: &keymap::HelpLine, width: u16, sheet: &mut She
     let look = scene.look;
     let keys = text::cut(&line.keys, 16, text::Cut::End, look.ellipsis());
     let name = format!(":{}", line.name);
+    let help = text::cut(line.help, usize::from(width).saturating_sub(20), text::Cut::End, look.ellipsis());
     let mut spans = vec![
         Span::styled(format!("{keys:<17}"), look.accent()),
         Span::styled(if line.writes { "W " } else { "  " }, look.warning()),
-        Span::styled(line.help, look.plain()),
+        Span::styled(help, look.plain()),
     ];
     let used: usize = spans.iter().map(|s| text::width(&s.content)).sum();
     let left = usize::from(width).saturating_sub(used);
-    if left > text::width(&name) {
+    if left > text::width(&name) + 1 {
         spans.push(Span::styled(format!("{name:>left$}"), look.dim()));
     }
     sheet.lines.push(Line::from(spans));

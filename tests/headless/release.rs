@@ -1,0 +1,106 @@
+//! `locks release` and `queues push`.
+
+use redwarden::launcher::Server;
+
+use super::{Shell, cli};
+
+const TOKEN: &str = "4f9c0c5e-9b52-4d8e-8c0c-0d7a4c8ad0aa";
+
+#[test]
+fn releases_what_was_seen_and_writes_it_down() {
+    let server = Server::start(&[]).unwrap();
+    let shell = Shell::new();
+    let url = server.url();
+    cli(&server, &["SET", "lock:a", TOKEN]);
+    // Nobody is there to confirm.
+    let refused = shell.run(&["locks", "release", "lock:a", "-u", &url]);
+    assert_eq!(refused.code, 2, "{}", refused.err);
+    assert!(refused.err.contains("--yes"), "{}", refused.err);
+    let dry = shell.run(&["locks", "release", "lock:a", "--dry-run", "-u", &url]);
+    assert_eq!((dry.code, cli(&server, &["EXISTS", "lock:a"])), (0, "1".into()));
+    assert!(dry.err.contains("DEL lock:a"), "{}", dry.err);
+    let wrong = shell.run(&["locks", "release", "lock:a", "--if-token", "other", "--yes", "-u", &url]);
+    assert_eq!((wrong.code, cli(&server, &["EXISTS", "lock:a"])), (1, "1".into()));
+    assert!(wrong.err.contains("another token"), "{}", wrong.err);
+    assert!(shell.audit().is_empty());
+    let done = shell.run(&["locks", "release", "lock:a", "--if-token", TOKEN, "--yes", "-u", &url]);
+    assert_eq!((done.code, cli(&server, &["EXISTS", "lock:a"])), (0, "0".into()), "{}", done.err);
+    assert_eq!(shell.audit().len(), 2, "a line before and a line after");
+    let gone = shell.run(&["locks", "release", "lock:a", "--yes", "-u", &url]);
+    assert_eq!(gone.code, 1, "{}", gone.err);
+    let audit = shell.run(&["audit"]);
+    assert!(audit.out.contains("lock:a") && audit.out.contains("release"), "{}", audit.out);
+}
+
+#[test]
+fn a_constant_value_proves_no_identity_and_it_says_so() {
+    let server = Server::start(&[]).unwrap();
+    let shell = Shell::new();
+    cli(&server, &["SET", "lock:const", "1"]);
+    let ran = shell.run(&["locks", "release", "lock:const", "--yes", "-u", &server.url()]);
+    assert!(ran.err.contains("identity cannot be proven"), "{}", ran.err);
+    assert_eq!((ran.code, cli(&server, &["EXISTS", "lock:const"])), (0, "0".into()));
+}
+
+#[test]
+fn read_only_and_denied() {
+    let server = Server::start(&[]).unwrap();
+    let shell = Shell::new();
+    cli(&server, &["SET", "lock:a", TOKEN]);
+    for args in [
+        vec!["--read-only", "locks", "release", "lock:a", "--yes", "-u"],
+        vec!["locks", "release", "lock:a", "--yes", "--read-only", "-u"],
+    ] {
+        let ran = shell.run(&[args, vec![&server.url()]].concat());
+        assert_eq!(ran.code, 1, "{}", ran.err);
+        assert!(ran.err.contains("read-only"), "{}", ran.err);
+    }
+    cli(&server, &["ACL", "SETUSER", "watcher", "on", ">pw", "~*", "+@all", "-@write"]);
+    let url = format!("redis://watcher:pw@127.0.0.1:{}", server.port());
+    let denied = shell.run(&["locks", "release", "lock:a", "--yes", "-u", &url]);
+    assert_eq!(denied.code, 1, "{}", denied.err);
+    assert!(denied.err.contains("not permitted"), "{}", denied.err);
+    assert_eq!(cli(&server, &["EXISTS", "lock:a"]), "1");
+}
+
+#[test]
+fn a_key_on_two_nodes_must_be_told_apart() {
+    let (a, b) = (Server::start(&[]).unwrap(), Server::start(&[]).unwrap());
+    let shell = Shell::new();
+    for server in [&a, &b] {
+        cli(server, &["SET", "lock:a", TOKEN]);
+    }
+    let (first, second) = (a.url(), b.url());
+    let both = ["-u", first.as_str(), "-u", second.as_str()];
+    let which = shell.run(&[&["locks", "release", "lock:a", "--yes"], &both[..]].concat());
+    assert_eq!(which.code, 2, "{}", which.err);
+    let name = format!("127.0.0.1:{}", b.port());
+    assert!(which.err.contains(&name) && which.err.contains("--all-nodes"), "{}", which.err);
+    let one = shell.run(&[&["locks", "release", "lock:a", "--yes", "--node", &name], &both[..]].concat());
+    assert_eq!(one.code, 0, "{}", one.err);
+    assert_eq!((cli(&a, &["EXISTS", "lock:a"]), cli(&b, &["EXISTS", "lock:a"])), ("1".into(), "0".into()));
+    let push = shell.run(&[&["queues", "push", "queue:new"], &both[..]].concat());
+    assert_eq!(push.code, 2, "{}", push.err);
+    let all = shell.run(&[&["queues", "push", "queue:new", "--all-nodes"], &both[..]].concat());
+    assert_eq!(all.code, 0, "{}", all.err);
+    assert_eq!((cli(&a, &["LLEN", "queue:new"]), cli(&b, &["LLEN", "queue:new"])), ("1".into(), "1".into()));
+    let nowhere =
+        shell.run(&[&["locks", "release", "lock:a", "--yes", "--node", "nope"], &both[..]].concat());
+    assert_eq!(nowhere.code, 2, "{}", nowhere.err);
+}
+
+#[test]
+fn pushes_test_tasks_and_never_to_another_type() {
+    let server = Server::start(&[]).unwrap();
+    let shell = Shell::new();
+    let url = server.url();
+    let ran = shell.run(&["queues", "push", "queue:q", "--count", "3", "-u", &url]);
+    assert_eq!((ran.code, ran.out.lines().count()), (0, 3), "{}", ran.err);
+    assert_eq!(cli(&server, &["LLEN", "queue:q"]), "3");
+    assert!(cli(&server, &["LINDEX", "queue:q", "0"]).contains(r#""kind":"redwarden.test""#));
+    let own = shell.run(&["queues", "push", "queue:r", "payload of mine", "--right", "--yes", "-u", &url]);
+    assert_eq!((own.code, cli(&server, &["LRANGE", "queue:r", "0", "-1"])), (0, "payload of mine".into()));
+    cli(&server, &["SET", "queue:s", "x"]);
+    let wrong = shell.run(&["queues", "push", "queue:s", "--force", "-u", &url]);
+    assert_eq!((wrong.code, cli(&server, &["GET", "queue:s"])), (1, "x".into()), "{}", wrong.err);
+}

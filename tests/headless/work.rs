@@ -1,0 +1,74 @@
+//! `worker` and `lock run` as processes.
+
+use std::process::Stdio;
+
+use redwarden::launcher::Server;
+
+use super::{Shell, cli, wait_until};
+
+#[test]
+fn the_worker_runs_test_tasks_and_drains_on_sigterm() {
+    let server = Server::start(&[]).unwrap();
+    let shell = Shell::new();
+    let url = server.url();
+    cli(&server, &["LPUSH", "queue:q", "a real task of somebody"]);
+    assert_eq!(shell.run(&["queues", "push", "queue:q", "--count", "5", "--force", "-u", &url]).code, 0);
+    let mut worker = shell
+        .command(&["worker", "queue:q", "-u", &url])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    wait_until("the five are gone", || cli(&server, &["LLEN", "queue:q"]) == "1");
+    let pid = rustix::process::Pid::from_raw(i32::try_from(worker.id()).unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    wait_until("it ends", || worker.try_wait().unwrap().is_some());
+    let ran = super::ran(worker.wait_with_output().unwrap());
+    assert_eq!(ran.code, 0, "{} {}", ran.out, ran.err);
+    assert!(ran.err.contains("5 done"), "{}", ran.err);
+    assert_eq!(cli(&server, &["LRANGE", "queue:q", "0", "-1"]), "a real task of somebody");
+    assert_eq!(cli(&server, &["KEYS", "redwarden:*processing*"]), "");
+}
+
+#[test]
+fn exec_runs_real_tasks_without_our_secrets() {
+    let server = Server::start(&["--requirepass", "s3cret"]).unwrap();
+    let shell = Shell::new();
+    let out = shell.home.path().join("out");
+    let auth = ["-a", "s3cret", "--no-auth-warning"];
+    cli(&server, &[&auth[..], &["LPUSH", "queue:q", "payload-1"]].concat());
+    let exec = format!("cat > {0}.tmp; env >> {0}.tmp; mv {0}.tmp {0}", out.display());
+    let mut worker = shell
+        .command(&["worker", "queue:q", "--exec", &exec, "-u", &server.url()])
+        .env("REDISCLI_AUTH", "s3cret")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    wait_until("the command ran", || out.exists());
+    let text = std::fs::read_to_string(&out).unwrap();
+    assert!(text.starts_with("payload-1"), "{text}");
+    assert!(text.contains("REDWARDEN_QUEUE=queue:q") && !text.contains("s3cret"), "{text}");
+    let pid = rustix::process::Pid::from_raw(i32::try_from(worker.id()).unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    wait_until("it ends", || worker.try_wait().unwrap().is_some());
+}
+
+#[test]
+fn lock_run_passes_on_the_exit_code() {
+    let server = Server::start(&[]).unwrap();
+    let shell = Shell::new();
+    let url = server.url();
+    let port = server.port().to_string();
+    let script = format!("redis-cli -p {port} PTTL lock:job; exit 7");
+    let ran = shell.run(&["lock", "run", "lock:job", "--ttl", "10s", "-u", &url, "--", "sh", "-c", &script]);
+    assert_eq!(ran.code, 7, "{}", ran.err);
+    let ttl: i64 = ran.out.trim().parse().unwrap();
+    assert!((1..=10_000).contains(&ttl), "{ttl}");
+    assert_eq!(cli(&server, &["EXISTS", "lock:job"]), "0");
+    cli(&server, &["SET", "lock:job", "another"]);
+    let held = shell.run(&["lock", "run", "lock:job", "--ttl", "10s", "-u", &url, "--", "true"]);
+    assert_ne!(held.code, 0);
+    assert!(held.err.contains("held by another"), "{}", held.err);
+    assert_eq!(cli(&server, &["GET", "lock:job"]), "another");
+}
