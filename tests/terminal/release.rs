@@ -1,5 +1,7 @@
 //! The flow it counts for: a lock that never expires, released by two keystrokes and a confirm, and back with `u`.
 
+use std::time::{Duration, Instant};
+
 use crate::pty::Terminal;
 use crate::{Stage, TOKEN, is_selected};
 
@@ -32,9 +34,14 @@ fn a_lock_that_never_expires_is_released_and_comes_back() {
     assert_eq!(stage.run("GET lock:00-stuck").as_bytes().unwrap(), TOKEN.into());
     terminal.wait_until("it is listed again", |s| s.contents().lines().any(|l| l.contains("lock:00-stuck")));
 
-    let audit = std::fs::read_to_string(terminal.home().join("state/redwarden/audit.jsonl")).unwrap();
     // Before and after, for the release and for the undo.
-    assert_eq!(audit.lines().count(), 4, "{audit}");
+    let audit = terminal.home().join("state/redwarden/audit.jsonl");
+    let lines = || std::fs::read_to_string(&audit).unwrap().lines().count();
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while lines() < 4 && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!(lines(), 4);
     terminal.send("q");
     assert!(terminal.wait_exit().success());
 }
@@ -108,7 +115,7 @@ fn a_test_task_is_enqueued_and_the_worker_does_it() {
     terminal.wait_for("y start");
     terminal.insist("y", "the worker pane", |s| s.contents().contains("4 Worker"));
     stage.wait_for("LLEN queue:a", |reply| reply.as_int() == Some(2));
-    terminal.wait_for("1 done");
+    terminal.wait_for("done 1 ");
     // It runs: q asks first.
     terminal.send("q");
     terminal.wait_for("y quit");
