@@ -121,8 +121,9 @@ pub async fn run(config: Arc<Config>) -> anyhow::Result<Vec<String>> {
                         input.pause().await;
                         guard.suspend().await?;
                         input.resume().await;
-                        terminal.clear()?;
+                        // Not `clear`: it asks the terminal where the cursor is and fails without an answer.
                         let size = terminal.size()?;
+                        terminal.resize(ratatui::layout::Rect::new(0, 0, size.width, size.height))?;
                         update(&mut state, Event::Resize(size.width, size.height), Stamp::now());
                     }
                     other => {

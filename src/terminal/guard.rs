@@ -85,7 +85,7 @@ impl TerminalGuard {
     }
 
     /// Gives the screen back, stops this process as Ctrl-Z does, and takes the screen again when it is continued.
-    /// The caller pauses the input first and draws everything anew afterwards (`Terminal::clear`).
+    /// The caller pauses the input first and draws everything anew afterwards (`Terminal::resize`).
     #[cfg(unix)]
     pub async fn suspend(&self) -> io::Result<()> {
         use tokio::signal::unix::{SignalKind, signal};

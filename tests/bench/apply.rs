@@ -11,7 +11,6 @@ use redwarden::app::key::{Key, KeyCode};
 use redwarden::app::update::update;
 
 #[path = "../support/fixtures.rs"]
-#[allow(unreachable_pub, reason = "shared with the tests")]
 mod fixtures;
 
 const LOCKS: usize = 100_000;

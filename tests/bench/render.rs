@@ -14,7 +14,6 @@ use redwarden::app::update::update;
 use redwarden::ui::{ViewCache, render};
 
 #[path = "../support/fixtures.rs"]
-#[allow(unreachable_pub, reason = "shared with the tests")]
 mod fixtures;
 
 fn frame(c: &mut Criterion) {

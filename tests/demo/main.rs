@@ -73,9 +73,9 @@ fn of(fleet: &DemoFleet) -> Vec<Found> {
 /// The demo in a terminal, with all its nodes up.
 fn dashboard() -> (Terminal, PathBuf, Vec<Found>) {
     let terminal = Terminal::redwarden(&["demo"]);
-    terminal.wait_for("3/3");
+    terminal.wait_for("3/3 up");
     terminal.wait_for("lock:import:customers");
-    terminal.wait_for("queue:thumbnails");
+    terminal.wait_for("queue:dead");
     let dir = demo_dir(terminal.home()).unwrap();
     let servers = servers(&dir);
     assert!(servers.iter().all(|s| is_running(s.pid)), "{servers:?}");
@@ -145,7 +145,7 @@ fn two_demos_do_not_meet() {
 #[test]
 fn without_a_server_it_says_which_package() {
     let output = std::process::Command::new(redwarden()).arg("demo").env("PATH", "").output().unwrap();
-    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(output.status.code(), Some(1));
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(text.contains("apt-get install redis-server"), "{text}");
 }

@@ -68,7 +68,8 @@ impl Terminal {
             let mut buffer = [0_u8; 16_384];
             // An error is the terminal's end, as its end is.
             while let Ok(n @ 1..) = output.read(&mut buffer) {
-                let mut shown = feed.0.lock().unwrap();
+                // A test that failed while it held the lock has said so already.
+                let mut shown = feed.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                 shown.parser.process(&buffer[..n]);
                 shown.raw.extend_from_slice(&buffer[..n]);
                 drop(shown);
@@ -93,6 +94,18 @@ impl Terminal {
         self.wait(what, |shown| wish(shown.parser.screen()));
     }
 
+    /// Types these keys until the screen is as wished: a dialog counts keys only a moment after it was drawn.
+    pub fn insist(&mut self, keys: &str, what: &str, wish: impl Fn(&vt100::Screen) -> bool) {
+        let deadline = Instant::now() + DEADLINE;
+        while Instant::now() < deadline {
+            self.send(keys);
+            if self.is_soon(Duration::from_secs(2), |shown| wish(shown.parser.screen())) {
+                return;
+            }
+        }
+        self.wait_until(what, wish);
+    }
+
     /// Waits until the program has sent these very bytes, such as an escape sequence.
     pub fn wait_raw(&self, bytes: &str) {
         self.wait(bytes, |shown| shown.raw.windows(bytes.len()).any(|w| w == bytes.as_bytes()));
@@ -104,18 +117,18 @@ impl Terminal {
     }
 
     fn wait(&self, what: &str, wish: impl Fn(&Shown) -> bool) {
-        let deadline = Instant::now() + DEADLINE;
-        let mut shown = self.shown.0.lock().unwrap();
-        while !wish(&shown) {
-            let left = deadline.saturating_duration_since(Instant::now());
-            assert!(
-                !left.is_zero(),
-                "never saw: {}\n--- the screen instead ---\n{}\n---",
-                what.escape_debug(),
-                shown.parser.screen().contents()
-            );
-            shown = self.shown.1.wait_timeout(shown, left).unwrap().0;
-        }
+        assert!(
+            self.is_soon(DEADLINE, wish),
+            "never saw: {}\n--- the screen instead ---\n{}\n---",
+            what.escape_debug(),
+            self.text()
+        );
+    }
+
+    /// True as soon as the wish is fulfilled, false when it was not within that time.
+    fn is_soon(&self, within: Duration, wish: impl Fn(&Shown) -> bool) -> bool {
+        let shown = self.shown.0.lock().unwrap();
+        !self.shown.1.wait_timeout_while(shown, within, |shown| !wish(shown)).unwrap().1.timed_out()
     }
 
     /// Waits until this text is somewhere on the screen.

@@ -150,8 +150,8 @@ fn reading(hands: &mut Hands, esc: Key) {
     hands.shows("messages", c('@'), "2 Locks");
     hands.selects("first", c('g'), "lock:00");
     for key in [plain(KeyCode::Enter), c('d')] {
-        hands.shows("open", key, "scroll");
-        hands.hides("back", esc, "scroll");
+        hands.shows("open", key, "╭ Lock ");
+        hands.hides("back", esc, "╭ Lock ");
     }
     for key in [c('y'), c('c')] {
         hands.shows("copy", key, "copied the");
@@ -189,8 +189,8 @@ fn pace(hands: &mut Hands, stage: &mut Stage) {
 fn locks(hands: &mut Hands, esc: Key) {
     hands.selects("first", c('g'), "lock:00");
     hands.shows("undo", c('u'), "nothing to undo");
-    hands.shows("release", c('R'), "Cancel");
-    hands.hides("back", esc, "Cancel");
+    hands.shows("release", c('R'), "[ Cancel ]");
+    hands.hides("back", esc, "[ Cancel ]");
     hands.shows("expire", c('E'), "go on");
     hands.hides("back", esc, "go on");
 }
@@ -198,21 +198,20 @@ fn locks(hands: &mut Hands, esc: Key) {
 fn worker(hands: &mut Hands, stage: &mut Stage, esc: Key) {
     hands.selects("queues", c('3'), "3 Queues");
     hands.press("command-line", c(':'));
-    hands.terminal.send("sort queue\r");
-    hands.terminal.wait_for("queues sorted by queue");
+    hands.terminal.send("sort key\r");
+    hands.terminal.wait_for("queues sorted by key");
     hands.selects("first", c('g'), "queue:a");
-    hands.shows("enqueue", c('t'), "redwarden.test");
-    hands.hides("back", esc, "redwarden.test");
+    hands.shows("enqueue", c('t'), "Enqueue a test task");
+    hands.hides("back", esc, "Enqueue a test task");
 
     hands.press("worker", c('w'));
-    hands.terminal.wait_for("Cancel");
-    hands.terminal.send("y");
-    hands.terminal.wait_for("4 Worker");
+    hands.terminal.wait_for("y start");
+    hands.terminal.insist("y", "the worker pane", |s| s.contents().contains("4 Worker"));
     // It takes test tasks only: what is in the queue stays.
     hands.selects("worker-pane", c('4'), "4 Worker");
-    hands.shows("more-tasks", c('+'), "2 at once");
-    hands.shows("more-tasks", c('='), "3 at once");
-    hands.shows("fewer-tasks", c('-'), "2 at once");
+    hands.shows("more-tasks", c('+'), "of 2 busy");
+    hands.shows("more-tasks", c('='), "of 3 busy");
+    hands.shows("fewer-tasks", c('-'), "of 2 busy");
     hands.shows("pause-worker", c(' '), "paused");
     hands.shows("pause-worker", c(' '), "running");
     hands.shows("stop-worker", c('w'), "stopped");

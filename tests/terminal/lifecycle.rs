@@ -1,6 +1,7 @@
 //! Start, sizes, suspend and every end: the terminal is always given back as it was.
 
 use std::process::{Command as Process, Stdio};
+use std::time::{Duration, Instant};
 
 use redwarden::launcher::{Server, free_port};
 use rustix::process::Signal;
@@ -63,17 +64,61 @@ fn signals_restore_the_terminal() {
     }
 }
 
-#[test]
-fn suspend_gives_the_terminal_back_and_fg_takes_it_again() {
-    let stage = Stage::new();
+/// The dashboard as a job of a shell, as people start it.
+fn in_a_shell(stage: &Stage) -> Terminal {
     let home = tempfile::tempdir().unwrap();
     let mut shell = command("bash", &home);
-    shell.args(["--norc", "--noprofile", "-i"]);
+    // Its line editor would switch terminal modes of its own.
+    shell.args(["--norc", "--noprofile", "--noediting", "-i"]);
     shell.env("PS1", "prompt> ");
     let mut terminal = Terminal::run(shell, home);
     terminal.wait_for("prompt>");
     terminal.send(format!("{} {}\n", env!("CARGO_BIN_EXE_redwarden"), stage.server.url()));
     terminal.wait_for("lock:00-stuck");
+    terminal
+}
+
+/// Waits until no process of that id runs; one that nobody has waited for yet counts as ended.
+fn wait_ended(pid: &str) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        let output = Process::new("ps").args(["-o", "stat=", "-p", pid]).output().unwrap();
+        let state = String::from_utf8_lossy(&output.stdout).trim().to_string();
+        if state.is_empty() || state.starts_with('Z') {
+            return;
+        }
+        assert!(Instant::now() < deadline, "process {pid} still runs: {state}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Process id of the dashboard, from the names of its connections: `redwarden:HOST:PID:poll`.
+fn dashboard_pid(stage: &mut Stage) -> String {
+    let clients = stage.run("CLIENT LIST").as_bytes().unwrap().escaped();
+    let name = clients.split("name=redwarden:").find(|rest| rest.contains(":poll")).unwrap();
+    name.split(':').nth(1).unwrap().to_string()
+}
+
+#[test]
+fn a_terminal_that_goes_away_ends_it() {
+    for suspended in [false, true] {
+        let mut stage = Stage::new();
+        let mut terminal = in_a_shell(&stage);
+        let pid = dashboard_pid(&mut stage);
+        if suspended {
+            terminal.send("\x1a");
+            terminal.wait_for("Stopped");
+        }
+        // The shell leads the session: with it the terminal goes, and reading it gives nothing for ever.
+        terminal.signal(Signal::KILL);
+        wait_ended(&pid);
+    }
+}
+
+#[test]
+fn suspend_gives_the_terminal_back_and_fg_takes_it_again() {
+    let stage = Stage::new();
+    let mut terminal = in_a_shell(&stage);
     terminal.send("\x1a");
     terminal.wait_until("the shell again", |s| !s.alternate_screen() && s.contents().contains("Stopped"));
     terminal.assert_restored();
@@ -134,7 +179,7 @@ fn without_a_terminal_it_points_to_the_headless_commands() {
         .stdin(Stdio::null())
         .output()
         .unwrap();
-    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(output.status.code(), Some(1));
     assert!(output.stdout.is_empty(), "stdout is for data");
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(text.contains("terminal") && text.contains("snapshot"), "{text}");
