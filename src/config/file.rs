@@ -148,8 +148,8 @@ fn read_layer(root: &mut Section<'_>, problems: &mut Problems) -> Layer {
         layer.memory_warning = small(rules.integer("memory_warning", problems, (1, 100)));
         layer.memory_critical = small(rules.integer("memory_critical", problems, (1, 100)));
         layer.clients_above = small(rules.integer("clients_above", problems, (1, 100)));
-        layer.rejected_above = small(rules.integer("rejected_above", problems, (0, 1000000)));
-        layer.acl_denials_above = small(rules.integer("acl_denials_above", problems, (0, 1000000)));
+        layer.rejected_above = small(rules.integer("rejected_above", problems, (0, 1_000_000)));
+        layer.acl_denials_above = small(rules.integer("acl_denials_above", problems, (0, 1_000_000)));
         layer.cpu_above = small(rules.integer("cpu_above", problems, (1, 100)));
         layer.flapping_after = small(rules.integer("flapping_after", problems, (1, 100)));
         layer.lag_above = rules.duration("lag_above", problems, ANY);
