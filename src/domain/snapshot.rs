@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::node::{NodeFacts, NodeStatus};
-use super::{Lock, NodeMeta, Queue, Stamp};
+use super::{Lock, NodeMeta, Queue, Severity, Stamp};
 
 /// A command this user may not run there, so that a pane can say what is missing.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -13,6 +13,16 @@ pub struct Denied {
     pub pane: &'static str,
     /// The command, such as `INFO`.
     pub command: String,
+}
+
+impl Denied {
+    /// What the lack weighs: without these only a detail is missing (an age, a rate), and the pane says so.
+    pub fn severity(&self) -> Severity {
+        match self.command.as_str() {
+            "OBJECT|IDLETIME" | "EVAL_RO" | "TIME" | "STRLEN" => Severity::Info,
+            _ => Severity::Unknown,
+        }
+    }
 }
 
 /// How far the search for keys has come.

@@ -211,7 +211,8 @@ impl Look<'_> {
                 let is_script = matches!(read, Read::ListLook { .. }) && *self.dialect != Dialect::NoScripts;
                 if is_script && (error.is_unknown_command() || (error.is_denied() && !about_keys(error))) {
                     scripts_refused = Some(error);
-                } else {
+                } else if !(matches!(read, Read::ListLen(_)) && about_keys(error)) {
+                    // The in-flight list of a queue is only looked for: its key may lie outside the user's patterns.
                     self.note_denied(pane, read.needs(), error);
                 }
             }

@@ -212,6 +212,7 @@ fn describe_lock(scene: &Scene<'_>, lock: &Lock, sheet: &mut Sheet) {
     sheet.field("TTL left", &format!("{ttl}{why}"), ttl_style);
     sheet.field("held", &locks::age(look, lock, scene), look.plain());
     let renewal = match lock.renewal {
+        _ if lock.ttl == Ttl::Never => "there is no TTL to renew".to_owned(),
         Renewal::Unknown => "not known yet: needs two looks".to_owned(),
         Renewal::CountingDown => "no, it only counts down".to_owned(),
         Renewal::Renewed(at) => format!("yes, last {} ago", format::duration(scene.now.since(at))),
