@@ -113,6 +113,9 @@ pub async fn run(config: Arc<Config>) -> anyhow::Result<Vec<String>> {
         let turn = Instant::now();
         if let Some(event) = event {
             let name = name(&event);
+            if matches!(event, Event::Resize(..)) {
+                arm = None;
+            }
             let effects = update(&mut state, event, Stamp::now());
             frames.ask();
             for effect in effects {
@@ -127,6 +130,7 @@ pub async fn run(config: Arc<Config>) -> anyhow::Result<Vec<String>> {
                         guard.suspend().await?;
                         input.resume().await;
                         let (columns, rows) = guard.repaint(&mut terminal)?;
+                        arm = None;
                         update(&mut state, Event::Resize(columns, rows), Stamp::now());
                     }
                     other => {

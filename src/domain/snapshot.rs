@@ -32,6 +32,8 @@ pub struct ScanProgress {
     pub passes: u64,
     /// Share of the current pass, 0 to 1, where the number of keys is known.
     pub share: Option<f64>,
+    /// How long the last complete pass took: a new key is found at the latest after about this time.
+    pub pass_time: Option<Duration>,
     /// More keys matched than are kept.
     pub truncated: bool,
     /// Why the search stopped, if it did, escaped.

@@ -173,6 +173,10 @@ fn describe_node(scene: &Scene<'_>, node: &FleetNode, sheet: &mut Sheet) {
         (1, _) => "one complete pass".into(),
         (passes, _) => format!("{} complete passes", format::count(passes)),
     };
+    let passes = match n.scan.pass_time {
+        Some(took) => format!("{passes}, the last one took {}", format::duration(took)),
+        None => passes,
+    };
     sheet.field("key search", &passes, look.plain());
     sheet.field(
         "holds",
