@@ -32,8 +32,10 @@ fn the_key_table_equals_the_registry() {
 fn every_reason_is_listed() {
     // An exhaustive match, so that a new reason is not forgotten.
     let next = |reason: Reason| match reason {
-        Reason::Refused => Some(Reason::Timeout),
-        Reason::Timeout => Some(Reason::Dns),
+        Reason::Refused => Some(Reason::ConnectTimeout),
+        Reason::ConnectTimeout => Some(Reason::Timeout),
+        Reason::Timeout => Some(Reason::Slow),
+        Reason::Slow => Some(Reason::Dns),
         Reason::Dns => Some(Reason::Unreachable),
         Reason::Unreachable => Some(Reason::Reset),
         Reason::Reset => Some(Reason::Tls),
@@ -42,7 +44,9 @@ fn every_reason_is_listed() {
         Reason::Wrongpass => Some(Reason::Noperm),
         Reason::Noperm => Some(Reason::Loading),
         Reason::Loading => Some(Reason::Masterdown),
-        Reason::Masterdown => Some(Reason::MaxClients),
+        Reason::Masterdown => Some(Reason::Clusterdown),
+        Reason::Clusterdown => Some(Reason::Misconf),
+        Reason::Misconf => Some(Reason::MaxClients),
         Reason::MaxClients => Some(Reason::ProtectedMode),
         Reason::ProtectedMode => Some(Reason::Busy),
         Reason::Busy => Some(Reason::NotRedis),
