@@ -284,7 +284,7 @@ pub struct NodeFacts {
     pub output_buffer_disconnects: Option<u64>,
     /// From `errorstat_...`: how often writes were refused since the start.
     pub refused: Option<RefusedWrites>,
-    /// Sum of `acl_access_denied_...` since the start.
+    /// Sum of `acl_access_denied_...` since the start; of errors NOPERM and WRONGPASS where it is too old for them.
     pub acl_denied: Option<u64>,
     /// `rdb_last_bgsave_status` is `ok`.
     pub bgsave_ok: Option<bool>,

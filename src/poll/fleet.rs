@@ -43,7 +43,7 @@ impl Shared {
             .iter()
             .filter(|s| s.status.state == NodeState::Up)
             .filter(|s| {
-                let run_id = s.facts.as_ref().and_then(|f| f.run_id.clone());
+                let run_id = s.facts.as_ref().and_then(|f| f.run_id.as_deref());
                 run_id.is_none_or(|id| servers.insert(id))
             })
             .filter_map(|s| s.clock_offset_ms)

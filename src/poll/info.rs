@@ -20,6 +20,7 @@ pub fn parse(text: &Bytes, db: u32) -> NodeFacts {
             .and_then(|v| v.strip_prefix("count=")?.parse::<u64>().ok())
             .unwrap_or(0)
     };
+    let has_errors = text.contains("# Errorstats");
     let (engine, version) = engine(&get);
     let listed_keys = get(&format!("db{db}"))
         .and_then(|v| v.split(',').find_map(|pair| pair.strip_prefix("keys=")))
@@ -58,7 +59,7 @@ pub fn parse(text: &Bytes, db: u32) -> NodeFacts {
         evicted_keys: number("evicted_keys"),
         rejected_connections: number("rejected_connections"),
         output_buffer_disconnects: number("client_output_buffer_limit_disconnections"),
-        refused: text.contains("# Errorstats").then(|| RefusedWrites {
+        refused: has_errors.then(|| RefusedWrites {
             oom: errors("OOM"),
             misconf: errors("MISCONF"),
             readonly: errors("READONLY"),
@@ -68,7 +69,9 @@ pub fn parse(text: &Bytes, db: u32) -> NodeFacts {
         acl_denied: ["auth", "cmd", "key", "channel"]
             .iter()
             .filter_map(|kind| number(&format!("acl_access_denied_{kind}")))
-            .reduce(u64::saturating_add),
+            .reduce(u64::saturating_add)
+            // Before 7.2 only the errors tell.
+            .or_else(|| has_errors.then(|| errors("NOPERM") + errors("WRONGPASS"))),
         bgsave_ok: get("rdb_last_bgsave_status").map(|v| v == "ok"),
         aof_write_ok: get("aof_last_write_status").map(|v| v == "ok"),
         aof_rewrite_ok: get("aof_last_bgrewrite_status").map(|v| v == "ok"),
@@ -118,7 +121,7 @@ pub fn progress(facts: &NodeFacts) -> Option<String> {
         return Some(parts.join(", ")).filter(|p| !p.is_empty());
     }
     let primary = facts.primary_address.as_ref()?;
-    let since = facts.primary_link_down.map(|d| format!(" since {}", short(d))).unwrap_or_default();
+    let since = facts.primary_link_down.map(|d| format!(" for {}", short(d))).unwrap_or_default();
     Some(format!("no link to its primary {primary}{since}, and it serves no stale data"))
 }
 

@@ -9,6 +9,9 @@ use redwarden::domain::{Finding, NodeSnapshot, Rules, Severity, Stamp};
 
 use super::fixtures::{base, lock, node, s};
 
+/// Changes facts; the second value is the server's time.
+type Change = fn(&mut NodeFacts, u64);
+
 /// A node that is looked at once a second.
 struct Watched {
     tracker: Tracker,
@@ -150,7 +153,6 @@ fn slow_against_its_own_history() {
 #[test]
 fn thresholds_of_the_others() {
     let now = base().wall.duration_since(UNIX_EPOCH).unwrap().as_secs();
-    type Change = fn(&mut NodeFacts, u64);
     let cases: [(&str, Severity, Change); 9] = [
         ("no-maxmemory", Severity::Info, |f, _| f.maxmemory = Some(0)),
         ("no-maxmemory", Severity::Warning, |f, _| {

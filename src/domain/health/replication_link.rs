@@ -18,7 +18,7 @@ fn judge(sample: &Sample<'_>) -> Option<(Severity, String)> {
     if facts.role != Some(Role::Replica) || facts.primary_link_up != Some(false) {
         return None;
     }
-    let since = facts.primary_link_down.map(|d| format!(" since {}", short(d))).unwrap_or_default();
+    let since = facts.primary_link_down.map(|d| format!(" for {}", short(d))).unwrap_or_default();
     let to = facts.primary_address.as_deref().map(|a| format!(" {a}")).unwrap_or_default();
     Some((Severity::Critical, format!("its link to the primary{to} is down{since}")))
 }
