@@ -66,6 +66,7 @@ pub fn row(scene: &Scene<'_>, lock: &Lock) -> Row {
 pub fn ttl(scene: &Scene<'_>, lock: &Lock) -> (String, Style) {
     let look = scene.look;
     match (&lock.ttl, lock.ttl_left(scene.now.mono)) {
+        (Ttl::Never, _) if lock.no_ttl_is_normal => ("never".into(), look.plain()),
         (Ttl::Never, _) => ("never".into(), look.critical()),
         (Ttl::Left(_), Some(left)) if left.is_zero() => ("ended".into(), look.dim()),
         (Ttl::Left(_), Some(left)) => {
