@@ -103,6 +103,12 @@ impl Read {
         matches!(self, Self::ListLook { .. } | Self::HashLook { .. })
     }
 
+    /// True when its denial means that no scripts may run. A hash's look may be denied for the hash commands in
+    /// it, and queues must not lose theirs for that.
+    pub fn denial_is_of_scripts(&self) -> bool {
+        matches!(self, Self::ListLook { .. })
+    }
+
     /// The command on the wire, in what the server understands.
     pub fn command(&self, dialect: Dialect) -> Command {
         match self {
@@ -161,7 +167,8 @@ impl Read {
             Self::ListLen(_) => "LLEN",
             Self::NumSub(_) => "PUBSUB|NUMSUB",
             Self::HashField(..) => "HEXISTS",
-            Self::ElementHead { .. } | Self::ListLook { .. } | Self::HashLook { .. } => "EVAL_RO",
+            Self::HashLook { .. } => "HLEN, HSCAN",
+            Self::ElementHead { .. } | Self::ListLook { .. } => "EVAL_RO",
         }
     }
 }

@@ -211,7 +211,8 @@ impl Look<'_> {
             for (read, reply) in reads.iter().zip(&replies) {
                 let Some(error) = reply.as_error() else { continue };
                 let is_script = read.is_script() && *self.dialect != Dialect::NoScripts;
-                if is_script && (error.is_unknown_command() || (error.is_denied() && !about_keys(error))) {
+                let denied = read.denial_is_of_scripts() && error.is_denied() && !about_keys(error);
+                if is_script && (error.is_unknown_command() || denied) {
                     scripts_refused = Some(error);
                 } else {
                     self.note_denied(pane, read.needs(), error);

@@ -21,6 +21,7 @@ pub const COLUMNS: &[Column] = &[
     figure("TTL", Some("ttl"), 6, 18),
     figure("AGE", Some("age"), 8, 17),
     optional(figure("WAITERS", Some("waiters"), 9, 5)),
+    text("FAMILY", Some("family"), 8, 18, 6),
     text("TOKEN", None, 16, 40, 4),
     text("WHY", None, 24, 110, 3),
 ];
@@ -50,6 +51,7 @@ pub fn row(scene: &Scene<'_>, lock: &Lock) -> Row {
         Cell::new(ttl, ttl_style),
         Cell::new(age(look, lock, scene), look.plain()),
         known_or(look, lock.waiters.map(format::compact)),
+        Cell::new(lock.family, look.plain()),
         token_cell(look, &lock.token),
         Cell::new(verdict.reasons.join("; "), look.dim()),
     ];

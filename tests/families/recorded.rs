@@ -1,5 +1,7 @@
 //! Every recorded lock: its family is found, its holder is said, its release is the library's own.
 
+use std::fmt::Write as _;
+
 use base64::Engine as _;
 use redwarden::act::Request;
 use redwarden::domain::{Bytes, Command, Rules, Stamp};
@@ -60,23 +62,25 @@ async fn recorded_locks_are_recognised_and_get_their_own_release() {
         let candidates: Vec<String> =
             lock.candidates.iter().map(|(id, sure)| format!("{id} {sure}")).collect();
         let state = lock.state(&Rules::default(), Stamp::now().mono).code();
-        report.push_str(&format!(
-            "{} | {}\n  key {key}\n  family {} of [{}], {state}\n  holder {}\n",
+        writeln!(
+            report,
+            "{} | {}\n  key {key}\n  family {} of [{}], {state}\n  holder {}",
             row["library"].as_str().unwrap(),
             row["scenario"].as_str().unwrap(),
             lock.family,
             candidates.join(", "),
             lock.holder.as_deref().unwrap_or("-"),
-        ));
+        )
+        .unwrap();
         let request = Request::Release { lock: lock.id.clone(), seen: seen(&lock) };
         match bench.services().prepare(request).await {
             Ok(action) => {
                 let plan = &action.prepared().plan;
                 for step in &plan.steps {
-                    report.push_str(&format!("  > {step}\n"));
+                    writeln!(report, "  > {step}").unwrap();
                 }
                 for warning in &plan.warnings {
-                    report.push_str(&format!("  ! {warning}\n"));
+                    writeln!(report, "  ! {warning}").unwrap();
                 }
                 let last = plan.steps.last().unwrap().name();
                 let deletes = |c: &&Command| matches!(c.name().as_str(), "DEL" | "HDEL");
@@ -87,7 +91,7 @@ async fn recorded_locks_are_recognised_and_get_their_own_release() {
                     "{line}: one deletion, the last step"
                 );
             }
-            Err(why) => report.push_str(&format!("  refused: {why}\n")),
+            Err(why) => writeln!(report, "  refused: {why}").unwrap(),
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
