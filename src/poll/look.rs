@@ -214,7 +214,8 @@ impl Look<'_> {
                 let denied = read.denial_is_of_scripts() && error.is_denied() && !about_keys(error);
                 if is_script && (error.is_unknown_command() || denied) {
                     scripts_refused = Some(error);
-                } else {
+                } else if !(matches!(read, Read::ListLen(_)) && about_keys(error)) {
+                    // The in-flight list of a queue is only looked for: its key may lie outside the user's patterns.
                     self.note_denied(pane, read.needs(), error);
                 }
             }

@@ -102,7 +102,7 @@ pub fn node(name: &str) -> NodeBuilder {
         denied: Vec::new(),
         locks: Arc::new(Vec::new()),
         queues: Arc::new(Vec::new()),
-        scan: ScanProgress { passes: 1, share: None, truncated: false, error: None },
+        scan: ScanProgress { passes: 1, ..ScanProgress::default() },
         cost: Cost { commands_per_sec: 9.0, busy_share: 0.001 },
     })
 }
