@@ -22,7 +22,13 @@ pub(super) fn ticket(state: &mut AppState) -> Ticket {
 
 /// What is on the screen of a lock now.
 pub(super) fn seen(lock: &Lock) -> Seen {
-    Seen { token: lock.token.clone(), ttl: lock.ttl.clone(), read_at: lock.read_at }
+    Seen {
+        family: lock.family,
+        key_type: lock.key_type.clone(),
+        token: lock.token.clone(),
+        ttl: lock.ttl.clone(),
+        read_at: lock.read_at,
+    }
 }
 
 /// `R`: asks for the marked locks one after another, else for the selected one.

@@ -121,6 +121,7 @@ fn read_layer(root: &mut Section<'_>, problems: &mut Problems) -> Layer {
     };
     if let Some(mut locks) = root.section("locks", problems) {
         layer.lock_patterns = locks.globs("patterns", problems);
+        layer.disabled_families = read_families(&mut locks, problems);
         locks.finish(problems, &[]);
     }
     if let Some(mut queues) = root.section("queues", problems) {
@@ -177,6 +178,16 @@ fn read_layer(root: &mut Section<'_>, problems: &mut Problems) -> Layer {
 
 fn small(value: Option<Sited<i64>>) -> Option<Sited<u32>> {
     value.map(|s| Sited::new(u32::try_from(s.value).unwrap_or(u32::MAX), s.source))
+}
+
+fn read_families(locks: &mut Section<'_>, problems: &mut Problems) -> Option<Sited<Vec<String>>> {
+    let known = crate::family::registry::lock_family_ids();
+    let list = locks.strings("disabled_families", problems)?;
+    for id in list.value.iter().filter(|id| !known.contains(&id.value.as_str())) {
+        let what = format!("no lock family is called \"{}\"", escape_text(&id.value));
+        problems.add(&id.source, what, super::value::did_you_mean(&id.value, &known));
+    }
+    Some(Sited::new(list.value.into_iter().map(|id| id.value).collect(), list.source))
 }
 
 fn count(value: Option<Sited<i64>>) -> Option<Sited<usize>> {

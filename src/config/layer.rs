@@ -47,6 +47,7 @@ pub(super) struct Layer {
     pub(super) production: Option<Sited<bool>>,
     pub(super) log: Option<Sited<PathBuf>>,
     pub(super) lock_patterns: Option<Sited<Vec<String>>>,
+    pub(super) disabled_families: Option<Sited<Vec<String>>>,
     pub(super) queue_patterns: Option<Sited<Vec<String>>>,
     pub(super) push: Option<Sited<PushEnd>>,
     pub(super) queues: Option<Sited<Vec<QueueDraft>>>,

@@ -234,6 +234,8 @@ fn settings(picker: &mut Picker<'_>, problems: &mut Problems) -> Config {
         interval,
         timeout,
         lock_patterns: picker.pick("locks.patterns", default.lock_patterns, |l| &l.lock_patterns),
+        disabled_families: picker
+            .pick("locks.disabled_families", default.disabled_families, |l| &l.disabled_families),
         queue_patterns: picker.pick("queues.patterns", default.queue_patterns, |l| &l.queue_patterns),
         queues: queues.collect(),
         push,

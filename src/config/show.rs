@@ -54,6 +54,7 @@ impl Page<'_> {
         self.optional("log", "log", c.log.as_ref().map(|p| p.to_string_lossy().into_owned()).as_deref());
         self.title("[locks]");
         self.line("patterns", "locks.patterns", &list(&c.lock_patterns));
+        self.line("disabled_families", "locks.disabled_families", &list(&c.disabled_families));
         self.title("[queues]");
         self.line("patterns", "queues.patterns", &list(&c.queue_patterns));
         self.line("push", "queues.push", end(c.push));

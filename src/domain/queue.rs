@@ -42,7 +42,17 @@ pub enum RateSource {
 }
 
 impl RateSource {
-    /// As the screen and JSON say it.
+    /// The word JSON uses; a closed list, documented in the README.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::NetOnly => "net_only",
+            Self::NewestFoundAgain => "newest_found_again",
+            Self::Counters => "counters",
+        }
+    }
+
+    /// As the screen says it.
     pub fn words(self) -> &'static str {
         match self {
             Self::None => "needs two looks",

@@ -115,7 +115,9 @@ impl Look<'_> {
                     Reply::Error(_) => "list".into(),
                     _ => continue,
                 };
-                let fact = KeyFact { key: key.clone(), key_type, lock_pattern: *lock, queue_pattern: *queue };
+                // A family's own pattern brought it here, perhaps: then its value alone proves nothing.
+                let lock_pattern = *lock && self.registry.matches_lock_pattern(key.as_slice());
+                let fact = KeyFact { key: key.clone(), key_type, lock_pattern, queue_pattern: *queue };
                 if self.table.len() + locks.len() + queues.len() >= self.max_keys {
                     self.search.truncate();
                     break;
@@ -208,10 +210,12 @@ impl Look<'_> {
             let mut scripts_refused = None;
             for (read, reply) in reads.iter().zip(&replies) {
                 let Some(error) = reply.as_error() else { continue };
-                let is_script = matches!(read, Read::ListLook { .. }) && *self.dialect != Dialect::NoScripts;
-                if is_script && (error.is_unknown_command() || (error.is_denied() && !about_keys(error))) {
+                let is_script = read.is_script() && *self.dialect != Dialect::NoScripts;
+                let denied = read.denial_is_of_scripts() && error.is_denied() && !about_keys(error);
+                if is_script && (error.is_unknown_command() || denied) {
                     scripts_refused = Some(error);
-                } else {
+                } else if !(matches!(read, Read::ListLen(_)) && about_keys(error)) {
+                    // The in-flight list of a queue is only looked for: its key may lie outside the user's patterns.
                     self.note_denied(pane, read.needs(), error);
                 }
             }

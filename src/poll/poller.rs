@@ -85,8 +85,8 @@ impl Poller {
             let misses = self.live.status().misses;
             let next = if misses > 0 {
                 started.elapsed() + backoff::delay(misses, known.interval, fastrand::f64())
-            } else if self.search.hurry && self.watches_keys() {
-                // The first pass is not complete: go on at once.
+            } else if self.search.hurry && self.search.progress.error.is_none() && self.watches_keys() {
+                // The first pass is not complete: go on at once, unless the server refuses it.
                 Duration::ZERO
             } else {
                 known.interval

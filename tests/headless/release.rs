@@ -33,6 +33,41 @@ fn releases_what_was_seen_and_writes_it_down() {
 }
 
 #[test]
+fn releases_as_the_library_does() {
+    let server = Server::start(&[]).unwrap();
+    let shell = Shell::new();
+    let url = server.url();
+    let run = |key: &str| shell.run(&["locks", "release", key, "--yes", "-u", &url]);
+    cli(&server, &["HSET", "myLock", "285475da-9152-4c83-822a-67ee2f116a79:52", "1"]);
+    let redisson = run("myLock");
+    assert_eq!((redisson.code, cli(&server, &["EXISTS", "myLock"])), (0, "0".into()), "{}", redisson.err);
+    assert!(redisson.err.contains("PUBLISH redisson_lock__channel:{myLock} 0"), "{}", redisson.err);
+    cli(&server, &["SET", "lock:orders", "23DeHRBdcxFxNQKXpVGKoM6g"]);
+    let signalled = run("lock:orders");
+    assert_eq!(
+        (signalled.code, cli(&server, &["LLEN", "lock-signal:orders"])),
+        (0, "1".into()),
+        "{}",
+        signalled.err
+    );
+    cli(&server, &["SET", "bull:emails:1:lock", "31ca5b94-7a09-4214-89ed-c8b9e4ac47fe:0"]);
+    let refused = run("bull:emails:1:lock");
+    assert_eq!(
+        (refused.code, cli(&server, &["EXISTS", "bull:emails:1:lock"])),
+        (1, "1".into()),
+        "{}",
+        refused.err
+    );
+    assert!(refused.err.contains("stalled check"), "{}", refused.err);
+    cli(&server, &["HSET", "myHash", "field", "value"]);
+    let data = run("myHash");
+    assert_eq!((data.code, cli(&server, &["EXISTS", "myHash"])), (1, "1".into()), "{}", data.err);
+    let json = shell.run(&["locks", "--for", "1s", "--format", "json", "-u", &url]).json();
+    assert_eq!(json["locks"][0]["family"], "bullmq", "{json}");
+    assert_eq!(json["locks"][0]["family_candidates"][0]["confidence"], 98, "{json}");
+}
+
+#[test]
 fn a_constant_value_proves_no_identity_and_it_says_so() {
     let server = Server::start(&[]).unwrap();
     let shell = Shell::new();
@@ -103,4 +138,23 @@ fn pushes_test_tasks_and_never_to_another_type() {
     cli(&server, &["SET", "queue:s", "x"]);
     let wrong = shell.run(&["queues", "push", "queue:s", "--force", "-u", &url]);
     assert_eq!((wrong.code, cli(&server, &["GET", "queue:s"])), (1, "x".into()), "{}", wrong.err);
+}
+
+#[test]
+fn a_node_that_is_down_may_be_the_one_that_is_meant() {
+    let server = Server::start(&[]).unwrap();
+    let shell = Shell::new();
+    let (up, dead) =
+        (server.url(), format!("redis://127.0.0.1:{}", redwarden::launcher::free_port().unwrap()));
+    let both = ["-u", up.as_str(), "-u", dead.as_str()];
+    let push = shell.run(&[&["queues", "push", "queue:q"], &both[..]].concat());
+    assert_eq!((push.code, cli(&server, &["DBSIZE"])), (2, "0".into()), "{}", push.err);
+    assert!(push.err.contains("--node"), "{}", push.err);
+    let all = shell.run(&[&["queues", "push", "queue:q", "--all-nodes"], &both[..]].concat());
+    assert_eq!((all.code, cli(&server, &["LLEN", "queue:q"])), (1, "1".into()), "{}", all.err);
+    // Where it stands it may go on standing.
+    assert_eq!(shell.run(&[&["queues", "push", "queue:q"], &both[..]].concat()).code, 0);
+    let run = shell.run(&[&["lock", "run", "lock:x", "--ttl", "5s"], &both[..], &["--", "true"]].concat());
+    assert_eq!(run.code, 2, "{}", run.err);
+    assert!(!run.err.contains("--all-nodes"), "{}", run.err);
 }

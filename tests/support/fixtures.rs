@@ -106,7 +106,7 @@ pub fn node(name: &str) -> NodeBuilder {
         denied: Vec::new(),
         locks: Arc::new(Vec::new()),
         queues: Arc::new(Vec::new()),
-        scan: ScanProgress { passes: 1, share: None, truncated: false, error: None },
+        scan: ScanProgress { passes: 1, ..ScanProgress::default() },
         cost: Cost { commands_per_sec: 9.0, busy_share: 0.001 },
     })
 }
@@ -202,6 +202,8 @@ pub fn lock(key: impl Into<Bytes>) -> LockBuilder {
         token: Token::Known(format!("web-1:4711:{}", "0b9f6c1e-5d4a").into()),
         id: LockId { node: NodeId::new("a"), db: 0, key },
         family: "setnx",
+        candidates: Arc::from([("setnx", 40)]),
+        no_ttl_is_normal: false,
         key_type: Arc::from("string"),
         holder: Some("web-1".into()),
         ttl: Ttl::Left(s(25)),

@@ -8,7 +8,7 @@ pub(super) fn findings(node: &NodeSnapshot) -> Vec<Finding> {
         .iter()
         .map(|denied| {
             let message = format!("{}: not permitted ({})", denied.pane, denied.command);
-            Finding::new(Severity::Unknown, "not-permitted", message)
+            Finding::new(denied.severity(), "not-permitted", message)
                 .with_remedy("grant the ACL line from the README")
         })
         .collect();
