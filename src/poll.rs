@@ -4,6 +4,7 @@
 pub mod backoff;
 mod claims;
 mod cost;
+mod discover;
 pub mod fleet;
 pub mod info;
 pub mod keys;
@@ -11,6 +12,7 @@ pub mod liveness;
 mod look;
 mod poller;
 mod roster;
+mod sample;
 mod search;
 
 pub use fleet::Fleet;

@@ -1,6 +1,7 @@
 //! The one place where families are registered, and the patterns that make a key a candidate.
 
 use super::{KeyFact, LockFamily, QueueFamily, list::ListFamily, setnx::SetnxFamily};
+use super::{bull::BullFamily, celery::CeleryFamily, rq::RqFamily, sidekiq::SidekiqFamily, stream::StreamFamily};
 use crate::config::Config;
 use crate::domain::glob::Glob;
 use crate::domain::queue::PushEnd;
@@ -30,7 +31,7 @@ impl Registry {
     pub fn new(config: &Config) -> Self {
         Self {
             locks: vec![Box::new(SetnxFamily)],
-            queues: vec![Box::new(ListFamily)],
+            queues: queue_families(),
             lock_globs: config.lock_patterns.iter().map(|p| Glob::new(p)).collect(),
             queue_globs: config.queue_patterns.iter().map(|p| Glob::new(p)).collect(),
             configured: config.queues.clone(),
@@ -38,10 +39,10 @@ impl Registry {
         }
     }
 
-    /// The single pattern, when there is just one: then the server can filter.
+    /// The single pattern, when there is just one and no library's queues are looked for: then the server can filter.
     pub fn only_pattern(&self) -> Option<&str> {
         match (self.lock_globs.as_slice(), self.queue_globs.as_slice()) {
-            ([one], []) | ([], [one]) => Some(one.source()),
+            ([one], []) => Some(one.source()),
             _ => None,
         }
     }
@@ -57,7 +58,27 @@ impl Registry {
             return (false, false);
         }
         let hit = |globs: &[Glob]| globs.iter().any(|g| g.matches(key));
-        (hit(&self.lock_globs), hit(&self.queue_globs))
+        (hit(&self.lock_globs), hit(&self.queue_globs) && !self.queues.iter().any(|f| f.owns(key)))
+    }
+
+    /// True when libraries' queues are looked for: whoever watches no queue pattern wants no queues.
+    pub fn seeks_sites(&self) -> bool {
+        !self.queue_globs.is_empty()
+    }
+
+    /// Clues by their usual names.
+    pub fn well_known(&self) -> impl Iterator<Item = Bytes> + '_ {
+        self.queues.iter().flat_map(|f| f.well_known()).map(|k| Bytes::from(*k))
+    }
+
+    /// True when a key's name alone makes it worth asking for its type.
+    pub fn may_be_clue(&self, key: &[u8]) -> bool {
+        !key.starts_with(b"redwarden:") && self.queues.iter().any(|f| f.may_be_clue(key))
+    }
+
+    /// The queue families in the order of registration.
+    pub fn queue_families(&self) -> impl Iterator<Item = &dyn QueueFamily> {
+        self.queues.iter().map(AsRef::as_ref)
     }
 
     /// The family that is surest about a key of known type.
@@ -99,4 +120,17 @@ impl Registry {
             .filter(move |q| q.node.as_deref().is_none_or(|n| n == node.as_str()))
             .map(|q| Bytes::from(q.key.as_str()))
     }
+}
+
+/// The queue libraries. Where several may claim a clue the first one that recognises it wins.
+fn queue_families() -> Vec<Box<dyn QueueFamily>> {
+    vec![
+        Box::new(ListFamily),
+        Box::new(RqFamily),
+        Box::new(CeleryFamily),
+        Box::new(BullFamily::BULLMQ),
+        Box::new(BullFamily::BULL),
+        Box::new(SidekiqFamily),
+        Box::new(StreamFamily),
+    ]
 }

@@ -11,6 +11,7 @@ use super::info;
 use super::keys::KeyTable;
 use super::liveness::Liveness;
 use super::look::Look;
+use super::sample::Sampler;
 use super::search::Search;
 use crate::config::NodeConfig;
 use crate::domain::node::{NodeFacts, NodeState, Reason, Role};
@@ -40,6 +41,7 @@ pub(super) struct Poller {
     dialect: Dialect,
     table: KeyTable,
     search: Search,
+    sampler: Sampler,
     cost: CostMeter,
 }
 
@@ -62,6 +64,7 @@ impl Poller {
             dialect: Dialect::default(),
             table: KeyTable::default(),
             search: Search::new(),
+            sampler: Sampler::default(),
             cost: CostMeter::new(now.mono),
         }
     }
@@ -208,6 +211,7 @@ impl Poller {
             meta: &self.node.meta,
             table: &mut self.table,
             search: &mut self.search,
+            sampler: &mut self.sampler,
             cost: &mut self.cost,
             denied: &mut self.denied,
             dialect: &mut self.dialect,
@@ -218,6 +222,7 @@ impl Poller {
             keys_total: self.facts.as_ref().and_then(|f| f.keys),
         };
         look.add_configured_queues();
+        look.look_at_sites().await?;
         look.reread(interval).await?;
         look.search(until, interval.mul_f64(config.scan.budget)).await?;
         if *look.dialect == Dialect::NoScripts {
