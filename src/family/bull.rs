@@ -1,6 +1,8 @@
 //! BullMQ 4 to 6 and Bull 3 and 4: a bundle of keys under `bull:<queue>:`, found by its `meta` hash or `id` counter.
 
-use super::backlog::{age, at_least, begin, counted, is_wrong_type, list_step, settle, since_last, unreadable};
+use super::backlog::{
+    age, at_least, begin, counted, is_wrong_type, list_step, settle, since_last, unreadable,
+};
 use super::list::Look;
 use super::site::{Site, SiteQueue, count, is_type, join, text};
 use super::{Context, KeyFact, QueueFamily, QueueMemory, Read};
@@ -81,7 +83,12 @@ impl QueueFamily for BullFamily {
         let of = |end: &str| join(&[base, end.as_bytes()]);
         let meta = |field: &str| Read::HashHead { key: of(":meta"), field: field.into(), max: 64 };
         vec![
-            Read::ListLook { key: key.clone(), push: PushEnd::Left, newest: memory.newest.clone(), maxlen: 4096 },
+            Read::ListLook {
+                key: key.clone(),
+                push: PushEnd::Left,
+                newest: memory.newest.clone(),
+                maxlen: 4096,
+            },
             Read::ListLen(of(":paused")),
             Read::SortedLen(of(":prioritized")),
             Read::ListLen(of(":active")),

@@ -164,6 +164,7 @@ fn bound_queue(binding: &[u8]) -> Option<&[u8]> {
     let first = find(binding, SEPARATOR)? + SEPARATOR.len();
     let rest = binding.get(first..)?;
     let queue = rest.get(find(rest, SEPARATOR)? + SEPARATOR.len()..)?;
-    let internal = queue.ends_with(b".pidbox") || queue.starts_with(b"celeryev.") || queue.starts_with(b"reply.");
+    let internal =
+        queue.ends_with(b".pidbox") || queue.starts_with(b"celeryev.") || queue.starts_with(b"reply.");
     (!queue.is_empty() && !internal).then_some(queue)
 }

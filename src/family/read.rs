@@ -170,12 +170,9 @@ impl Read {
             Self::HashHead { key, field, .. } if dialect == Dialect::NoScripts => {
                 Command::new("HSTRLEN").arg(key.clone()).arg(field.clone())
             }
-            Self::HashHead { key, field, max } => dialect
-                .script(HASH_HEAD)
-                .arg(1_i64)
-                .arg(key.clone())
-                .arg(field.clone())
-                .arg(i64::from(*max)),
+            Self::HashHead { key, field, max } => {
+                dialect.script(HASH_HEAD).arg(1_i64).arg(key.clone()).arg(field.clone()).arg(i64::from(*max))
+            }
             Self::QueuesNamed { key, hash } if dialect == Dialect::NoScripts => {
                 Command::new(if *hash { "HLEN" } else { "ZCARD" }).arg(key.clone())
             }

@@ -1,7 +1,9 @@
 //! The one place where families are registered, and the patterns that make a key a candidate.
 
 use super::{KeyFact, LockFamily, QueueFamily, list::ListFamily, setnx::SetnxFamily};
-use super::{bull::BullFamily, celery::CeleryFamily, rq::RqFamily, sidekiq::SidekiqFamily, stream::StreamFamily};
+use super::{
+    bull::BullFamily, celery::CeleryFamily, rq::RqFamily, sidekiq::SidekiqFamily, stream::StreamFamily,
+};
 use crate::config::Config;
 use crate::domain::glob::Glob;
 use crate::domain::queue::PushEnd;

@@ -51,11 +51,8 @@ impl QueueFamily for RqFamily {
             return Vec::new();
         }
         let workers = members(replies.get(1)).unwrap_or_default();
-        let field = |key: &Bytes, field: &str| Read::HashHead {
-            key: key.clone(),
-            field: field.into(),
-            max: 1024,
-        };
+        let field =
+            |key: &Bytes, field: &str| Read::HashHead { key: key.clone(), field: field.into(), max: 1024 };
         workers.iter().take(MOST_WORKERS).flat_map(|w| WORKER_FIELDS.map(|f| field(w, f))).collect()
     }
 
@@ -105,7 +102,12 @@ impl QueueFamily for RqFamily {
         let (prefix, name) = split(key);
         let of = |state: &str| Read::SortedLen(join(&[prefix, state.as_bytes(), b":", name]));
         vec![
-            Read::ListLook { key: key.clone(), push: PushEnd::Right, newest: memory.newest.clone(), maxlen: 4096 },
+            Read::ListLook {
+                key: key.clone(),
+                push: PushEnd::Right,
+                newest: memory.newest.clone(),
+                maxlen: 4096,
+            },
             Read::ListLen(join(&[key.as_slice(), b":intermediate"])),
             of("wip"),
             of("scheduled"),

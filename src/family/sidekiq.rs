@@ -66,10 +66,8 @@ impl QueueFamily for SidekiqFamily {
                 field: field.into(),
                 max,
             };
-            let tasks = |end: &[u8]| Read::QueuesNamed {
-                key: of(&[process.as_slice(), end].concat()),
-                hash: true,
-            };
+            let tasks =
+                |end: &[u8]| Read::QueuesNamed { key: of(&[process.as_slice(), end].concat()), hash: true };
             // Up to version 6 the hash of running jobs was called `workers`.
             reads.extend([field("info", 16 * 1024), field("beat", 32), field("quiet", 8)]);
             reads.extend([tasks(b":work"), tasks(b":workers")]);
@@ -111,7 +109,8 @@ impl QueueFamily for SidekiqFamily {
             let mine: Vec<&Process> = processes.iter().filter(|p| p.takes(name)).collect();
             let known = all && processes.iter().all(|p| p.queues.is_some() || p.alive == Some(false));
             let gone = processes.iter().filter(|p| p.alive == Some(false));
-            let running = processes.iter().try_fold(0_u64, |sum, p| Some(sum + p.running.of(name, only_one)?));
+            let running =
+                processes.iter().try_fold(0_u64, |sum, p| Some(sum + p.running.of(name, only_one)?));
             SiteQueue {
                 key: list_key(clue, name),
                 part: Part {
@@ -119,7 +118,7 @@ impl QueueFamily for SidekiqFamily {
                     scheduled: schedule.of(name, only_one),
                     retry: retry.of(name, only_one),
                     failed: dead.of(name, only_one),
-                    workers: known.then(|| mine.len() as u64),
+                    workers: known.then_some(mine.len() as u64),
                     paused: paused.as_ref().map(|p| p.contains(name)),
                     details: mine
                         .iter()
@@ -210,7 +209,8 @@ struct Process {
 
 impl Process {
     fn read(identity: &Bytes, fields: &[Reply], ctx: &Context) -> Self {
-        let info = text(fields.first()).and_then(|b| serde_json::from_slice::<serde_json::Value>(b.as_slice()).ok());
+        let info =
+            text(fields.first()).and_then(|b| serde_json::from_slice::<serde_json::Value>(b.as_slice()).ok());
         let alive = match fields.get(1) {
             Some(Reply::Bulk(_)) => Some(true),
             Some(Reply::Nil) => Some(false),
@@ -218,9 +218,10 @@ impl Process {
         };
         let work = Tally::parse(fields.get(3));
         let running = if work.total == Some(0) { Tally::parse(fields.get(4)) } else { work };
-        let queues = info.as_ref().and_then(|i| i.get("queues")?.as_array()).map(|names| {
-            names.iter().filter_map(serde_json::Value::as_str).map(Bytes::from).collect()
-        });
+        let queues = info
+            .as_ref()
+            .and_then(|i| i.get("queues")?.as_array())
+            .map(|names| names.iter().filter_map(serde_json::Value::as_str).map(Bytes::from).collect());
         let words = if alive == Some(false) {
             format!("{identity}: its heartbeat ran out, it was killed or hangs")
         } else {

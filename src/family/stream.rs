@@ -137,7 +137,9 @@ impl Group {
         };
         if self.waiting.is_none() {
             self.trouble = Some(match counted {
-                Some(n) => Unknown::Failed(format!("the server does not know the lag; at least {n} entries wait")),
+                Some(n) => {
+                    Unknown::Failed(format!("the server does not know the lag; at least {n} entries wait"))
+                }
                 None => super::setnx::unknown(Some(ahead), "XRANGE"),
             });
         }

@@ -126,9 +126,15 @@ impl Look<'_> {
                     Reply::Error(_) => "list".into(),
                     _ => continue,
                 };
-                facts.push(KeyFact { key: key.clone(), key_type, lock_pattern: *lock, queue_pattern: *queue });
+                facts.push(KeyFact {
+                    key: key.clone(),
+                    key_type,
+                    lock_pattern: *lock,
+                    queue_pattern: *queue,
+                });
             }
-            let told = if self.registry.seeks_sites() { self.try_facts(&facts).await? } else { BTreeSet::new() };
+            let told =
+                if self.registry.seeks_sites() { self.try_facts(&facts).await? } else { BTreeSet::new() };
             let (mut locks, mut queues) = (Vec::new(), Vec::new());
             for fact in facts.into_iter().filter(|fact| !told.contains(&fact.key)) {
                 if self.table.len() + locks.len() + queues.len() >= self.max_keys {

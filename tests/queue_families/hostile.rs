@@ -13,9 +13,19 @@ fn text() -> impl Strategy<Value = Bytes> {
     prop_oneof![
         proptest::collection::vec(any::<u8>(), 0..40).prop_map(Bytes::from),
         prop_oneof![
-            Just("name"), Just("last-delivered-id"), Just("lag"), Just("0-1"), Just("99999999999999999999-0"),
-            Just("rq:queue:a"), Just("queue:\x06\x16\x06\x16q"), Just("bullmq:6"), Just("zset"), Just("-1"),
-            Just("9223372036854775807"), Just("2026-11-23T11:44:37.118979Z"), Just("{\"queues\":[1,\"a\"]}"),
+            Just("name"),
+            Just("last-delivered-id"),
+            Just("lag"),
+            Just("0-1"),
+            Just("99999999999999999999-0"),
+            Just("rq:queue:a"),
+            Just("queue:\x06\x16\x06\x16q"),
+            Just("bullmq:6"),
+            Just("zset"),
+            Just("-1"),
+            Just("9223372036854775807"),
+            Just("2026-11-23T11:44:37.118979Z"),
+            Just("{\"queues\":[1,\"a\"]}"),
         ]
         .prop_map(Bytes::from),
     ]

@@ -30,7 +30,11 @@ async fn a_streams_groups_wait_for_what_they_were_not_given() {
     // The server's own lag stays 5.
     run(&mut w, "XTRIM orders MAXLEN 2").await;
     let view = wait_for(&fleet, "trimmed", |v| find(v, "orders").waiting == Some(2)).await;
-    assert!(find(&view, "orders").details[0].text.contains("3 trimmed"), "{:?}", find(&view, "orders").details);
+    assert!(
+        find(&view, "orders").details[0].text.contains("3 trimmed"),
+        "{:?}",
+        find(&view, "orders").details
+    );
     // The lag of a group that begins in the middle after a deletion is not known to the server: it is counted.
     run(&mut w, "XADD orders 9999999999999-1 id 9").await;
     run(&mut w, "XADD orders 9999999999999-2 id 10").await;
@@ -113,7 +117,7 @@ async fn many_keys_of_a_look_alike_cost_little_and_unusual_prefixes_are_found() 
     run(&mut w, "XGROUP CREATE events g $ MKSTREAM").await;
     run(&mut w, "CONFIG RESETSTAT").await;
     let fleet = watch(&server);
-    let view = wait_for(&fleet, "a pass", |v| complete(v)).await;
+    let view = wait_for(&fleet, "a pass", complete).await;
     let names: Vec<&str> = view.queues.iter().map(|q| q.name.as_str()).collect();
     assert_eq!(names, ["events", "jobs2:mail"]);
     let stats = run(&mut w, "INFO commandstats").await.as_bytes().unwrap().escaped();
@@ -127,9 +131,10 @@ async fn nothing_is_pushed_to_a_library_without_force() {
     let mut w = writer(&server).await;
     let separator = "\x06\x16";
     let binding = format!("mail{separator}{separator}mail");
-    call(&mut w, Command::new("SADD").arg("_kombu.binding.tasks").arg(binding)).await;
+    call(&mut w, Command::new("SADD").arg("_kombu.binding.mail").arg(binding)).await;
     run(&mut w, "SADD rq:queues rq:queue:default").await;
     run(&mut w, "SADD queues emails").await;
+    run(&mut w, "SET stat:processed 7").await;
     run(&mut w, "HSET jobs2:mail:meta version bullmq:5.0.0").await;
     run(&mut w, "HSET bull:q:meta version bullmq:5.0.0").await;
     run(&mut w, "XGROUP CREATE s g $ MKSTREAM").await;
@@ -154,4 +159,46 @@ async fn a_queue_leaves_with_its_registry() {
     wait_for(&fleet, "obliterated", |v| v.queues.is_empty()).await;
     run(&mut w, "HSET bull:q:meta version bullmq:5.0.0").await;
     wait_for(&fleet, "found again", |v| v.queues.len() == 1).await;
+}
+
+#[tokio::test]
+async fn the_documented_rights_are_enough_and_fewer_are_told() {
+    let server = Server::start(&[]).unwrap();
+    let mut w = writer(&server).await;
+    run(&mut w, "SADD rq:queues rq:queue:default").await;
+    run(&mut w, "SADD rq:workers rq:worker:w").await;
+    run(&mut w, "HSET rq:worker:w queues default state idle").await;
+    run(&mut w, "RPUSH rq:queue:default j1").await;
+    run(&mut w, "HSET rq:job:j1 enqueued_at 2026-01-01T00:00:00Z").await;
+    run(&mut w, "SADD queues mail").await;
+    run(&mut w, r#"ZADD retry 1 {"queue":"mail"}"#).await;
+    run(&mut w, "HSET bull:q:meta version bullmq:5.0.0").await;
+    run(&mut w, "XADD s * a b").await;
+    run(&mut w, "XGROUP CREATE s g 0").await;
+    let readme = include_str!("../../README.md");
+    let line = readme.lines().find(|l| l.starts_with("ACL SETUSER redwarden-watch")).unwrap();
+    let commands: Vec<&str> = line.split(' ').filter(|word| word.starts_with('+')).collect();
+    let more = readme.split("and `+").nth(1).unwrap().split('`').next().unwrap();
+    // CLIENT NO-TOUCH came with 7.2.
+    let all = format!("{} +{more}", commands.join(" ").replace(" +client|no-touch", ""));
+    for (user, rights, denied) in
+        [("all", all.as_str(), None), ("few", &all.replace("+sscan ", ""), Some("SSCAN"))]
+    {
+        run(&mut w, &format!("ACL SETUSER {user} on >pw %R~* {rights}")).await;
+        let mut config = super::config(&server);
+        config.nodes[0].endpoint.username = Some(user.into());
+        config.nodes[0].endpoint.password = Some(redwarden::config::Secret::new("pw"));
+        let fleet = redwarden::poll::Fleet::spawn(std::sync::Arc::new(config));
+        let queues = if denied.is_some() { 2 } else { 4 };
+        let view = wait_for(&fleet, user, |v| complete(v) && v.queues.len() == queues).await;
+        let told: Vec<&str> = view.nodes[0].snapshot.denied.iter().map(|d| d.command.as_str()).collect();
+        assert_eq!(told, denied.into_iter().collect::<Vec<_>>(), "{user}");
+        if denied.is_none() {
+            let queue = find(&view, "rq:queue:default");
+            assert_eq!((queue.waiting, queue.workers), (Some(1), Some(1)));
+            assert!(matches!(queue.oldest, Oldest::At { .. }));
+            assert_eq!(find(&view, "queue:mail").retry, Some(1));
+            assert_eq!(find(&view, "s").waiting, Some(1));
+        }
+    }
 }

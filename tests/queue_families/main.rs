@@ -70,7 +70,7 @@ pub(crate) fn complete(view: &FleetView) -> bool {
     view.nodes.first().is_some_and(|n| n.snapshot.scan.passes > 0)
 }
 
-pub(crate) fn find<'a>(view: &'a FleetView, key: impl Into<Bytes>) -> &'a Queue {
+pub(crate) fn find(view: &FleetView, key: impl Into<Bytes>) -> &Queue {
     let key = key.into();
     view.queues.iter().find(|q| q.id.key == key).unwrap_or_else(|| panic!("no {key}: {:#?}", view.queues))
 }

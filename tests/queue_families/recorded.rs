@@ -31,9 +31,7 @@ async fn restore_key(writer: &mut Writer, row: &Value) {
     let mut items: Vec<Vec<String>> = match (row["type"].as_str().unwrap(), sample) {
         ("list", Value::Object(ends)) => vec![vec![text(&ends["head"])], vec![text(&ends["tail"])]],
         ("zset", Value::Array(pairs)) => pairs.iter().map(|p| vec![text(&p[1]), text(&p[0])]).collect(),
-        ("hash", Value::Object(fields)) => {
-            fields.iter().map(|(f, v)| vec![f.clone(), text(v)]).collect()
-        }
+        ("hash", Value::Object(fields)) => fields.iter().map(|(f, v)| vec![f.clone(), text(v)]).collect(),
         ("stream", entry) => {
             let fields = entry[1].as_object().unwrap();
             let fields = fields.iter().flat_map(|(f, v)| [f.clone(), text(v)]);
@@ -171,7 +169,10 @@ async fn bull_is_told_from_bullmq() {
     let view = seen("bull", "4.16.5", "worker concurrency=1").await;
     assert_eq!(view.queues.len(), 1, "{:#?}", view.queues);
     let queue = find(&view, "bull:mails:wait");
-    assert_eq!((queue.family, queue.waiting, queue.in_flight, queue.failed), ("bull", Some(5), Some(1), Some(1)));
+    assert_eq!(
+        (queue.family, queue.waiting, queue.in_flight, queue.failed),
+        ("bull", Some(5), Some(1), Some(1))
+    );
     let view = seen("bull", "4.16.5", "queue paused").await;
     let queue = find(&view, "bull:mails:wait");
     assert_eq!((queue.family, queue.waiting, queue.paused), ("bull", Some(1), Some(true)));
