@@ -3,6 +3,9 @@
 //! A family never touches a connection. A new library is one file and one line in [`registry`]; a lock that is one
 //! string key needs only a row in `assets/families/strings.toml` (see [`rows`]).
 
+mod backlog;
+pub mod bull;
+pub mod celery;
 pub mod huey;
 pub mod list;
 pub mod read;
@@ -10,7 +13,11 @@ pub mod recipe;
 pub mod redisson;
 pub mod registry;
 pub mod rows;
+pub mod rq;
 pub mod shape;
+pub mod sidekiq;
+pub mod site;
+pub mod stream;
 pub mod string;
 
 use std::sync::Arc;
@@ -23,6 +30,7 @@ use crate::domain::{Bytes, Command, Lock, Queue, Reply, Stamp};
 pub use read::{Dialect, Read};
 pub use recipe::Recipe;
 pub use registry::Registry;
+pub use site::{Site, SiteQueue};
 
 /// What is known of a key before a family reads it.
 #[derive(Clone, Debug, PartialEq)]
@@ -101,15 +109,52 @@ fn hash_pairs(reply: &Reply) -> Option<(Vec<(Bytes, Bytes)>, u64)> {
 }
 
 /// A queue library.
+///
+/// Plain lists are recognised by the user's patterns. A library's queues are found through a *clue*: a key that
+/// tells of queues, such as the set in which the library registers them or a key that each queue has.
 pub trait QueueFamily: Send + Sync {
     /// The library's name in kebab-case.
     fn id(&self) -> &'static str;
-    /// How sure it is that this key is one of its queues, 0 to 100.
-    fn recognise(&self, fact: &KeyFact) -> u8;
+    /// How sure it is that this key is one of its queues by the user's patterns, 0 to 100.
+    fn recognise(&self, _fact: &KeyFact) -> u8 {
+        0
+    }
+    /// Keys that are clues by their usual name: looked at before the search gets there.
+    fn well_known(&self) -> &'static [&'static str] {
+        &[]
+    }
+    /// True when the name alone makes it worth asking for the type of the key.
+    fn may_be_clue(&self, _key: &[u8]) -> bool {
+        false
+    }
+    /// True when the name alone says that this library keeps it: then it is no plain list.
+    fn owns(&self, _key: &[u8]) -> bool {
+        false
+    }
+    /// True when a key of this name and type may tell of queues.
+    fn is_clue(&self, _fact: &KeyFact) -> bool {
+        false
+    }
+    /// Reads for a look at a clue.
+    fn site_reads(&self, _clue: &Bytes) -> Vec<Read> {
+        Vec::new()
+    }
+    /// Reads that only the first replies tell.
+    fn site_more(&self, _clue: &Bytes, _replies: &[Reply]) -> Vec<Read> {
+        Vec::new()
+    }
+    /// What the clue tells; `replies` are those of `site_reads` and `site_more`. `None`: not this library's.
+    fn site(&self, _clue: &Bytes, _replies: &[Reply], _ctx: &Context) -> Option<Site> {
+        None
+    }
     /// Reads for one look.
     fn reads(&self, key: &Bytes, push: PushEnd, memory: &QueueMemory) -> Vec<Read>;
-    /// Makes the queue out of the replies. An empty list has no key: a queue once seen stays with depth 0.
-    /// `None`: the key has another type now.
+    /// Reads that only the first replies tell, such as the time in the next job's hash.
+    fn more_reads(&self, _key: &Bytes, _replies: &[Reply]) -> Vec<Read> {
+        Vec::new()
+    }
+    /// Makes the queue out of the replies, those of `more_reads` last. An empty list has no key: a queue once seen
+    /// stays with depth 0. `None`: the key has another type now.
     fn interpret(
         &self,
         fact: &KeyFact,
@@ -131,6 +176,14 @@ pub struct QueueMemory {
     pub last: Option<(u64, Stamp)>,
     /// Window of samples `(time, pushed, popped, net)`.
     pub window: std::collections::VecDeque<Sample>,
+    /// The same for each list of a queue that is made of several.
+    pub parts: Vec<QueueMemory>,
+    /// Counters at the last look.
+    pub counters: std::collections::BTreeMap<Bytes, i64>,
+    /// What the queue's site told of it.
+    pub part: site::Part,
+    /// Queues of this family on this node and database, this one counted.
+    pub siblings: usize,
 }
 
 /// What happened between two looks.

@@ -4,6 +4,7 @@
 pub mod backoff;
 mod claims;
 mod cost;
+mod discover;
 pub mod fleet;
 pub mod info;
 pub mod keys;
@@ -12,6 +13,7 @@ mod look;
 mod patience;
 mod poller;
 mod roster;
+mod sample;
 mod search;
 
 pub use fleet::Fleet;

@@ -110,7 +110,7 @@ pub async fn inspect_queue(reader: &mut Reader, key: &Bytes, db: u32) -> Result<
     let name = key.as_slice();
     let registry = shape::registry_of(name);
     let mut reads = vec![Read::Type(key.clone()), Read::ListLen(key.clone())];
-    reads.extend(registry.iter().map(|(key, _)| Read::Type(key.clone())));
+    reads.extend(registry.iter().map(|(key, ..)| Read::Type(key.clone())));
     let replies = reader.read(&reads, Dialect::EvalRo).await?;
     let kind = match replies.first() {
         Some(Reply::Error(e)) if e.is_denied() => KeyKind::Unknown(Unknown::NotPermitted("TYPE")),
@@ -134,8 +134,8 @@ pub async fn inspect_queue(reader: &mut Reader, key: &Bytes, db: u32) -> Result<
     }
     // An empty list has no key: only a registry tells that some library's workers wait there.
     if !shapes.contains(&Shape::Generic) {
-        for ((_, library), reply) in registry.iter().zip(replies.iter().skip(2)) {
-            if reply.as_bytes().is_some_and(|t| t.as_slice() == b"set") {
+        for ((_, kind, library), reply) in registry.iter().zip(replies.iter().skip(2)) {
+            if reply.as_bytes().is_some_and(|t| t.as_slice() == kind.as_bytes()) {
                 shapes.push(Shape::Library(library));
             }
         }

@@ -45,8 +45,8 @@ pub(super) async fn build(services: &Services, request: Request) -> Result<Prepa
     let (prepared, session) = match request {
         Request::Release { lock, seen } => release(services, &lock, &seen).await?,
         Request::Expire { lock, seen, ttl } => expire(services, &lock, &seen, ttl).await?,
-        Request::Enqueue { queue, payloads, push, force } => {
-            enqueue(services, &queue, &payloads, push, force).await?
+        Request::Enqueue { queue, payloads, push, library, force } => {
+            enqueue(services, &queue, &payloads, push, library, force).await?
         }
         Request::Undo { .. } => {
             return Err("only the session that released a lock can undo it".into());
@@ -292,6 +292,7 @@ async fn enqueue(
     queue: &QueueId,
     payloads: &[Bytes],
     push: PushEnd,
+    library: Option<&'static str>,
     force: bool,
 ) -> Result<(Prepared, Session), String> {
     if payloads.is_empty() || payloads.len() > MAX_PUSH {
@@ -323,7 +324,13 @@ async fn enqueue(
         None => format!("pushes {what}"),
     });
     plan.warnings.extend(found.notes());
-    let against = found.needs_force();
+    let known = library
+        .filter(|_| found.library().is_none())
+        .map(|library| format!("it is a queue of {library}: its workers may take this task and fail on it"));
+    let against = match (known, found.needs_force()) {
+        (Some(known), Some(why)) => Some(format!("{known}; {why}")),
+        (known, why) => known.or(why),
+    };
     if force {
         plan.warnings.extend(against.iter().cloned());
     }

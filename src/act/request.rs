@@ -58,6 +58,8 @@ pub enum Request {
         payloads: Vec<Bytes>,
         /// Which end.
         push: PushEnd,
+        /// The library that the dashboard knows the queue to be of; `None`: a plain list, or not known.
+        library: Option<&'static str>,
         /// Go on although the list looks like some library's, or others wait on it.
         force: bool,
     },

@@ -158,12 +158,17 @@ fn confirm(state: &mut AppState, out: &mut Vec<Effect>) {
 fn force(state: &mut AppState, out: &mut Vec<Effect>) {
     let Some(Dialog::Confirm(dialog)) = state.dialogs.last() else { return };
     let PlanState::Ready(prepared) = &dialog.plan else { return };
-    let Request::Enqueue { queue, payloads, push, .. } = &dialog.request else { return };
+    let Request::Enqueue { queue, payloads, push, library, .. } = &dialog.request else { return };
     if prepared.needs_force.is_none() {
         return;
     }
-    let request =
-        Request::Enqueue { queue: queue.clone(), payloads: payloads.clone(), push: *push, force: true };
+    let request = Request::Enqueue {
+        queue: queue.clone(),
+        payloads: payloads.clone(),
+        push: *push,
+        library: *library,
+        force: true,
+    };
     out.push(Effect::Action(ActionCommand::Abandon(dialog.ticket)));
     state.dialogs.pop();
     open(state, request, out);

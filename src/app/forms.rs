@@ -97,7 +97,9 @@ fn submit_enqueue(state: &mut AppState, out: &mut Vec<Effect>) {
     }
     let (queue, push) = (form.queue.clone(), form.push);
     let payloads = task::payloads(state, &payload, count);
-    confirm::open(state, Request::Enqueue { queue, payloads, push, force: false }, out);
+    let shown = state.shown.queues.iter().find(|q| q.id == queue);
+    let library = shown.map(|q| q.family).filter(|family| *family != "list");
+    confirm::open(state, Request::Enqueue { queue, payloads, push, library, force: false }, out);
 }
 
 pub(super) fn on_expire_key(state: &mut AppState, key: Key, out: &mut Vec<Effect>) {

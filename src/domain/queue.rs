@@ -95,6 +95,23 @@ pub enum Oldest {
     Empty,
 }
 
+/// One more thing known of a queue: a priority, a consumer group, a worker, a figure its library shares among
+/// all queues.
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
+pub struct Detail {
+    /// What it is about, such as `worker` or `group`.
+    pub label: &'static str,
+    /// A short text, already escaped.
+    pub text: String,
+}
+
+impl Detail {
+    /// A detail; `text` must hold no raw bytes from Redis.
+    pub fn new(label: &'static str, text: impl Into<String>) -> Self {
+        Self { label, text: text.into() }
+    }
+}
+
 /// A queue as read.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Queue {
@@ -128,6 +145,8 @@ pub struct Queue {
     pub rates: Rates,
     /// Depth over the last looks, oldest first.
     pub history: Arc<[u64]>,
+    /// What else is known of it, for the details.
+    pub details: Vec<Detail>,
     /// Since when the depth is not zero and nothing left it, as far as is known.
     pub no_progress_since: Option<Stamp>,
     /// When it was read.
@@ -166,6 +185,8 @@ impl Queue {
             .no_progress_since
             .is_some_and(|s| now.saturating_duration_since(s.mono) >= rules.stalled_after)
             && self.rates.net.is_none_or(|n| n < rules.growing_above)
+            // Nothing is taken from a paused queue: that is what it is paused for.
+            && self.paused != Some(true)
         {
             return Drain::Stalled;
         }

@@ -17,7 +17,7 @@ pub struct ListFamily;
 /// Depths kept for the sparkline.
 const HISTORY: usize = 120;
 /// Elements longer than this are not searched for: LPOS would compare too many bytes.
-const MAX_SEARCHED: usize = 4096;
+pub(super) const MAX_SEARCHED: usize = 4096;
 
 impl QueueFamily for ListFamily {
     fn id(&self) -> &'static str {
@@ -88,10 +88,10 @@ impl QueueFamily for ListFamily {
 }
 
 /// One look at a list.
-struct Look {
-    depth: u64,
-    newest: Option<(usize, Bytes)>,
-    next: Option<(usize, Bytes)>,
+pub(super) struct Look {
+    pub(super) depth: u64,
+    pub(super) newest: Option<(usize, Bytes)>,
+    pub(super) next: Option<(usize, Bytes)>,
     /// Positions at which the last newest element was found, from the pushing end, at most two.
     found: Option<Vec<u64>>,
 }
@@ -99,7 +99,7 @@ struct Look {
 impl Look {
     /// `[depth, newest length, newest head, next length, next head, [positions]]`, or a bare depth where
     /// scripts are not permitted.
-    fn parse(reply: Option<&Reply>) -> Result<Self, Unknown> {
+    pub(super) fn parse(reply: Option<&Reply>) -> Result<Self, Unknown> {
         let number = |r: Option<&Reply>| r.and_then(Reply::as_int).and_then(|n| u64::try_from(n).ok());
         match reply {
             Some(Reply::Int(depth)) => {
@@ -124,7 +124,7 @@ impl Look {
     }
 }
 
-fn blank(family: &'static str, fact: &KeyFact, ctx: &Context) -> Queue {
+pub(super) fn blank(family: &'static str, fact: &KeyFact, ctx: &Context) -> Queue {
     Queue {
         id: QueueId { node: ctx.node.clone(), db: ctx.db, key: fact.key.clone() },
         name: fact.key.escaped(),
@@ -141,20 +141,21 @@ fn blank(family: &'static str, fact: &KeyFact, ctx: &Context) -> Queue {
         oldest: Oldest::Unknown(Unknown::NotRead),
         rates: Rates { incoming: None, outgoing: None, net: None, source: RateSource::None },
         history: [].into(),
+        details: Vec::new(),
         no_progress_since: None,
         read_at: ctx.at,
         samples: 0,
     }
 }
 
-fn pushed_history(before: &[u64], depth: u64) -> std::sync::Arc<[u64]> {
+pub(super) fn pushed_history(before: &[u64], depth: u64) -> std::sync::Arc<[u64]> {
     let skip = (before.len() + 1).saturating_sub(HISTORY);
     before.iter().copied().skip(skip).chain([depth]).collect()
 }
 
 /// What happened since the last look. Pushes are known only when the last newest element was found exactly once
 /// and the figures agree: equal payloads make the search ambiguous.
-fn sample(look: &Look, memory: &QueueMemory, ctx: &Context) -> Option<Sample> {
+pub(super) fn sample(look: &Look, memory: &QueueMemory, ctx: &Context) -> Option<Sample> {
     let (depth_before, then) = memory.last?;
     let seconds = ctx.at.since(then).as_secs_f64();
     if seconds <= 0.0 {
@@ -170,7 +171,7 @@ fn sample(look: &Look, memory: &QueueMemory, ctx: &Context) -> Option<Sample> {
 }
 
 /// Remembers the next element to be taken; true when another one stands there now.
-fn remember_next(look: &Look, memory: &mut QueueMemory, ctx: &Context) -> bool {
+pub(super) fn remember_next(look: &Look, memory: &mut QueueMemory, ctx: &Context) -> bool {
     match (&look.next, &memory.next) {
         (Some((_, head)), Some((before, _))) if head == before => false,
         (Some((_, head)), before) => {
@@ -185,7 +186,7 @@ fn remember_next(look: &Look, memory: &mut QueueMemory, ctx: &Context) -> bool {
     }
 }
 
-fn remember(memory: &mut QueueMemory, sample: Sample, window: Duration) {
+pub(super) fn remember(memory: &mut QueueMemory, sample: Sample, window: Duration) {
     memory.window.push_back(sample);
     while memory.window.front().is_some_and(|s| sample.at.since(s.at) > window) {
         memory.window.pop_front();
@@ -194,7 +195,7 @@ fn remember(memory: &mut QueueMemory, sample: Sample, window: Duration) {
 
 /// Rates over the window. In and out come from the newest unbroken run of looks at which pushes were known: a
 /// look at which they were not would bias them.
-fn rates(memory: &QueueMemory) -> Rates {
+pub(super) fn rates(memory: &QueueMemory) -> Rates {
     let all: f64 = memory.window.iter().map(|s| s.seconds).sum();
     if all <= 0.0 {
         return Rates { incoming: None, outgoing: None, net: None, source: RateSource::None };
@@ -219,7 +220,7 @@ fn rates(memory: &QueueMemory) -> Rates {
     }
 }
 
-fn oldest(look: &Look, memory: &QueueMemory, ctx: &Context) -> Oldest {
+pub(super) fn oldest(look: &Look, memory: &QueueMemory, ctx: &Context) -> Oldest {
     let Some((len, head)) = &look.next else {
         return if look.depth == 0 {
             Oldest::Empty

@@ -54,6 +54,47 @@ pub enum Read {
         /// How many elements to search at most.
         maxlen: u32,
     },
+    /// `ZCARD`.
+    SortedLen(Bytes),
+    /// `HLEN`.
+    HashLen(Bytes),
+    /// First bytes of one field of a hash.
+    HashHead {
+        /// The hash.
+        key: Bytes,
+        /// The field.
+        field: Bytes,
+        /// Bytes at most.
+        max: u32,
+    },
+    /// One page of a set (`SSCAN`), about a thousand members.
+    Members {
+        /// The set.
+        key: Bytes,
+        /// `0` for the first page.
+        cursor: Bytes,
+    },
+    /// How many entries a sorted set or a hash has and, if they are at most a hundred, which `queue` their JSON
+    /// names: `[length, [queue, ...]]`.
+    QueuesNamed {
+        /// The sorted set or hash.
+        key: Bytes,
+        /// True for a hash.
+        hash: bool,
+    },
+    /// Length and entries ever added of a stream: `[length, added]`.
+    StreamLook(Bytes),
+    /// `XINFO GROUPS`.
+    StreamGroups(Bytes),
+    /// Id of the first entry after an id and how many there are, counted up to `most`: `[id, count]`.
+    StreamAhead {
+        /// The stream.
+        key: Bytes,
+        /// The last entry that was delivered.
+        after: Bytes,
+        /// Entries counted at most.
+        most: u32,
+    },
 }
 
 /// What a server lets us use; found out by trying.
@@ -97,16 +138,39 @@ local s=redis.call('HSCAN',k,'0','MATCH',ARGV[1],'COUNT',ARGV[2])[2] \
 for i=1,math.min(#s,128),2 do r[#r+1]=string.sub(s[i],1,256) r[#r+1]=string.sub(s[i+1],1,64) end \
 return r";
 
-impl Read {
-    /// True when it is a script where scripts are permitted.
-    pub fn is_script(&self) -> bool {
-        matches!(self, Self::ListLook { .. } | Self::HashLook { .. })
-    }
+/// One field of a hash, cut.
+const HASH_HEAD: &str = "\
+local v=redis.call('HGET',KEYS[1],ARGV[1]) if not v then return v end return string.sub(v,1,tonumber(ARGV[2]))";
 
-    /// True when its denial means that no scripts may run. A hash's look may be denied for the hash commands in
-    /// it, and queues must not lose theirs for that.
-    pub fn denial_is_of_scripts(&self) -> bool {
-        matches!(self, Self::ListLook { .. })
+/// Which queues the JSON entries of a small sorted set or hash name. More than a hundred are only counted.
+const QUEUES_NAMED: &str = "\
+local h=ARGV[1]=='1' local n=redis.call(h and 'HLEN' or 'ZCARD',KEYS[1]) if n>100 then return {n} end \
+local e=h and redis.call('HVALS',KEYS[1]) or redis.call('ZRANGE',KEYS[1],0,-1) local r={} \
+for i=1,#e do local ok,j=pcall(cjson.decode,e[i]) \
+r[i]=ok and type(j)=='table' and type(j.queue)=='string' and string.sub(j.queue,1,512) or '' end return {n,r}";
+
+/// `{length, entries ever added}`; XINFO STREAM itself would send two whole entries.
+const STREAM_LOOK: &str = "\
+local s=redis.call('XINFO','STREAM',KEYS[1]) local r={0,-1} \
+for i=1,#s-1,2 do if s[i]=='length' then r[1]=s[i+1] elseif s[i]=='entries-added' then r[2]=s[i+1] end end return r";
+
+/// `{id of the first entry after ARGV[1], how many}`, without the entries.
+const STREAM_AHEAD: &str = "\
+local e=redis.call('XRANGE',KEYS[1],'('..ARGV[1],'+','COUNT',ARGV[2]) return {e[1] and e[1][1] or '',#e}";
+
+impl Read {
+    /// True for what the server runs as a script; without scripts only a length is read.
+    pub fn is_script(&self) -> bool {
+        matches!(
+            self,
+            Self::ElementHead { .. }
+                | Self::ListLook { .. }
+                | Self::HashHead { .. }
+                | Self::HashLook { .. }
+                | Self::QueuesNamed { .. }
+                | Self::StreamLook(_)
+                | Self::StreamAhead { .. }
+        )
     }
 
     /// The command on the wire, in what the server understands.
@@ -129,6 +193,37 @@ impl Read {
             Self::HashLook { key, pattern, count } => {
                 let eval = dialect.script(HASH_LOOK).arg(1_i64).arg(key.clone());
                 eval.arg(*pattern).arg(u64::from(*count))
+            }
+            Self::SortedLen(key) => Command::new("ZCARD").arg(key.clone()),
+            Self::HashLen(key) => Command::new("HLEN").arg(key.clone()),
+            Self::Members { key, cursor } => {
+                Command::new("SSCAN").arg(key.clone()).arg(cursor.clone()).arg("COUNT").arg(1000_i64)
+            }
+            Self::StreamGroups(key) => Command::new("XINFO GROUPS").arg(key.clone()),
+            Self::HashHead { key, field, .. } if dialect == Dialect::NoScripts => {
+                Command::new("HSTRLEN").arg(key.clone()).arg(field.clone())
+            }
+            Self::HashHead { key, field, max } => {
+                dialect.script(HASH_HEAD).arg(1_i64).arg(key.clone()).arg(field.clone()).arg(i64::from(*max))
+            }
+            Self::QueuesNamed { key, hash } if dialect == Dialect::NoScripts => {
+                Command::new(if *hash { "HLEN" } else { "ZCARD" }).arg(key.clone())
+            }
+            Self::QueuesNamed { key, hash } => {
+                dialect.script(QUEUES_NAMED).arg(1_i64).arg(key.clone()).arg(i64::from(*hash))
+            }
+            Self::StreamLook(key) | Self::StreamAhead { key, .. } if dialect == Dialect::NoScripts => {
+                Command::new("XLEN").arg(key.clone())
+            }
+            Self::StreamLook(key) => dialect.script(STREAM_LOOK).arg(1_i64).arg(key.clone()),
+            Self::StreamAhead { key, after, most } => dialect
+                .script(STREAM_AHEAD)
+                .arg(1_i64)
+                .arg(key.clone())
+                .arg(after.clone())
+                .arg(i64::from(*most)),
+            Self::ElementHead { key, .. } if dialect == Dialect::NoScripts => {
+                Command::new("LLEN").arg(key.clone())
             }
             Self::ElementHead { key, index, max } => {
                 dialect.script(ELEMENT_HEAD).arg(1_i64).arg(key.clone()).arg(*index).arg(i64::from(*max))
@@ -168,7 +263,16 @@ impl Read {
             Self::NumSub(_) => "PUBSUB|NUMSUB",
             Self::HashField(..) => "HEXISTS",
             Self::HashLook { .. } => "HLEN, HSCAN",
-            Self::ElementHead { .. } | Self::ListLook { .. } => "EVAL_RO",
+            Self::SortedLen(_) => "ZCARD",
+            Self::HashLen(_) => "HLEN",
+            Self::Members { .. } => "SSCAN",
+            Self::StreamGroups(_) => "XINFO|GROUPS",
+            Self::ElementHead { .. }
+            | Self::ListLook { .. }
+            | Self::HashHead { .. }
+            | Self::QueuesNamed { .. }
+            | Self::StreamLook(_)
+            | Self::StreamAhead { .. } => "EVAL_RO",
         }
     }
 }

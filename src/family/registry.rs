@@ -7,6 +7,9 @@ use super::list::ListFamily;
 use super::redisson::Redisson;
 use super::string::StringLocks;
 use super::{KeyFact, LockFamily, QueueFamily};
+use super::{
+    bull::BullFamily, celery::CeleryFamily, rq::RqFamily, sidekiq::SidekiqFamily, stream::StreamFamily,
+};
 use crate::config::Config;
 use crate::domain::glob::Glob;
 use crate::domain::queue::PushEnd;
@@ -39,7 +42,7 @@ impl Registry {
         Self {
             own: OwnPatterns::new(locks.iter().flat_map(|f| f.patterns())),
             locks,
-            queues: vec![Box::new(ListFamily)],
+            queues: queue_families(),
             lock_globs: config.lock_patterns.iter().map(|p| Glob::new(p)).collect(),
             queue_globs: config.queue_patterns.iter().map(|p| Glob::new(p)).collect(),
             configured: config.queues.clone(),
@@ -47,10 +50,10 @@ impl Registry {
         }
     }
 
-    /// The single pattern, when there is just one: then the server can filter.
+    /// The single pattern, when there is just one and no library's queues are looked for: then the server can filter.
     pub fn only_pattern(&self) -> Option<&str> {
         match (self.lock_globs.as_slice(), self.queue_globs.as_slice()) {
-            ([one], []) | ([], [one]) if self.own.is_empty() => Some(one.source()),
+            ([one], []) if self.own.is_empty() => Some(one.source()),
             _ => None,
         }
     }
@@ -71,7 +74,28 @@ impl Registry {
             return (false, false);
         }
         let lock = self.matches_lock_pattern(key) || self.own.matches(key);
-        (lock, self.queue_globs.iter().any(|g| g.matches(key)))
+        let queue = self.queue_globs.iter().any(|g| g.matches(key));
+        (lock, queue && !self.queues.iter().any(|f| f.owns(key)))
+    }
+
+    /// True when libraries' queues are looked for: whoever watches no queue pattern wants no queues.
+    pub fn seeks_sites(&self) -> bool {
+        !self.queue_globs.is_empty()
+    }
+
+    /// Clues by their usual names.
+    pub fn well_known(&self) -> impl Iterator<Item = Bytes> + '_ {
+        self.queues.iter().flat_map(|f| f.well_known()).map(|k| Bytes::from(*k))
+    }
+
+    /// True when a key's name alone makes it worth asking for its type.
+    pub fn may_be_clue(&self, key: &[u8]) -> bool {
+        !key.starts_with(b"redwarden:") && self.queues.iter().any(|f| f.may_be_clue(key))
+    }
+
+    /// The queue families in the order of registration.
+    pub fn queue_families(&self) -> impl Iterator<Item = &dyn QueueFamily> {
+        self.queues.iter().map(AsRef::as_ref)
     }
 
     /// The family that is surest about a key of known type.
@@ -166,4 +190,17 @@ impl OwnPatterns {
         let first = key.first().and_then(|b| self.by_first.get(usize::from(*b)));
         first.into_iter().flatten().chain(&self.anywhere).any(|g| g.matches(key))
     }
+}
+
+/// The queue libraries. Where several may claim a clue the first one that recognises it wins.
+fn queue_families() -> Vec<Box<dyn QueueFamily>> {
+    vec![
+        Box::new(ListFamily),
+        Box::new(RqFamily),
+        Box::new(CeleryFamily),
+        Box::new(BullFamily::BULLMQ),
+        Box::new(BullFamily::BULL),
+        Box::new(SidekiqFamily),
+        Box::new(StreamFamily),
+    ]
 }

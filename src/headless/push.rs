@@ -65,6 +65,7 @@ async fn push_one(
         queue: QueueId { node: candidate.node.clone(), db: candidate.endpoint.db, key: wish.key.clone() },
         payloads: payloads.clone(),
         push,
+        library: None,
         force: wish.force,
     };
     let action = match services(config, nodes).prepare(request).await {

@@ -1,10 +1,11 @@
 //! The locks and queues known on one node, and what must be read next.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::domain::{Bytes, Lock, Queue, Stamp};
+use crate::family::site::Part;
 use crate::family::{KeyFact, QueueMemory};
 
 /// A queue that is empty for this long and not configured by name is forgotten.
@@ -23,6 +24,10 @@ pub(super) struct QueueEntry {
     pub(super) family: &'static str,
     pub(super) memory: QueueMemory,
     pub(super) configured: bool,
+    /// Named by a registry or by a key of its own: it stays while it is empty.
+    kept: bool,
+    /// The clue that tells its part.
+    clue: Option<Bytes>,
     empty_since: Option<Stamp>,
 }
 
@@ -31,6 +36,14 @@ pub(super) struct QueueEntry {
 pub(super) struct KeyTable {
     pub(super) locks: BTreeMap<Bytes, LockEntry>,
     pub(super) queues: BTreeMap<Bytes, QueueEntry>,
+    /// Registries that are looked at again, with their families.
+    pub(super) sites: BTreeMap<Bytes, &'static str>,
+    /// When they were looked at.
+    pub(super) sites_read: Option<Instant>,
+    /// What could not be read when they were looked at.
+    pub(super) sites_denied: BTreeSet<(&'static str, String)>,
+    /// Clues to a single queue that were followed.
+    settled: BTreeSet<Bytes>,
     /// Where the rotation of re-reads goes on.
     rotation: Option<Bytes>,
     published: Option<Arc<Vec<Arc<Lock>>>>,
@@ -42,7 +55,10 @@ impl KeyTable {
     }
 
     pub(super) fn knows(&self, key: &Bytes) -> bool {
-        self.locks.contains_key(key) || self.queues.contains_key(key)
+        self.locks.contains_key(key)
+            || self.queues.contains_key(key)
+            || self.sites.contains_key(key)
+            || self.settled.contains(key)
     }
 
     pub(super) fn clear(&mut self) {
@@ -66,6 +82,8 @@ impl KeyTable {
             family,
             memory: QueueMemory::default(),
             configured,
+            kept: configured,
+            clue: None,
             empty_since: None,
         });
     }
@@ -73,7 +91,7 @@ impl KeyTable {
     /// Takes over a look at a queue; `None`: it has another type now.
     pub(super) fn put_queue(&mut self, key: &Bytes, queue: Option<Queue>, memory: QueueMemory) {
         let Some(queue) = queue else {
-            self.queues.remove(key);
+            self.remove_queue(key);
             return;
         };
         let Some(entry) = self.queues.get_mut(key) else { return };
@@ -82,12 +100,75 @@ impl KeyTable {
             _ => None,
         };
         let forgotten = entry.empty_since.is_some_and(|since| queue.read_at.since(since) > FORGET_EMPTY);
-        if forgotten && !entry.configured {
-            self.queues.remove(key);
+        if forgotten && !entry.kept {
+            self.remove_queue(key);
             return;
         }
         entry.queue = Some(Arc::new(queue));
         entry.memory = memory;
+    }
+
+    fn remove_queue(&mut self, key: &Bytes) {
+        if let Some(clue) = self.queues.remove(key).and_then(|entry| entry.clue) {
+            // So that the search may find it again.
+            self.settled.remove(&clue);
+        }
+    }
+
+    /// True when the queue is known as one of this family.
+    pub(super) fn holds(&self, key: &Bytes, family: &str) -> bool {
+        self.queues.get(key).is_some_and(|entry| entry.family == family)
+    }
+
+    /// Queues of each family.
+    pub(super) fn siblings(&self) -> BTreeMap<&'static str, usize> {
+        let mut siblings = BTreeMap::new();
+        for entry in self.queues.values() {
+            *siblings.entry(entry.family).or_default() += 1;
+        }
+        siblings
+    }
+
+    /// Enters a queue of a library; what was taken for a plain list before is that library's from now on.
+    pub(super) fn adopt(&mut self, key: &Bytes, family: &'static str) {
+        let configured = self.queues.remove(key).is_some_and(|entry| entry.configured);
+        let fact =
+            KeyFact { key: key.clone(), key_type: "list".into(), lock_pattern: false, queue_pattern: false };
+        self.add_queue(fact, family, configured);
+    }
+
+    /// What a site told of one of its queues.
+    pub(super) fn set_part(&mut self, key: &Bytes, clue: &Bytes, part: Part) {
+        if let Some(entry) = self.queues.get_mut(key) {
+            entry.memory.part = part;
+            entry.kept = true;
+            entry.clue = Some(clue.clone());
+        }
+    }
+
+    /// Remembers a registry; queues that it does not name any more may be forgotten once they are empty.
+    pub(super) fn put_site(&mut self, clue: &Bytes, family: &'static str, listed: &[Bytes]) {
+        let listed: BTreeSet<&Bytes> = listed.iter().collect();
+        for (key, entry) in &mut self.queues {
+            if entry.clue.as_ref() == Some(clue) && !listed.contains(key) {
+                entry.kept = entry.configured;
+                entry.memory.part = Part::default();
+            }
+        }
+        self.sites.insert(clue.clone(), family);
+    }
+
+    /// The registry is gone, its queues may be forgotten once they are empty.
+    pub(super) fn remove_site(&mut self, clue: &Bytes) {
+        if let Some(family) = self.sites.get(clue).copied() {
+            self.put_site(clue, family, &[]);
+            self.sites.remove(clue);
+        }
+    }
+
+    /// A clue to one queue needs not be followed again.
+    pub(super) fn settle_clue(&mut self, clue: &Bytes) {
+        self.settled.insert(clue.clone());
     }
 
     /// Keys of the locks to read again in this tick, at most `most`: first those whose TTL runs out within

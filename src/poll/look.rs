@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::cost::CostMeter;
 use super::keys::KeyTable;
+use super::sample::Sampler;
 use super::search::Search;
 use crate::domain::reply::ReplyError;
 use crate::domain::{Bytes, NodeMeta, Reply, Stamp};
@@ -16,7 +17,7 @@ use crate::redis_io::{CallError, Reader};
 /// Locks read again in one tick at the most; more are read in rotation.
 const LOCKS_A_TICK: usize = 2000;
 /// Reads in one pipeline: few enough that other clients of the server hardly notice.
-const READS_A_PIPELINE: usize = 250;
+pub(super) const READS_A_PIPELINE: usize = 250;
 
 /// What one look works with.
 pub(super) struct Look<'a> {
@@ -25,6 +26,7 @@ pub(super) struct Look<'a> {
     pub(super) meta: &'a NodeMeta,
     pub(super) table: &'a mut KeyTable,
     pub(super) search: &'a mut Search,
+    pub(super) sampler: &'a mut Sampler,
     pub(super) cost: &'a mut CostMeter,
     pub(super) denied: &'a mut BTreeSet<(&'static str, String)>,
     pub(super) dialect: &'a mut Dialect,
@@ -85,6 +87,9 @@ impl Look<'_> {
                 return Ok(());
             };
             self.take_in(keys, !first_pass).await?;
+            if done {
+                self.sampler.next_pass();
+            }
             let hurry = self.search.hurry && Instant::now() < until;
             if done || (!hurry && spent >= budget) || Instant::now() >= until {
                 return Ok(());
@@ -94,19 +99,25 @@ impl Look<'_> {
 
     /// Finds out what new keys are and reads them for the first time.
     async fn take_in(&mut self, keys: Vec<Bytes>, is_new: bool) -> Result<(), CallError> {
-        let candidates: Vec<(Bytes, (bool, bool))> = keys
-            .into_iter()
-            .filter(|key| !self.table.knows(key))
-            .map(|key| {
-                let hit = self.registry.candidate(key.as_slice());
-                (key, hit)
-            })
-            .filter(|(_, (lock, queue))| *lock || *queue)
-            .collect();
+        let (mut candidates, mut clues) = (Vec::new(), Vec::new());
+        for key in keys.into_iter().filter(|key| !self.table.knows(key)) {
+            let (lock, queue) = self.registry.candidate(key.as_slice());
+            if lock || queue {
+                candidates.push((key, (lock, queue)));
+            } else if self.registry.seeks_sites()
+                && !key.as_slice().starts_with(b"redwarden:")
+                && (self.registry.may_be_clue(key.as_slice()) || self.sampler.wants(key.as_slice()))
+            {
+                clues.push(key);
+            }
+        }
+        // First, so that a library's list is never shown as a plain one.
+        self.try_clues(clues).await?;
+        candidates.retain(|(key, _)| !self.table.knows(key));
         for chunk in candidates.chunks(READS_A_PIPELINE) {
             let reads: Vec<Read> = chunk.iter().map(|(key, _)| Read::Type(key.clone())).collect();
             let types = self.read("locks", &reads).await?;
-            let (mut locks, mut queues) = (Vec::new(), Vec::new());
+            let mut facts = Vec::with_capacity(chunk.len());
             for ((key, (lock, queue)), reply) in chunk.iter().zip(types) {
                 // TYPE denied: believe the pattern, the reads will say what is not permitted.
                 let key_type: Arc<str> = match &reply {
@@ -117,7 +128,12 @@ impl Look<'_> {
                 };
                 // A family's own pattern brought it here, perhaps: then its value alone proves nothing.
                 let lock_pattern = *lock && self.registry.matches_lock_pattern(key.as_slice());
-                let fact = KeyFact { key: key.clone(), key_type, lock_pattern, queue_pattern: *queue };
+                facts.push(KeyFact { key: key.clone(), key_type, lock_pattern, queue_pattern: *queue });
+            }
+            let told =
+                if self.registry.seeks_sites() { self.try_facts(&facts).await? } else { BTreeSet::new() };
+            let (mut locks, mut queues) = (Vec::new(), Vec::new());
+            for fact in facts.into_iter().filter(|fact| !told.contains(&fact.key)) {
                 if self.table.len() + locks.len() + queues.len() >= self.max_keys {
                     self.search.truncate();
                     break;
@@ -162,7 +178,8 @@ impl Look<'_> {
         Ok(())
     }
 
-    async fn read_queues(&mut self, keys: &[Bytes]) -> Result<(), CallError> {
+    pub(super) async fn read_queues(&mut self, keys: &[Bytes]) -> Result<(), CallError> {
+        let siblings = self.table.siblings();
         for chunk in keys.chunks(READS_A_PIPELINE / 5) {
             let mut reads = Vec::new();
             let mut spans = Vec::with_capacity(chunk.len());
@@ -175,19 +192,30 @@ impl Look<'_> {
                 reads.extend(wanted);
             }
             let replies = self.read("queues", &reads).await?;
-            for (key, family, push, span) in spans {
-                let replies = replies.get(span).unwrap_or_default();
+            let mut more_reads = Vec::new();
+            let mut more_spans = Vec::with_capacity(spans.len());
+            for (key, family, _, span) in &spans {
+                let wanted = family.more_reads(key, replies.get(span.clone()).unwrap_or_default());
+                more_spans.push(more_reads.len()..more_reads.len() + wanted.len());
+                more_reads.extend(wanted);
+            }
+            let more =
+                if more_reads.is_empty() { Vec::new() } else { self.read("queues", &more_reads).await? };
+            for ((key, family, push, span), more_span) in spans.into_iter().zip(more_spans) {
+                let mut all = replies.get(span).unwrap_or_default().to_vec();
+                all.extend_from_slice(more.get(more_span).unwrap_or_default());
                 let ctx = Context { push, ..self.context(false) };
                 let Some(entry) = self.table.queues.get(key) else { continue };
                 let mut memory = entry.memory.clone();
-                let queue = family.interpret(&entry.fact, entry.queue.as_deref(), &mut memory, replies, &ctx);
+                memory.siblings = siblings.get(family.id()).copied().unwrap_or(1);
+                let queue = family.interpret(&entry.fact, entry.queue.as_deref(), &mut memory, &all, &ctx);
                 self.table.put_queue(key, queue, memory);
             }
         }
         Ok(())
     }
 
-    fn context(&self, is_new: bool) -> Context {
+    pub(super) fn context(&self, is_new: bool) -> Context {
         let at = Stamp::now();
         let wall = at.wall.duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_millis() as i64);
         Context {
@@ -203,6 +231,22 @@ impl Look<'_> {
 
     /// Sends reads; a server without EVAL_RO gets the same scripts by EVAL, one without scripts plain lengths.
     async fn read(&mut self, pane: &'static str, reads: &[Read]) -> Result<Vec<Reply>, CallError> {
+        self.read_for(Some(pane), reads).await
+    }
+
+    /// [`Look::read`] of what nobody asked for by name: what is refused is left out and not told.
+    pub(super) async fn read_quietly(&mut self, reads: &[Read]) -> Result<Vec<Reply>, CallError> {
+        if reads.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.read_for(None, reads).await
+    }
+
+    async fn read_for(
+        &mut self,
+        pane: Option<&'static str>,
+        reads: &[Read],
+    ) -> Result<Vec<Reply>, CallError> {
         loop {
             let started = Instant::now();
             let replies = self.reader.read(reads, *self.dialect).await?;
@@ -211,11 +255,14 @@ impl Look<'_> {
             for (read, reply) in reads.iter().zip(&replies) {
                 let Some(error) = reply.as_error() else { continue };
                 let is_script = read.is_script() && *self.dialect != Dialect::NoScripts;
-                let denied = read.denial_is_of_scripts() && error.is_denied() && !about_keys(error);
-                if is_script && (error.is_unknown_command() || denied) {
+                let refused = error.is_unknown_command() || (error.is_denied() && !about_keys(error));
+                // A command inside one of the other scripts that is not permitted says nothing of scripts.
+                let whole = matches!(read, Read::ListLook { .. }) || !error.message.contains("script");
+                // The in-flight list of a queue is only looked for: its key may lie outside the user's patterns.
+                let aside = matches!(read, Read::ListLen(_)) && about_keys(error);
+                if is_script && refused && whole {
                     scripts_refused = Some(error);
-                } else if !(matches!(read, Read::ListLen(_)) && about_keys(error)) {
-                    // The in-flight list of a queue is only looked for: its key may lie outside the user's patterns.
+                } else if let Some(pane) = pane.filter(|_| !aside) {
                     self.note_denied(pane, read.needs(), error);
                 }
             }
@@ -236,6 +283,6 @@ impl Look<'_> {
 }
 
 /// NOPERM for the key, not for the command.
-fn about_keys(error: &ReplyError) -> bool {
+pub(super) fn about_keys(error: &ReplyError) -> bool {
     error.message.to_ascii_lowercase().contains("key")
 }

@@ -12,6 +12,7 @@ use super::keys::KeyTable;
 use super::liveness::Liveness;
 use super::look::Look;
 use super::patience::Patience;
+use super::sample::Sampler;
 use super::search::Search;
 use crate::config::NodeConfig;
 use crate::domain::health::{Around, Tracker};
@@ -45,6 +46,7 @@ pub(super) struct Poller {
     dialect: Dialect,
     table: KeyTable,
     search: Search,
+    sampler: Sampler,
     cost: CostMeter,
 }
 
@@ -70,6 +72,7 @@ impl Poller {
             dialect: Dialect::default(),
             table: KeyTable::default(),
             search: Search::new(),
+            sampler: Sampler::default(),
             cost: CostMeter::new(now.mono),
         }
     }
@@ -241,6 +244,7 @@ impl Poller {
             meta: &self.node.meta,
             table: &mut self.table,
             search: &mut self.search,
+            sampler: &mut self.sampler,
             cost: &mut self.cost,
             denied: &mut self.denied,
             dialect: &mut self.dialect,
@@ -251,6 +255,7 @@ impl Poller {
             keys_total: self.facts.as_ref().and_then(|f| f.keys),
         };
         look.add_configured_queues();
+        look.look_at_sites().await?;
         look.reread(interval).await?;
         look.search(until, interval.mul_f64(config.scan.budget)).await?;
         if *look.dialect == Dialect::NoScripts {

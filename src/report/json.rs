@@ -102,6 +102,7 @@ struct QueueRow<'a> {
     rate_source: &'static str,
     eta_s: Option<u64>,
     paused: Option<bool>,
+    details: &'a [crate::domain::queue::Detail],
     findings: Vec<Finding>,
 }
 
@@ -208,6 +209,7 @@ fn queue<'a>(queue: &'a Queue, rules: &Rules, now: Stamp) -> QueueRow<'a> {
         rate_source: queue.rates.source.code(),
         eta_s: queue.eta(rules, now.mono).map(|d| d.as_secs()),
         paused: queue.paused,
+        details: &queue.details,
         findings: queue.findings(rules, now.mono),
     }
 }

@@ -18,6 +18,8 @@ use crate::domain::node::{NodeFacts, NodeState};
 use crate::domain::queue::{Oldest, PushEnd};
 use crate::domain::{Finding, FleetView, Lock, LockId, NodeId, Queue, Severity};
 
+/// Details of one queue that are shown: workers, groups.
+const MOST_DETAILS: usize = 30;
 /// Longest key or token shown here; more is cut in the middle and said.
 const LONGEST: usize = 1_200;
 
@@ -306,7 +308,17 @@ fn describe_queue(scene: &Scene<'_>, queue: &Queue, sheet: &mut Sheet) {
             sheet.field(label, &format::count(n), look.plain());
         }
     }
+    if let Some(paused) = queue.paused {
+        sheet.field("paused", if paused { "yes" } else { "no" }, look.plain());
+    }
+    for detail in queue.details.iter().take(MOST_DETAILS) {
+        sheet.field(detail.label, &detail.text, look.plain());
+    }
+    if let Some(more) = queue.details.len().checked_sub(MOST_DETAILS).filter(|more| *more > 0) {
+        sheet.field("", &format!("and {more} more"), look.dim());
+    }
     let push = match queue.push {
+        PushEnd::Right if queue.family == "stream" => "XADD, taken by consumer groups",
         PushEnd::Left => "left (LPUSH), taken from the right",
         PushEnd::Right => "right (RPUSH), taken from the left",
     };

@@ -23,6 +23,10 @@ pub const COLUMNS: &[Column] = &[
     Column { max: 8, ..figure("OLDEST", Some("oldest"), 7, 14) },
     optional(figure("TAKEN", None, 6, 7)),
     optional(figure("FAILED", None, 6, 6)),
+    optional(figure("RETRY", None, 6, 5)),
+    optional(figure("LATER", None, 6, 4)),
+    optional(figure("WORKERS", None, 7, 3)),
+    optional(text("KIND", None, 6, 9, 3)),
     text("RATES FROM", None, 16, 50, 2),
 ];
 
@@ -44,6 +48,11 @@ pub fn row(scene: &Scene<'_>, queue: &Queue) -> Row {
         oldest(look, queue, scene),
         known_or(look, queue.in_flight.map(format::compact)),
         known_or(look, queue.failed.map(format::compact)),
+        known_or(look, queue.retry.map(format::compact)),
+        known_or(look, queue.scheduled.map(format::compact)),
+        known_or(look, queue.workers.map(format::compact)),
+        // Nothing for a plain list, so that the column is there only where libraries are.
+        Cell::new(if queue.family == "list" { "" } else { queue.family }, look.plain()),
         Cell::new(queue.rates.source.words(), look.dim()),
     ];
     Row {

@@ -25,7 +25,7 @@ fn the_envelope_is_a_test_task() {
     let mut f = flow(&rich_board());
     f.select_queue("queue:idle");
     let (_, request) = asked(&f.press("t <enter>"));
-    let Request::Enqueue { queue, payloads, push, force } = request else { panic!() };
+    let Request::Enqueue { queue, payloads, push, force, .. } = request else { panic!() };
     assert_eq!((queue, push, force), (queue_id("a", "queue:idle"), PushEnd::Left, false));
     let [payload] = payloads.as_slice() else { panic!() };
     let task = json(payload);

@@ -107,6 +107,7 @@ pub fn enqueue(key: &str, payloads: &[&str], force: bool) -> Request {
         queue: QueueId { node: NodeId::new("n1"), db: 0, key: key.into() },
         payloads: payloads.iter().map(|p| Bytes::from(*p)).collect(),
         push: PushEnd::Left,
+        library: None,
         force,
     }
 }

@@ -297,6 +297,7 @@ pub fn queue(key: impl Into<Bytes>) -> QueueBuilder {
         history: Arc::from([0, 0, 0, 0].as_slice()),
         no_progress_since: None,
         read_at: now,
+        details: Vec::new(),
         samples: 9,
     })
 }

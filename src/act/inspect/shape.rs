@@ -107,13 +107,20 @@ pub(super) fn shape_of_key(key: &[u8]) -> Option<Shape> {
     Some(Shape::Library(library))
 }
 
-/// Registry keys (sets) that, when there, make an empty queue of this name some library's.
-pub(super) fn registry_of(key: &[u8]) -> Vec<(Bytes, &'static str)> {
+/// Keys that, when there and of this type, make an empty queue of this name some library's.
+pub(super) fn registry_of(key: &[u8]) -> Vec<(Bytes, &'static str, &'static str)> {
     let mut binding = b"_kombu.binding.".to_vec();
     binding.extend_from_slice(key);
-    let mut registry = vec![(Bytes::from(binding), "Celery")];
+    let mut registry = vec![(Bytes::from(binding), "set", "Celery")];
     if key.starts_with(b"queue:") {
-        registry.push((Bytes::from("queues"), "Sidekiq or Resque"));
+        registry.push((Bytes::from("queues"), "set", "Sidekiq or Resque"));
+    }
+    if let Some(at) = key.windows(7).position(|w| w == b":queue:") {
+        let namespaced = [key.get(..=at).unwrap_or_default(), b"queues"].concat();
+        registry.push((namespaced.into(), "set", "Sidekiq, Resque or RQ"));
+    }
+    if let Some(base) = key.strip_suffix(b":wait") {
+        registry.push(([base, b":meta"].concat().into(), "hash", "BullMQ"));
     }
     registry
 }

@@ -1,0 +1,138 @@
+//! What every queue family does with the depths it read: history, progress, rates, age of the next task.
+
+use std::time::Duration;
+
+use super::list::{self, Look, MAX_SEARCHED};
+use super::{Context, KeyFact, QueueMemory, Sample};
+use crate::domain::lock::Unknown;
+use crate::domain::queue::{Oldest, PushEnd, RateSource};
+use crate::domain::{Bytes, Queue, Reply};
+
+/// The queue as it was, or a blank one, with what its site told of it.
+pub(super) fn begin(
+    family: &'static str,
+    name: &Bytes,
+    fact: &KeyFact,
+    push: PushEnd,
+    previous: Option<&Queue>,
+    memory: &QueueMemory,
+    ctx: &Context,
+) -> Queue {
+    let mut queue = previous.cloned().unwrap_or_else(|| list::blank(family, fact, ctx));
+    let part = &memory.part;
+    queue.name = name.escaped();
+    queue.push = push;
+    queue.problem = None;
+    queue.read_at = ctx.at;
+    queue.in_flight = part.in_flight;
+    queue.scheduled = part.scheduled;
+    queue.retry = part.retry;
+    queue.failed = part.failed;
+    queue.workers = part.workers;
+    queue.paused = part.paused;
+    queue.details.clone_from(&part.details);
+    queue
+}
+
+/// Its depth could not be read: said, never 0.
+pub(super) fn unreadable(mut queue: Queue, why: Unknown) -> Queue {
+    queue.waiting = None;
+    queue.problem = Some(why);
+    queue.oldest = Oldest::Unknown(Unknown::NotRead);
+    queue
+}
+
+/// True when the key has another type now.
+pub(super) fn is_wrong_type(reply: Option<&Reply>) -> bool {
+    reply.and_then(Reply::as_error).is_some_and(|e| e.code == "WRONGTYPE")
+}
+
+/// Takes a look at one list into its memory; what happened since the last one, and whether another task is next.
+pub(super) fn list_step(look: &Look, memory: &mut QueueMemory, ctx: &Context) -> (Option<Sample>, bool) {
+    let sample = list::sample(look, memory, ctx);
+    let moved = list::remember_next(look, memory, ctx);
+    memory.last = Some((look.depth, ctx.at));
+    memory.newest = look
+        .newest
+        .clone()
+        .filter(|(len, head)| *len <= MAX_SEARCHED && head.len() == *len)
+        .map(|(_, whole)| whole);
+    (sample, moved)
+}
+
+/// Enters the depth: history, progress and rates.
+pub(super) fn settle(
+    queue: &mut Queue,
+    depth: u64,
+    sample: Option<Sample>,
+    moved: bool,
+    source: RateSource,
+    memory: &mut QueueMemory,
+    ctx: &Context,
+) {
+    queue.waiting = Some(depth);
+    queue.samples = queue.samples.saturating_add(1);
+    queue.history = list::pushed_history(&queue.history, depth);
+    let progressed = moved | sample.is_some_and(|s| s.popped.is_some_and(|p| p > 0) || s.net < 0);
+    queue.no_progress_since = match (depth, progressed) {
+        (0, _) | (_, true) => None,
+        _ => queue.no_progress_since.or(Some(ctx.at)),
+    };
+    if let Some(sample) = sample {
+        list::remember(memory, sample, ctx.rate_window);
+    }
+    queue.rates = list::rates(memory);
+    if queue.rates.source == RateSource::NewestFoundAgain {
+        queue.rates.source = source;
+    }
+    memory.last = Some((depth, ctx.at));
+}
+
+/// Difference of a counter since the last look; none at the first one and after it was set back.
+pub(super) fn since_last(memory: &mut QueueMemory, name: &Bytes, now: Option<i64>) -> Option<u64> {
+    let Some(now) = now else {
+        memory.counters.remove(name);
+        return None;
+    };
+    let before = memory.counters.insert(name.clone(), now)?;
+    now.checked_sub(before).and_then(|d| u64::try_from(d).ok())
+}
+
+/// What counters say happened since the last look.
+pub(super) fn counted(
+    depth: u64,
+    pushed: Option<u64>,
+    popped: Option<u64>,
+    memory: &QueueMemory,
+    ctx: &Context,
+) -> Option<Sample> {
+    let (before, then) = memory.last?;
+    let seconds = ctx.at.since(then).as_secs_f64();
+    (seconds > 0.0).then(|| Sample {
+        at: ctx.at,
+        seconds,
+        pushed: pushed.filter(|_| popped.is_some()),
+        popped: popped.filter(|_| pushed.is_some()),
+        net: depth as i64 - before as i64,
+    })
+}
+
+/// Age of a task that was enqueued then, milliseconds since the epoch.
+pub(super) fn age(ms: i64, ctx: &Context) -> Oldest {
+    // Earlier than 2001 is no time of a task; a second of skew between the clocks is no future.
+    if ms < 980_000_000_000 {
+        return Oldest::Unknown(Unknown::Failed("it carries no plausible time".into()));
+    }
+    if ms > ctx.server_ms.saturating_add(1000) {
+        return Oldest::Unknown(Unknown::Failed("its time lies in the future".into()));
+    }
+    Oldest::At { age: Duration::from_millis(u64::try_from(ctx.server_ms.saturating_sub(ms)).unwrap_or(0)) }
+}
+
+/// The lower bound where no time is told: since when the next task stands there.
+pub(super) fn at_least(memory: &QueueMemory) -> Oldest {
+    match &memory.next {
+        Some((_, since)) => Oldest::AtLeast { since: *since },
+        None => Oldest::Unknown(Unknown::NotRead),
+    }
+}

@@ -1,0 +1,230 @@
+//! BullMQ 4 to 6 and Bull 3 and 4: a bundle of keys under `bull:<queue>:`, found by its `meta` hash or `id` counter.
+
+use super::backlog::{
+    age, at_least, begin, counted, is_wrong_type, list_step, settle, since_last, unreadable,
+};
+use super::list::Look;
+use super::site::{Site, SiteQueue, count, is_type, join, text};
+use super::{Context, KeyFact, QueueFamily, QueueMemory, Read};
+use crate::domain::queue::{Detail, Oldest, PushEnd, RateSource};
+use crate::domain::{Bytes, Queue, Reply};
+
+/// See the module.
+pub struct BullFamily {
+    id: &'static str,
+    /// End of the key by which a queue is found.
+    clue: &'static [u8],
+    /// Its type.
+    clue_type: &'static str,
+}
+
+impl BullFamily {
+    /// BullMQ.
+    pub const BULLMQ: Self = Self { id: "bullmq", clue: b":meta", clue_type: "hash" };
+    /// Its predecessor.
+    pub const BULL: Self = Self { id: "bull", clue: b":id", clue_type: "string" };
+
+    fn is_bullmq(&self) -> bool {
+        self.clue_type == "hash"
+    }
+}
+
+/// The key that stands for the queue: producers push there.
+const WAIT: &[u8] = b":wait";
+
+impl QueueFamily for BullFamily {
+    fn id(&self) -> &'static str {
+        self.id
+    }
+
+    fn may_be_clue(&self, key: &[u8]) -> bool {
+        usual_prefix(key) && key.ends_with(self.clue)
+    }
+
+    fn owns(&self, key: &[u8]) -> bool {
+        usual_prefix(key)
+    }
+
+    fn is_clue(&self, fact: &KeyFact) -> bool {
+        fact.key.as_slice().ends_with(self.clue) && &*fact.key_type == self.clue_type
+    }
+
+    fn site_reads(&self, clue: &Bytes) -> Vec<Read> {
+        let base = clue.as_slice().strip_suffix(self.clue).unwrap_or_default();
+        let of = |end: &str| join(&[base, end.as_bytes()]);
+        let meta = |field: &str| Read::HashHead { key: of(":meta"), field: field.into(), max: 64 };
+        let mut reads = vec![meta("version"), meta("opts.maxLenEvents"), Read::Type(of(":events"))];
+        if !self.is_bullmq() {
+            let ends = [":stalled-check", ":jobs", ":wait", ":paused", ":delayed", ":completed", ":failed"];
+            reads.extend(ends.map(|end| Read::Type(of(end))));
+        }
+        reads
+    }
+
+    fn site(&self, clue: &Bytes, replies: &[Reply], _: &Context) -> Option<Site> {
+        let base = clue.as_slice().strip_suffix(self.clue)?;
+        let version = text(replies.first()).is_some_and(|v| v.as_slice().starts_with(b"bullmq"));
+        let events = is_type(replies.get(2), "stream");
+        let ours = if self.is_bullmq() {
+            version || (events && text(replies.get(1)).is_some())
+        } else {
+            let is = |at: usize, kind: &str| is_type(replies.get(at), kind);
+            let states = is(5, "list") || is(6, "list") || is(7, "zset") || is(8, "zset") || is(9, "zset");
+            // bee-queue keeps all jobs in one hash; BullMQ keeps events.
+            let other = version || events || is(4, "hash");
+            !other && (is(3, "string") || (states && usual_prefix(base)))
+        };
+        let queue = SiteQueue { key: join(&[base, WAIT]), part: super::site::Part::default() };
+        ours.then(|| Site { queues: vec![queue], registry: false })
+    }
+
+    fn reads(&self, key: &Bytes, _: PushEnd, memory: &QueueMemory) -> Vec<Read> {
+        let base = base(key);
+        let of = |end: &str| join(&[base, end.as_bytes()]);
+        let meta = |field: &str| Read::HashHead { key: of(":meta"), field: field.into(), max: 64 };
+        vec![
+            Read::ListLook {
+                key: key.clone(),
+                push: PushEnd::Left,
+                newest: memory.newest.clone(),
+                maxlen: 4096,
+            },
+            Read::ListLen(of(":paused")),
+            Read::SortedLen(of(":prioritized")),
+            Read::ListLen(of(":active")),
+            Read::SortedLen(of(":delayed")),
+            Read::SortedLen(of(":waiting-children")),
+            Read::SortedLen(of(":completed")),
+            Read::SortedLen(of(":failed")),
+            Read::Head(of(":id"), 24),
+            meta("paused"),
+            Read::Type(of(":meta-paused")),
+            meta("version"),
+            meta("concurrency"),
+            Read::ElementHead { key: of(":paused"), index: -1, max: 256 },
+            Read::Type(join(&[base, self.clue])),
+        ]
+    }
+
+    fn more_reads(&self, key: &Bytes, replies: &[Reply]) -> Vec<Read> {
+        let waits = Look::parse(replies.first()).ok().and_then(|look| look.next);
+        let paused = || {
+            let element = replies.get(13)?.as_array()?;
+            Some((count(element.first())? as usize, element.get(1)?.as_bytes()?))
+        };
+        let Some((len, id)) = waits.or_else(paused) else { return Vec::new() };
+        if len != id.len() || id.len() > 256 {
+            return Vec::new();
+        }
+        let job = join(&[base(key), b":", id.as_slice()]);
+        vec![Read::HashHead { key: job, field: "timestamp".into(), max: 24 }]
+    }
+
+    fn interpret(
+        &self,
+        fact: &KeyFact,
+        previous: Option<&Queue>,
+        memory: &mut QueueMemory,
+        replies: &[Reply],
+        ctx: &Context,
+    ) -> Option<Queue> {
+        let mut queue = begin(self.id, &name(&fact.key), fact, PushEnd::Left, previous, memory, ctx);
+        let at = |index: usize| count(replies.get(index));
+        let look = match Look::parse(replies.first()) {
+            Ok(look) => look,
+            Err(_) if is_wrong_type(replies.first()) => return None,
+            Err(why) => return Some(unreadable(queue, why)),
+        };
+        let (Some(paused_list), Some(prioritized)) = (at(1), at(2)) else {
+            let why = if at(1).is_none() { (replies.get(1), "LLEN") } else { (replies.get(2), "ZCARD") };
+            return Some(unreadable(queue, super::string::unknown(why.0, why.1)));
+        };
+        let depth = look.depth.saturating_add(paused_list).saturating_add(prioritized);
+        queue.in_flight = at(3);
+        queue.scheduled = at(4);
+        queue.failed = at(7);
+        if depth == 0 && is_type(replies.get(14), "none") {
+            // Obliterated.
+            return None;
+        }
+        queue.paused = paused(replies.get(9), replies.get(10));
+        describe(&mut queue, &look, paused_list, prioritized, replies);
+        // All jobs that are somewhere between being added and being done: what was added and is not there any
+        // more is done. Removed jobs count as done, too.
+        let open = [at(3), at(4), at(5)].into_iter().try_fold(depth, |sum, n| Some(sum.saturating_add(n?)));
+        let counter = text(replies.get(8)).and_then(|t| t.as_utf8()?.parse::<i64>().ok());
+        let added = since_last(memory, &"id".into(), counter);
+        let before = memory.counters.get(&Bytes::from("open")).copied();
+        let done = match (added, open, before) {
+            (Some(added), Some(open), Some(before)) => {
+                u64::try_from(added as i64 + before - open as i64).ok()
+            }
+            _ => None,
+        };
+        if let Some(open) = open {
+            memory.counters.insert("open".into(), open as i64);
+        }
+        let mut sample = counted(depth, added, done, memory, ctx);
+        let mut source = RateSource::Counters;
+        let (found_again, moved) = list_step(&look, memory, ctx);
+        if counter.is_none() && prioritized == 0 && paused_list == 0 {
+            sample = found_again;
+            source = RateSource::NewestFoundAgain;
+        }
+        settle(&mut queue, depth, sample, moved, source, memory, ctx);
+        let told = replies.get(15).and_then(|r| text(Some(r))?.as_utf8()?.parse::<i64>().ok());
+        queue.oldest = match (depth, told) {
+            (0, _) => Oldest::Empty,
+            (_, Some(ms)) => age(ms, ctx),
+            (_, None) => at_least(memory),
+        };
+        Some(queue)
+    }
+}
+
+fn describe(queue: &mut Queue, look: &Look, paused_list: u64, prioritized: u64, replies: &[Reply]) {
+    let mut say = |label: &'static str, n: Option<u64>| {
+        if let Some(n) = n.filter(|n| *n > 0) {
+            queue.details.push(Detail::new(label, format!("{n} jobs")));
+        }
+    };
+    if prioritized > 0 || paused_list > 0 {
+        say("plain", Some(look.depth));
+        say("prioritized", Some(prioritized));
+        say("held back", Some(paused_list));
+    }
+    say("waits for children", count(replies.get(5)));
+    say("completed", count(replies.get(6)));
+    for (label, at) in [("version", 11), ("concurrency", 12)] {
+        if let Some(value) = text(replies.get(at)).filter(|v| !v.is_empty()) {
+            queue.details.push(Detail::new(label, value.escaped()));
+        }
+    }
+}
+
+/// BullMQ has a field in the meta hash, Bull a key.
+fn paused(field: Option<&Reply>, key: Option<&Reply>) -> Option<bool> {
+    match (field, key) {
+        (Some(Reply::Bulk(b)), _) if b.as_slice() == b"1" => Some(true),
+        (_, Some(Reply::Status(t))) if t == "string" => Some(true),
+        (Some(Reply::Nil | Reply::Bulk(_)), Some(Reply::Status(_))) => Some(false),
+        _ => None,
+    }
+}
+
+/// The default prefix, also as the hash tag it is on a cluster.
+fn usual_prefix(key: &[u8]) -> bool {
+    key.starts_with(b"bull:") || key.starts_with(b"{bull}:")
+}
+
+/// What all keys of the queue begin with.
+fn base(key: &Bytes) -> &[u8] {
+    key.as_slice().strip_suffix(WAIT).unwrap_or(key.as_slice())
+}
+
+/// The queue's name; a prefix that is not the usual one stays, so that applications are told apart.
+fn name(key: &Bytes) -> Bytes {
+    let base = base(key);
+    let name = base.strip_prefix(b"bull:").or_else(|| base.strip_prefix(b"{bull}:")).unwrap_or(base);
+    name.into()
+}

@@ -1,0 +1,220 @@
+//! RQ 1 to 3: the set `rq:queues`, a list of job ids for each queue, sorted sets for the other states.
+
+use super::backlog::{age, at_least, begin, is_wrong_type, list_step, settle, unreadable};
+use super::list::Look;
+use super::site::{Part, Site, SiteQueue, count, is_type, join, members, text};
+use super::{Context, KeyFact, QueueFamily, QueueMemory, Read};
+use crate::domain::queue::{Detail, Oldest, PushEnd, RateSource};
+use crate::domain::{Bytes, Queue, Reply};
+
+/// See the module.
+pub struct RqFamily;
+
+/// Workers looked at in one site.
+const MOST_WORKERS: usize = 100;
+/// Reads for each worker.
+const WORKER_FIELDS: [&str; 4] = ["queues", "state", "hostname", "pid"];
+
+impl QueueFamily for RqFamily {
+    fn id(&self) -> &'static str {
+        "rq"
+    }
+
+    fn well_known(&self) -> &'static [&'static str] {
+        &["rq:queues"]
+    }
+
+    fn may_be_clue(&self, key: &[u8]) -> bool {
+        key == b"rq:queues"
+    }
+
+    fn owns(&self, key: &[u8]) -> bool {
+        key.starts_with(b"rq:")
+    }
+
+    fn is_clue(&self, fact: &KeyFact) -> bool {
+        &*fact.key_type == "set" && prefix(&fact.key).is_some()
+    }
+
+    fn site_reads(&self, clue: &Bytes) -> Vec<Read> {
+        let prefix = prefix(clue).unwrap_or_default();
+        vec![
+            Read::Members { key: clue.clone(), cursor: "0".into() },
+            Read::Members { key: join(&[prefix, b"workers"]), cursor: "0".into() },
+            Read::Type(join(&[prefix, b"suspended"])),
+        ]
+    }
+
+    fn site_more(&self, clue: &Bytes, replies: &[Reply]) -> Vec<Read> {
+        let prefix = prefix(clue).unwrap_or_default();
+        if !is_rq(prefix, &members(replies.first()).unwrap_or_default()) {
+            return Vec::new();
+        }
+        let workers = members(replies.get(1)).unwrap_or_default();
+        let field =
+            |key: &Bytes, field: &str| Read::HashHead { key: key.clone(), field: field.into(), max: 1024 };
+        workers.iter().take(MOST_WORKERS).flat_map(|w| WORKER_FIELDS.map(|f| field(w, f))).collect()
+    }
+
+    fn site(&self, clue: &Bytes, replies: &[Reply], _: &Context) -> Option<Site> {
+        let prefix = prefix(clue)?;
+        let listed = members(replies.first())?;
+        if !is_rq(prefix, &listed) {
+            return None;
+        }
+        let workers = members(replies.get(1));
+        let paused = match replies.get(2) {
+            Some(Reply::Status(t)) => Some(t != "none"),
+            _ => None,
+        };
+        let asked: Vec<Worker> = workers
+            .iter()
+            .flatten()
+            .zip(replies.get(3..).unwrap_or_default().chunks(WORKER_FIELDS.len()))
+            .map(|(key, fields)| Worker::read(prefix, key, fields))
+            .collect();
+        let all_asked = workers.as_ref().is_some_and(|w| w.len() == asked.len());
+        let head = join(&[prefix, b"queue:"]);
+        let queues = listed.iter().filter(|key| key.as_slice().starts_with(head.as_slice())).map(|key| {
+            let name = &key.as_slice()[head.len()..];
+            let mine: Vec<&Worker> = asked.iter().filter(|w| w.takes(name)).collect();
+            let known = all_asked && asked.iter().all(|w| w.alive.is_some());
+            let live = mine.iter().filter(|w| w.alive == Some(true)).count() as u64;
+            let gone = asked.iter().filter(|w| w.alive == Some(false));
+            let details = mine.iter().map(|w| Detail::new("worker", &w.words));
+            SiteQueue {
+                key: key.clone(),
+                part: Part {
+                    workers: known.then_some(live),
+                    paused,
+                    details: details
+                        .chain(gone.map(|w| Detail::new("gone", &w.words)))
+                        .take(MOST_WORKERS)
+                        .collect(),
+                    ..Part::default()
+                },
+            }
+        });
+        Some(Site { queues: queues.collect(), registry: true })
+    }
+
+    fn reads(&self, key: &Bytes, _: PushEnd, memory: &QueueMemory) -> Vec<Read> {
+        let (prefix, name) = split(key);
+        let of = |state: &str| Read::SortedLen(join(&[prefix, state.as_bytes(), b":", name]));
+        vec![
+            Read::ListLook {
+                key: key.clone(),
+                push: PushEnd::Right,
+                newest: memory.newest.clone(),
+                maxlen: 4096,
+            },
+            Read::ListLen(join(&[key.as_slice(), b":intermediate"])),
+            of("wip"),
+            of("scheduled"),
+            of("failed"),
+            of("deferred"),
+            of("finished"),
+            Read::Type(join(&[prefix, b"scheduler-lock:", name])),
+        ]
+    }
+
+    fn more_reads(&self, key: &Bytes, replies: &[Reply]) -> Vec<Read> {
+        let Ok(Look { next: Some((len, id)), .. }) = Look::parse(replies.first()) else { return Vec::new() };
+        if len != id.len() {
+            return Vec::new();
+        }
+        let job = join(&[split(key).0, b"job:", id.as_slice()]);
+        vec![Read::HashHead { key: job, field: "enqueued_at".into(), max: 64 }]
+    }
+
+    fn interpret(
+        &self,
+        fact: &KeyFact,
+        previous: Option<&Queue>,
+        memory: &mut QueueMemory,
+        replies: &[Reply],
+        ctx: &Context,
+    ) -> Option<Queue> {
+        let name = Bytes::from(split(&fact.key).1);
+        let mut queue = begin(self.id(), &name, fact, PushEnd::Right, previous, memory, ctx);
+        let look = match Look::parse(replies.first()) {
+            Ok(look) => look,
+            Err(_) if is_wrong_type(replies.first()) => return None,
+            Err(why) => return Some(unreadable(queue, why)),
+        };
+        let at = |index: usize| count(replies.get(index));
+        // Between the queue and the registry of started jobs a job stands in the intermediate list.
+        queue.in_flight = at(2).map(|wip| wip.saturating_add(at(1).unwrap_or(0)));
+        queue.scheduled = at(3);
+        queue.failed = at(4);
+        for (label, n) in [("deferred", at(5)), ("finished", at(6))] {
+            if let Some(n) = n.filter(|n| *n > 0) {
+                queue.details.push(Detail::new(label, format!("{n} jobs")));
+            }
+        }
+        if queue.scheduled.is_some_and(|n| n > 0) && is_type(replies.get(7), "none") {
+            queue.details.push(Detail::new("scheduler", "none alive: scheduled jobs do not move"));
+        }
+        let (sample, moved) = list_step(&look, memory, ctx);
+        settle(&mut queue, look.depth, sample, moved, RateSource::NewestFoundAgain, memory, ctx);
+        let told = text(replies.get(8)).and_then(|t| t.as_utf8()?.parse::<jiff::Timestamp>().ok());
+        queue.oldest = match (look.depth, told) {
+            (0, _) => Oldest::Empty,
+            (_, Some(at)) => age(at.as_millisecond(), ctx),
+            (_, None) => at_least(memory),
+        };
+        Some(queue)
+    }
+}
+
+/// What stands before `queues` in the registry's name: empty or ending in `:`.
+fn prefix(clue: &Bytes) -> Option<&[u8]> {
+    clue.as_slice().strip_suffix(b"queues").filter(|p| p.ends_with(b":"))
+}
+
+/// RQ registers whole keys, Sidekiq and Resque bare names.
+fn is_rq(prefix: &[u8], listed: &[Bytes]) -> bool {
+    let head = [prefix, b"queue:"].concat();
+    listed.iter().any(|key| key.as_slice().starts_with(&head))
+}
+
+/// Prefix and name of the key of a queue. A name may hold `queue:` itself, a prefix hardly.
+fn split(key: &Bytes) -> (&[u8], &[u8]) {
+    let key = key.as_slice();
+    match key.windows(6).position(|w| w == b"queue:") {
+        Some(at) => (&key[..at], &key[at + 6..]),
+        None => (b"", key),
+    }
+}
+
+/// One worker as its hash tells.
+struct Worker {
+    queues: Vec<Vec<u8>>,
+    /// False when its hash ran out though the set still names it.
+    alive: Option<bool>,
+    words: String,
+}
+
+impl Worker {
+    fn read(prefix: &[u8], key: &Bytes, fields: &[Reply]) -> Self {
+        let queues = text(fields.first());
+        let alive = match fields.first() {
+            Some(Reply::Nil) => Some(false),
+            Some(Reply::Bulk(_)) => Some(true),
+            _ => None,
+        };
+        let head = [prefix, b"worker:"].concat();
+        let name = Bytes::from(key.as_slice().strip_prefix(head.as_slice()).unwrap_or(key.as_slice()));
+        let or = |at: usize| text(fields.get(at)).map_or_else(|| "?".into(), |b| b.escaped());
+        let words = match alive {
+            Some(false) => format!("{name}: its hash ran out, it was killed or hangs"),
+            _ => format!("{name}: {} on {}, pid {}", or(1), or(2), or(3)),
+        };
+        let queues = queues.map(|q| q.as_slice().split(|b| *b == b',').map(<[u8]>::to_vec).collect());
+        Self { queues: queues.unwrap_or_default(), alive, words }
+    }
+
+    fn takes(&self, queue: &[u8]) -> bool {
+        self.queues.iter().any(|q| q == queue)
+    }
+}

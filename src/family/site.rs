@@ -1,0 +1,110 @@
+//! A site: one installation of a queue library on a node, as its clue tells, and what its queues share.
+
+use std::collections::BTreeMap;
+
+use crate::domain::queue::Detail;
+use crate::domain::{Bytes, Reply};
+
+/// What a clue told.
+#[derive(Clone, Debug, Default)]
+pub struct Site {
+    /// Its queues.
+    pub queues: Vec<SiteQueue>,
+    /// True for a registry, which is looked at again: queues come and go in it. False for a key of one queue.
+    pub registry: bool,
+}
+
+/// One queue of a site.
+#[derive(Clone, Debug)]
+pub struct SiteQueue {
+    /// The key that stands for the queue.
+    pub key: Bytes,
+    /// What is known of it without reading its own keys.
+    pub part: Part,
+}
+
+/// A queue's part in what its site shares. `None` is unknown.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Part {
+    /// Tasks taken and not finished.
+    pub in_flight: Option<u64>,
+    /// Tasks for later.
+    pub scheduled: Option<u64>,
+    /// Tasks to be tried again.
+    pub retry: Option<u64>,
+    /// Failed or dead tasks.
+    pub failed: Option<u64>,
+    /// Live workers that take from this queue.
+    pub workers: Option<u64>,
+    /// Paused.
+    pub paused: Option<bool>,
+    /// The rest, for the details.
+    pub details: Vec<Detail>,
+}
+
+/// How many entries name which queue, from [`super::Read::QueuesNamed`].
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tally {
+    /// All entries, if known.
+    pub(super) total: Option<u64>,
+    by_queue: Option<BTreeMap<Bytes, u64>>,
+}
+
+impl Tally {
+    pub(super) fn parse(reply: Option<&Reply>) -> Self {
+        let total = match reply {
+            Some(Reply::Array(items)) => count(items.first()),
+            other => count(other),
+        };
+        let names = match reply {
+            Some(Reply::Array(items)) => items.get(1).and_then(Reply::as_array),
+            _ => None,
+        };
+        let by_queue = names.map(|names| {
+            let mut tally = BTreeMap::new();
+            for name in names.iter().filter_map(Reply::as_bytes) {
+                *tally.entry(name).or_default() += 1;
+            }
+            tally
+        });
+        Self { total, by_queue }
+    }
+
+    /// Entries of this queue; all of them where it is the only one.
+    pub(super) fn of(&self, queue: &Bytes, only_one: bool) -> Option<u64> {
+        match &self.by_queue {
+            Some(tally) => Some(tally.get(queue).copied().unwrap_or(0)),
+            None if only_one || self.total == Some(0) => self.total,
+            None => None,
+        }
+    }
+}
+
+/// Members of a set, from [`super::Read::Members`]; `None` when it could not be read.
+pub(super) fn members(reply: Option<&Reply>) -> Option<Vec<Bytes>> {
+    let page = reply?.as_array()?.get(1)?.as_array()?;
+    Some(page.iter().filter_map(Reply::as_bytes).collect())
+}
+
+/// A length or counter.
+pub(super) fn count(reply: Option<&Reply>) -> Option<u64> {
+    reply.and_then(Reply::as_int).and_then(|n| u64::try_from(n).ok())
+}
+
+/// A string that was read whole or cut, but not the length that stands for it where scripts are denied.
+pub(super) fn text(reply: Option<&Reply>) -> Option<Bytes> {
+    match reply {
+        Some(Reply::Bulk(bytes)) => Some(bytes.clone()),
+        _ => None,
+    }
+}
+
+/// True when `TYPE` answered this.
+pub(super) fn is_type(reply: Option<&Reply>, name: &str) -> bool {
+    matches!(reply, Some(Reply::Status(t)) if t == name)
+}
+
+/// Key made of parts.
+pub(super) fn join(parts: &[&[u8]]) -> Bytes {
+    parts.concat().into()
+}

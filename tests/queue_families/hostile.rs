@@ -1,0 +1,100 @@
+//! Whatever a server answers: no family panics, and what it shows can't drive a terminal.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+use redwarden::config::Config;
+use redwarden::domain::queue::PushEnd;
+use redwarden::domain::reply::ReplyError;
+use redwarden::domain::{Bytes, NodeId, Reply, Stamp};
+use redwarden::family::{Context, KeyFact, QueueMemory, Registry};
+
+fn text() -> impl Strategy<Value = Bytes> {
+    prop_oneof![
+        proptest::collection::vec(any::<u8>(), 0..40).prop_map(Bytes::from),
+        prop_oneof![
+            Just("name"),
+            Just("last-delivered-id"),
+            Just("lag"),
+            Just("0-1"),
+            Just("99999999999999999999-0"),
+            Just("rq:queue:a"),
+            Just("queue:\x06\x16\x06\x16q"),
+            Just("bullmq:6"),
+            Just("zset"),
+            Just("-1"),
+            Just("9223372036854775807"),
+            Just("2026-11-23T11:44:37.118979Z"),
+            Just("{\"queues\":[1,\"a\"]}"),
+        ]
+        .prop_map(Bytes::from),
+    ]
+}
+
+fn reply() -> impl Strategy<Value = Reply> {
+    let leaf = prop_oneof![
+        Just(Reply::Nil),
+        any::<i64>().prop_map(Reply::Int),
+        (0_i64..4).prop_map(Reply::Int),
+        text().prop_map(Reply::Bulk),
+        "[a-z]{0,8}".prop_map(Reply::Status),
+        Just(Reply::Error(ReplyError { code: "WRONGTYPE".into(), message: "x".into() })),
+        Just(Reply::Error(ReplyError { code: "NOPERM".into(), message: "x".into() })),
+    ];
+    leaf.prop_recursive(3, 24, 6, |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..6).prop_map(Reply::Array),
+            proptest::collection::vec((inner.clone(), inner), 0..3).prop_map(Reply::Map),
+        ]
+    })
+}
+
+fn context(at: Stamp, server_ms: i64) -> Context {
+    Context {
+        node: NodeId::new("n"),
+        db: 0,
+        at,
+        server_ms,
+        push: PushEnd::Left,
+        is_new: false,
+        rate_window: Duration::from_secs(10),
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_reply_makes_a_family_panic(
+        key in prop_oneof![text(), Just(Bytes::from("rq:queues")), Just("a:meta".into()), Just("a:wait".into()),
+            Just("queues".into()), Just("_kombu.binding.c".into()), Just("rq:queue:a".into())],
+        looks in proptest::collection::vec(proptest::collection::vec(reply(), 0..20), 1..4),
+        server_ms in any::<i64>(),
+    ) {
+        let registry = Registry::new(&Config::default());
+        for family in registry.queue_families() {
+            let (mut memory, mut queue) = (QueueMemory::default(), None);
+            let fact = KeyFact {
+                key: key.clone(), key_type: "list".into(), lock_pattern: false, queue_pattern: true,
+            };
+            let mut at = Stamp::now();
+            for replies in &looks {
+                at.mono += Duration::from_millis(700);
+                let ctx = context(at, server_ms);
+                let _ = (family.may_be_clue(key.as_slice()), family.owns(key.as_slice()), family.is_clue(&fact));
+                let _ = (family.site_reads(&key), family.site_more(&key, replies));
+                if let Some(part) =
+                    family.site(&key, replies, &ctx).and_then(|site| site.queues.into_iter().next())
+                {
+                    memory.part = part.part;
+                }
+                let _ = (family.reads(&key, PushEnd::Left, &memory), family.more_reads(&key, replies));
+                queue = family.interpret(&fact, queue.as_ref(), &mut memory, replies, &ctx);
+                if let Some(queue) = &queue {
+                    let shown = queue.details.iter().map(|d| d.text.as_str()).chain([queue.name.as_str()]);
+                    for text in shown {
+                        prop_assert!(!text.contains(char::is_control), "{text:?}");
+                    }
+                }
+            }
+        }
+    }
+}

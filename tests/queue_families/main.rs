@@ -1,0 +1,76 @@
+//! Queues of libraries: the keys as the real libraries wrote them, put into a real server, read by a real poller.
+//!
+//! `observed.jsonl` holds for each key its type, its length and some of its elements; the rest is filled up.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "tests")]
+
+mod hostile;
+mod live;
+mod recorded;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use redwarden::config::{Config, NodeConfig};
+use redwarden::domain::snapshot::Board;
+use redwarden::domain::{Bytes, Command, FleetView, NodeId, NodeMeta, Queue, Reply};
+use redwarden::launcher::Server;
+use redwarden::poll::Fleet;
+use redwarden::redis_io::{ClientRole, WritePermit, Writer};
+
+pub(crate) fn config(server: &Server) -> Config {
+    let endpoint = server.endpoint();
+    let meta = NodeMeta { id: NodeId::new("n1"), address: endpoint.address.to_string(), db: endpoint.db };
+    Config {
+        nodes: vec![NodeConfig { meta, endpoint }],
+        interval: Duration::from_millis(100),
+        timeout: Duration::from_secs(2),
+        ..Config::default()
+    }
+}
+
+pub(crate) fn watch(server: &Server) -> Fleet {
+    Fleet::spawn(Arc::new(config(server)))
+}
+
+pub(crate) async fn writer(server: &Server) -> Writer {
+    Writer::open(&server.endpoint(), ClientRole::Demo, Duration::from_secs(5), WritePermit::for_own_servers())
+        .await
+        .expect("a connection")
+}
+
+/// Runs one command; errors are failures.
+pub(crate) async fn call(writer: &mut Writer, command: Command) -> Reply {
+    let reply = writer.call(&command).await.expect("an answer");
+    assert!(reply.as_error().is_none(), "{command}: {reply:?}");
+    reply
+}
+
+/// Runs one command given as words.
+pub(crate) async fn run(writer: &mut Writer, words: &str) -> Reply {
+    call(writer, Command { args: words.split(' ').map(Into::into).collect() }).await
+}
+
+/// Waits until the board satisfies the condition; shows the last one when it never does.
+pub(crate) async fn wait_for(fleet: &Fleet, what: &str, condition: impl Fn(&FleetView) -> bool) -> FleetView {
+    let mut board = fleet.board();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        let view = FleetView::build(&Board::clone(&board.borrow_and_update()));
+        if condition(&view) {
+            return view;
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        assert!(!left.is_zero(), "never came: {what}\nlast seen: {:#?}", view.queues);
+        let _ = tokio::time::timeout(left, board.changed()).await;
+    }
+}
+
+/// True when the search went through all keys at least once.
+pub(crate) fn complete(view: &FleetView) -> bool {
+    view.nodes.first().is_some_and(|n| n.snapshot.scan.passes > 0)
+}
+
+pub(crate) fn find(view: &FleetView, key: impl Into<Bytes>) -> &Queue {
+    let key = key.into();
+    view.queues.iter().find(|q| q.id.key == key).unwrap_or_else(|| panic!("no {key}: {:#?}", view.queues))
+}
