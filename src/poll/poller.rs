@@ -35,6 +35,8 @@ pub(super) struct Poller {
     patience: Patience,
     health: Tracker,
     ping_denied: bool,
+    /// Once true it stays: the counters remember too.
+    own_denials: bool,
     seq: u64,
     rtt: Option<Duration>,
     rtt_least: Duration,
@@ -61,6 +63,7 @@ impl Poller {
             patience: Patience::default(),
             health: Tracker::default(),
             ping_denied: false,
+            own_denials: false,
             seq: 0,
             rtt: None,
             rtt_least: Duration::MAX,
@@ -294,7 +297,7 @@ impl Poller {
             scan,
             cost: self.cost.figure(now.mono),
         };
-        let around = Around { clock_median_ms: self.shared.clock_median_ms(), own_denials: self.ping_denied };
+        let around = Around { clock_median_ms: self.shared.clock_median_ms(), own_denials: self.own_denials };
         snapshot.health = self.health.observe(&snapshot, &around, &self.shared.config.rules);
         self.shared.publish(snapshot);
     }

@@ -123,7 +123,7 @@ async fn establish(
     let (connection, driver) = MultiplexedConnection::new_with_config(&info, stream, config)
         .await
         .map_err(|e| CallError::from_redis(&e))?;
-    let mut link = Link { connection, timeout, driver: tokio::spawn(driver) };
+    let mut link = Link { connection, timeout, driver: tokio::spawn(driver), was_denied: false };
     handshake(&mut link, endpoint, role).await?;
     Ok(link)
 }

@@ -15,6 +15,8 @@ pub(super) struct Link {
     pub(super) connection: MultiplexedConnection,
     pub(super) timeout: Duration,
     pub(super) driver: tokio::task::JoinHandle<()>,
+    /// The server's ACL refused something that was sent here.
+    pub(super) was_denied: bool,
 }
 
 impl Drop for Link {
@@ -44,7 +46,11 @@ impl Link {
         }
         let sent = self.connection.send_packed_commands(&pipe, 0, commands.len());
         match tokio::time::timeout(deadline, sent).await {
-            Ok(Ok(values)) => Ok(values.into_iter().map(to_reply).collect()),
+            Ok(Ok(values)) => {
+                let replies: Vec<Reply> = values.into_iter().map(to_reply).collect();
+                self.was_denied |= replies.iter().any(Reply::is_denied);
+                Ok(replies)
+            }
             Ok(Err(error)) => Err(CallError::from_redis(&error)),
             Err(_elapsed) => {
                 let name = commands.first().map(Command::name).unwrap_or_default();

@@ -15,6 +15,11 @@ impl Reader {
         Self { link }
     }
 
+    /// True once the server's ACL refused something that we sent: its count of denials is ours too.
+    pub fn was_denied(&self) -> bool {
+        self.link.was_denied
+    }
+
     /// PING; an error reply is a failure of the node.
     pub async fn ping(&mut self) -> Result<(), CallError> {
         match self.link.call(&Command::new("PING")).await? {
