@@ -130,3 +130,16 @@ fn a_reader_that_goes_away_is_no_failure() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
 }
+
+/// What a password command complains about may hold the password, or control characters.
+#[test]
+fn a_failing_password_command_is_not_quoted() {
+    let shell = Shell::new();
+    let (script, file) = (shell.home.path().join("password.sh"), shell.home.path().join("redwarden.toml"));
+    std::fs::write(&script, "printf 'hunter2 \\033]0;title\\007' >&2; exit 3\n").unwrap();
+    let node = format!("url = \"redis://127.0.0.1:6379\"\npassword_command = \"sh {}\"", script.display());
+    std::fs::write(&file, format!("[[nodes]]\n{node}\n")).unwrap();
+    let ran = shell.run(&["check", "--config", file.to_str().unwrap()]);
+    assert!(ran.err.contains("exit status: 3"), "{}", ran.err);
+    assert!(!ran.err.contains("hunter2") && !ran.err.contains('\x1b'), "{:?}", ran.err);
+}
