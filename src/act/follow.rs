@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 use super::plan::{Guard, Plan};
 use super::request::TaskPlace;
 use super::services::Services;
+use super::undo::Shelf;
 use super::{ActionEvent, Ticket};
 use crate::domain::queue::PushEnd;
 use crate::domain::{Bytes, QueueId, Reply};
@@ -37,7 +38,15 @@ enum Found {
 }
 
 /// Re-reads a released lock after one and two seconds and says what it finds, each finding once.
-pub(super) async fn after_release(services: &Services, ticket: Ticket, plan: &Plan, events: &Events) {
+///
+/// Ends without a word once the release was undone: the token in the key is then ours to have put there.
+pub(super) async fn after_release(
+    services: &Services,
+    shelf: &Shelf,
+    ticket: Ticket,
+    plan: &Plan,
+    events: &Events,
+) {
     let mut told = None;
     for _ in 0..2 {
         tokio::time::sleep(Duration::from_secs(1)).await;
@@ -45,6 +54,10 @@ pub(super) async fn after_release(services: &Services, ticket: Ticket, plan: &Pl
             Ok(mut reader) => look(&mut reader, plan).await,
             Err(why) => Found::Unreadable(why),
         };
+        // Asked after the look: what an undo put there was marked before it was sent.
+        if shelf.is_undone(ticket) {
+            return;
+        }
         if told.as_ref() == Some(&found) {
             continue;
         }
