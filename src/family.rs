@@ -10,6 +10,7 @@ pub mod recipe;
 pub mod redisson;
 pub mod registry;
 pub mod rows;
+pub mod semaphore;
 pub mod shape;
 pub mod string;
 
