@@ -188,6 +188,7 @@ fn seen(guard: &Guard) -> Value {
             put_bytes(&mut map, "field", field);
             put_bytes(&mut map, "field_value", value);
         }
+        Guard::ZsetMember { member, .. } => put_bytes(&mut map, "member", member),
         Guard::HashLen { len, .. } => {
             map.insert("fields".into(), json!(len));
         }

@@ -250,6 +250,9 @@ fn guards(scene: &Scene<'_>, plan: &Plan) -> Vec<String> {
                 text::cut_bytes(field, 40, text::Cut::Middle, mark),
                 text::cut_bytes(value, 40, text::Cut::Middle, mark)
             ),
+            Guard::ZsetMember { member, .. } => {
+                format!("it still has the member {}", text::cut_bytes(member, 80, text::Cut::Middle, mark))
+            }
             Guard::HashLen { len: 1, .. } => "it still has one field".into(),
             Guard::HashLen { len, .. } => format!("it still has {} fields", format::count(*len)),
         })
