@@ -196,7 +196,7 @@ impl Default for Config {
             queue_patterns: QUEUE_PATTERNS.map(String::from).to_vec(),
             queues: Vec::new(),
             push: PushEnd::Left,
-            scan: ScanConfig { budget: 0.003, max_keys: 200_000 },
+            scan: ScanConfig { budget: 0.01, max_keys: 200_000 },
             worker: WorkerConfig { concurrency: 1, exec: None, heartbeat_ttl: Duration::from_secs(10) },
             rules: Rules::default(),
             ui: UiConfig { theme: Theme::Dark, ascii: false, mouse: true, bell: false },

@@ -107,24 +107,31 @@ pub async fn run(config: Arc<Config>) -> anyhow::Result<Vec<String>> {
             Ok(()) = backstage.worker.view.changed() => {
                 backstage.worker.view.borrow_and_update().clone().map(Event::Worker)
             }
-            _ = ticks.tick() => Some(Event::Tick),
+            // A terminal that vanished without a SIGHUP would leave us reading its end for ever.
+            _ = ticks.tick() => Some(if guard::is_there() { Event::Tick } else { Event::Terminate }),
         };
         let turn = Instant::now();
         if let Some(event) = event {
             let name = name(&event);
+            if matches!(event, Event::Resize(..)) {
+                arm = None;
+            }
             let effects = update(&mut state, event, Stamp::now());
             frames.ask();
             for effect in effects {
                 match effect {
-                    Effect::Quit => return Ok(leave(guard, backstage, &mut state).await),
+                    Effect::Quit => {
+                        // What is typed from now on is for the shell. A terminal that is gone never answers.
+                        let _ = timeout(Duration::from_millis(100), input.pause()).await;
+                        return Ok(leave(guard, backstage, &mut state).await);
+                    }
                     Effect::Suspend => {
                         input.pause().await;
                         guard.suspend().await?;
                         input.resume().await;
-                        // Not `clear`: it asks the terminal where the cursor is and fails without an answer.
-                        let size = terminal.size()?;
-                        terminal.resize(ratatui::layout::Rect::new(0, 0, size.width, size.height))?;
-                        update(&mut state, Event::Resize(size.width, size.height), Stamp::now());
+                        let (columns, rows) = guard.repaint(&mut terminal)?;
+                        arm = None;
+                        update(&mut state, Event::Resize(columns, rows), Stamp::now());
                     }
                     other => {
                         if let Err(why) = carry_out(other.clone(), &backstage, &guard) {

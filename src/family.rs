@@ -5,6 +5,7 @@
 mod backlog;
 pub mod bull;
 pub mod celery;
+pub mod consumers;
 pub mod list;
 pub mod read;
 pub mod registry;

@@ -24,7 +24,10 @@ pub fn update(state: &mut AppState, event: Event, now: Stamp) -> Vec<Effect> {
         Event::Key(key) => on_key(state, key, &mut out),
         Event::Paste(text) => on_paste(state, &text),
         Event::Mouse(event) => mouse::on_mouse(state, event, &mut out),
-        Event::Resize(columns, rows) => state.size = (columns, rows),
+        Event::Resize(columns, rows) => {
+            state.size = (columns, rows);
+            disarm(state);
+        }
         Event::Board(board) => on_board(state, &board, &mut out),
         Event::Action(event) => actions::on_event(state, event, &mut out),
         Event::Worker(view) => pane::on_view(state, view),
@@ -128,6 +131,17 @@ fn on_undelivered(state: &mut AppState, effect: &Effect, why: &str, out: &mut Ve
         }
         Effect::Worker(WorkerCommand::Start { .. }) => pane::not_started(state, why),
         _ => messages::fail(state, why),
+    }
+}
+
+/// What was drawn at another size, or before the terminal was away, is not what stands there now: every dialog
+/// waits for its next frame.
+fn disarm(state: &mut AppState) {
+    state.start.armed = false;
+    for dialog in &mut state.dialogs {
+        if let Dialog::Confirm(c) = dialog {
+            c.armed = false;
+        }
     }
 }
 

@@ -11,8 +11,13 @@ use crate::config::{Secret, Theme};
 #[derive(Args, Clone, Debug, Default, PartialEq)]
 #[command(next_help_heading = "Global options")]
 pub struct GlobalArgs {
-    /// Node to watch: redis://[user[:password]@]host[:port][/db], rediss:// or redis+unix:///path; repeatable.
-    #[arg(short = 'u', long = "url", value_name = "URL")]
+    /// Nodes to watch; secrets, because a URL may hold a password.
+    #[arg(
+        short = 'u',
+        long = "url",
+        value_name = "URL",
+        help = "Node to watch: redis://[user[:password]@]host[:port][/db], rediss:// or redis+unix:///path; repeatable"
+    )]
     pub urls: Vec<Secret>,
     /// Configuration file [default: $REDWARDEN_CONFIG, else $XDG_CONFIG_HOME/redwarden/config.toml].
     #[arg(long, value_name = "FILE")]

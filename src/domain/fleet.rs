@@ -194,7 +194,7 @@ impl NodeSnapshot {
         }
         for denied in &self.denied {
             let message = format!("{}: not permitted ({})", denied.pane, denied.command);
-            out.push(Finding::new(Severity::Unknown, "not-permitted", message));
+            out.push(Finding::new(denied.severity(), "not-permitted", message));
         }
         if let Some(error) = &self.scan.error {
             out.push(Finding::new(Severity::Unknown, "scan", format!("keys could not be listed: {error}")));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::node::{NodeFacts, NodeStatus};
-use super::{Lock, NodeMeta, Queue, Stamp};
+use super::{Lock, NodeMeta, Queue, Severity, Stamp};
 
 /// A command this user may not run there, so that a pane can say what is missing.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -15,6 +15,16 @@ pub struct Denied {
     pub command: String,
 }
 
+impl Denied {
+    /// What the lack weighs: without these only a detail is missing (an age, a rate), and the pane says so.
+    pub fn severity(&self) -> Severity {
+        match self.command.as_str() {
+            "OBJECT|IDLETIME" | "EVAL_RO" | "TIME" | "STRLEN" => Severity::Info,
+            _ => Severity::Unknown,
+        }
+    }
+}
+
 /// How far the search for keys has come.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct ScanProgress {
@@ -22,6 +32,8 @@ pub struct ScanProgress {
     pub passes: u64,
     /// Share of the current pass, 0 to 1, where the number of keys is known.
     pub share: Option<f64>,
+    /// How long the last complete pass took: a new key is found at the latest after about this time.
+    pub pass_time: Option<Duration>,
     /// More keys matched than are kept.
     pub truncated: bool,
     /// Why the search stopped, if it did, escaped.

@@ -121,13 +121,22 @@ pub fn services(config: &Config, nodes: &[NodeConfig]) -> Services {
     }
 }
 
-/// Says which nodes there are to choose from.
-pub fn ambiguous(what: &str, key: &Bytes, candidates: &[Candidate]) -> PlaceError {
+/// Says which nodes there are to choose from. `all_nodes`: the command knows that flag.
+pub fn ambiguous(key: &Bytes, candidates: &[Candidate], all_nodes: bool) -> PlaceError {
     let names: Vec<String> =
         candidates.iter().map(|c| format!("  {} (db {})", c.node, c.endpoint.db)).collect();
+    let what = if candidates.iter().any(|c| c.exists) { "exists" } else { "could be made" };
+    let choice = if all_nodes { "--node NAME, or --all-nodes" } else { "--node NAME" };
     PlaceError::Usage(format!(
-        "{key} {what} on {} nodes: say which one with --node NAME, or --all-nodes\n{}",
+        "{key} {what} on {} nodes: say which one with {choice}\n{}",
         candidates.len(),
         names.join("\n")
+    ))
+}
+
+/// Says that a node which could not be asked may be the one meant.
+pub fn uncertain(key: &Bytes) -> PlaceError {
+    PlaceError::Usage(format!(
+        "{key}: a node that could not be asked may be the one that is meant: say which one with --node NAME"
     ))
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::place::{Candidate, ambiguous, candidates, services};
+use super::place::{Candidate, ambiguous, candidates, services, uncertain};
 use super::release::{confirmed, refuse, report};
 use super::{EXIT_NOT_DONE, EXIT_OK, EXIT_USAGE, Out};
 use crate::act::{Request, executor};
@@ -27,8 +27,12 @@ pub async fn push(config: Arc<Config>, nodes: &[NodeConfig], wish: Push, out: &m
         found.retain(|c| c.exists);
     }
     if found.len() > 1 && !wish.place.all_nodes {
-        let what = if found.iter().any(|c| c.exists) { "exists" } else { "could be made" };
-        return refuse(&ambiguous(what, &wish.key, &found), out);
+        return refuse(&ambiguous(&wish.key, &found, true), out);
+    }
+    // The queue may stand on a node that is down right now: do not make another one beside it.
+    let told = wish.place.all_nodes || wish.place.node.is_some();
+    if !told && !problems.is_empty() && found.iter().any(|c| !c.exists) {
+        return refuse(&uncertain(&wish.key), out);
     }
     if found.is_empty() {
         out.say(format!("{}: not pushed: no primary answered", wish.key));
@@ -38,7 +42,8 @@ pub async fn push(config: Arc<Config>, nodes: &[NodeConfig], wish: Push, out: &m
     for candidate in found {
         worst = worst.max(push_one(&config, nodes, &candidate, &wish, out).await);
     }
-    worst
+    // With --all-nodes a node that could not be asked is one where nothing was pushed.
+    worst.max(if problems.is_empty() || !wish.place.all_nodes { EXIT_OK } else { EXIT_NOT_DONE })
 }
 
 async fn push_one(

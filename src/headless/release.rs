@@ -27,7 +27,7 @@ pub async fn release(config: Arc<Config>, nodes: &[NodeConfig], wish: Release, o
     }
     let holding: Vec<Candidate> = found.into_iter().filter(|c| c.exists).collect();
     if holding.len() > 1 && !wish.place.all_nodes {
-        return refuse(&ambiguous("is held", &wish.key, &holding), out);
+        return refuse(&ambiguous(&wish.key, &holding, true), out);
     }
     if holding.is_empty() {
         // A node that could not be asked may hold it: then this is not "gone".

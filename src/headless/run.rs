@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::place::{ambiguous, candidates};
+use super::place::{ambiguous, candidates, uncertain};
 use super::release::refuse;
 use super::{EXIT_NOT_DONE, EXIT_OK, Out};
 use crate::act::audit;
@@ -18,7 +18,7 @@ use crate::worker::{WorkerSpec, run_headless, signals};
 /// `redwarden worker QUEUE`: takes tasks until stopped (SIGTERM or Ctrl-C drains, a second one ends what runs).
 /// Its log goes to stdout, one line an event.
 pub async fn worker(config: Arc<Config>, nodes: &[NodeConfig], wish: Worker, out: &mut Out<'_>) -> u8 {
-    let (node, endpoint) = match one_node(&config, nodes, wish.node.clone(), &wish.key, "exists", out).await {
+    let (node, endpoint) = match one_node(&config, nodes, wish.node.clone(), &wish.key, out).await {
         Ok(found) => found,
         Err(code) => return code,
     };
@@ -76,8 +76,7 @@ pub async fn worker(config: Arc<Config>, nodes: &[NodeConfig], wish: Worker, out
 
 /// `redwarden lock run KEY -- command`: the command's exit code, or one of [`lock_run::LockRunError::exit_code`].
 pub async fn lock_run(config: Arc<Config>, nodes: &[NodeConfig], wish: LockRun, out: &mut Out<'_>) -> u8 {
-    let (_node, endpoint) = match one_node(&config, nodes, wish.node, &wish.key, "could be taken", out).await
-    {
+    let (_node, endpoint) = match one_node(&config, nodes, wish.node, &wish.key, out).await {
         Ok(found) => found,
         Err(code) => return code,
     };
@@ -141,7 +140,6 @@ async fn one_node(
     nodes: &[NodeConfig],
     node: Option<String>,
     key: &Bytes,
-    what: &str,
     out: &mut Out<'_>,
 ) -> Result<(NodeId, Endpoint), u8> {
     let place = Where { node, all_nodes: false, db: None };
@@ -154,11 +152,11 @@ async fn one_node(
     if found.iter().filter(|c| c.exists).count() == 1 {
         found.retain(|c| c.exists);
     }
-    // A node that could not be asked might be the one meant.
-    if found.len() > 1
-        || (!problems.is_empty() && found.len() == 1 && place.node.is_none() && !found[0].exists)
-    {
-        return Err(refuse(&ambiguous(what, key, &found), out));
+    if found.len() > 1 {
+        return Err(refuse(&ambiguous(key, &found, false), out));
+    }
+    if !problems.is_empty() && place.node.is_none() && found.iter().any(|c| !c.exists) {
+        return Err(refuse(&uncertain(key), out));
     }
     if let Some(candidate) = found.pop() {
         Ok((candidate.node, candidate.endpoint))

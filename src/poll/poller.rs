@@ -80,8 +80,8 @@ impl Poller {
             let misses = self.live.status().misses;
             let next = if misses > 0 {
                 started.elapsed() + backoff::delay(misses, known.interval, fastrand::f64())
-            } else if self.search.hurry && self.watches_keys() {
-                // The first pass is not complete: go on at once.
+            } else if self.search.hurry && self.search.progress.error.is_none() && self.watches_keys() {
+                // The first pass is not complete: go on at once, unless the server refuses it.
                 Duration::ZERO
             } else {
                 known.interval
@@ -205,6 +205,7 @@ impl Poller {
         let Some(reader) = &mut self.reader else { return Ok(()) };
         let config = &self.shared.config;
         let interval = self.shared.pace.borrow().interval;
+        let clients = self.facts.as_ref().and_then(|f| f.connected_clients);
         let mut look = Look {
             reader,
             registry: &self.shared.registry,
@@ -223,6 +224,7 @@ impl Poller {
         };
         look.add_configured_queues();
         look.look_at_sites().await?;
+        look.look_at_consumers(clients).await?;
         look.reread(interval).await?;
         look.search(until, interval.mul_f64(config.scan.budget)).await?;
         if *look.dialect == Dialect::NoScripts {

@@ -1,6 +1,6 @@
 //! The search for keys: one rotating SCAN with a COUNT that adapts to what a call costs the server.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::domain::snapshot::ScanProgress;
 use crate::domain::{Bytes, Reply};
@@ -17,6 +17,7 @@ pub(super) struct Search {
     scanned: u64,
     pub(super) progress: ScanProgress,
     truncated_now: bool,
+    pass_began: Instant,
     /// A whole pass is wanted at full speed: the first one, or after a refresh.
     pub(super) hurry: bool,
 }
@@ -29,6 +30,7 @@ impl Search {
             scanned: 0,
             progress: ScanProgress::default(),
             truncated_now: false,
+            pass_began: Instant::now(),
             hurry: true,
         }
     }
@@ -62,6 +64,7 @@ impl Search {
         let done = self.cursor.as_slice() == b"0";
         if done {
             self.progress.passes += 1;
+            self.progress.pass_time = Some(std::mem::replace(&mut self.pass_began, Instant::now()).elapsed());
             self.progress.share = Some(1.0);
             self.progress.truncated = self.truncated_now;
             self.truncated_now = false;

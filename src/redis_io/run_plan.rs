@@ -1,6 +1,6 @@
 //! Runs a plan: the deadline from the server's own clock first, then one script, or the same plan as a transaction.
 //!
-//! Two renderers of the same data: [`script`] where EVAL is permitted, [`transaction`] (WATCH, reads, MULTI,
+//! Two renderers of the same data: `script` where EVAL is permitted, `transaction` (WATCH, reads, MULTI,
 //! steps, EXEC) where it is not. Neither knows what kind of action it runs.
 
 mod script;

@@ -193,7 +193,7 @@ fn queue<'a>(queue: &'a Queue, rules: &Rules, now: Stamp) -> QueueRow<'a> {
         in_rate: queue.rates.incoming.map(rounded),
         out_rate: queue.rates.outgoing.map(rounded),
         net_rate: queue.rates.net.map(rounded),
-        rate_source: queue.rates.source.words(),
+        rate_source: queue.rates.source.code(),
         eta_s: queue.eta(rules, now.mono).map(|d| d.as_secs()),
         paused: queue.paused,
         details: &queue.details,

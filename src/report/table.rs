@@ -4,10 +4,10 @@ use unicode_width::UnicodeWidthStr;
 
 use super::Sections;
 use crate::domain::lock::{Token, Ttl};
-use crate::domain::node::NodeState;
+use crate::domain::node::{NodeState, Role};
 use crate::domain::queue::Drain;
 use crate::domain::stamp::short;
-use crate::domain::{FleetView, Rules, Stamp};
+use crate::domain::{FleetView, NodeId, Rules, Stamp};
 
 /// The sections as tables, the verdict first.
 pub fn render(fleet: &FleetView, rules: &Rules, now: Stamp, sections: Sections) -> String {
@@ -79,7 +79,7 @@ fn locks(fleet: &FleetView, rules: &Rules, now: Stamp) -> String {
         };
         vec![
             lock.id.key.escaped(),
-            format!("{}/{}", lock.id.node, lock.id.db),
+            place(&lock.id.node, lock.id.db),
             lock.state(rules, now.mono).words().to_string(),
             ttl,
             or_unknown(lock.age(now.mono).map(|a| format!(">= {}", short(a)))),
@@ -87,9 +87,9 @@ fn locks(fleet: &FleetView, rules: &Rules, now: Stamp) -> String {
         ]
     });
     aligned(
-        &["LOCK", "NODE/DB", "STATE", "TTL", "AGE", "TOKEN"],
+        &["LOCK", "NODE", "STATE", "TTL", "AGE", "TOKEN"],
         rows,
-        "no locks held under the watched patterns",
+        empty(fleet, "no locks held under the watched patterns"),
     )
 }
 
@@ -106,7 +106,7 @@ fn queues(fleet: &FleetView, rules: &Rules, now: Stamp) -> String {
         };
         vec![
             queue.name.clone(),
-            format!("{}/{}", queue.id.node, queue.id.db),
+            place(&queue.id.node, queue.id.db),
             or_unknown(queue.waiting.map(|n| n.to_string())),
             rate(queue.rates.incoming),
             rate(queue.rates.outgoing),
@@ -115,8 +115,8 @@ fn queues(fleet: &FleetView, rules: &Rules, now: Stamp) -> String {
             drain,
         ]
     });
-    let head = ["QUEUE", "NODE/DB", "WAITING", "IN/S", "OUT/S", "NET/S", "OLDEST", "VERDICT"];
-    aligned(&head, rows, "no queues under the watched patterns")
+    let head = ["QUEUE", "NODE", "WAITING", "IN/S", "OUT/S", "NET/S", "OLDEST", "VERDICT"];
+    aligned(&head, rows, empty(fleet, "no queues under the watched patterns"))
 }
 
 /// Columns padded to the widest cell of each.
@@ -142,6 +142,21 @@ pub fn aligned(head: &[&str], rows: impl Iterator<Item = Vec<String>>, empty: &s
         out.push('\n');
     }
     out
+}
+
+/// What an empty list means: nothing there, or nobody to ask.
+fn empty<'a>(fleet: &FleetView, nothing: &'a str) -> &'a str {
+    let read = fleet.nodes.iter().any(|n| {
+        let role = n.snapshot.facts.as_ref().and_then(|f| f.role);
+        n.snapshot.scan.passes > 0 && !matches!(role, Some(Role::Replica | Role::Sentinel))
+    });
+    if read { nothing } else { "not known: no primary among the nodes could be searched" }
+}
+
+/// The node, with the database unless it is 0 or the name tells it.
+fn place(node: &NodeId, db: u32) -> String {
+    let told = format!("/{db}");
+    if db == 0 || node.as_str().ends_with(&told) { node.to_string() } else { format!("{node}{told}") }
 }
 
 fn or_unknown(value: Option<String>) -> String {

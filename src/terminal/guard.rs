@@ -77,6 +77,14 @@ impl TerminalGuard {
         }
     }
 
+    /// Draws everything anew with the next frame; returns the size, columns and rows. Not `Terminal::clear`: that
+    /// asks the terminal where its cursor is and fails where nobody answers.
+    pub fn repaint(&self, terminal: &mut Terminal<CrosstermBackend<Screen>>) -> io::Result<(u16, u16)> {
+        let size = terminal.size()?;
+        terminal.resize(ratatui::layout::Rect::new(0, 0, size.width, size.height))?;
+        Ok((size.width, size.height))
+    }
+
     /// Rings the terminal's bell.
     pub fn bell(&self) -> io::Result<()> {
         let mut screen = Screen::default();
@@ -109,6 +117,11 @@ impl Drop for TerminalGuard {
     fn drop(&mut self) {
         give_back();
     }
+}
+
+/// False once the terminal is gone: its other end was closed.
+pub fn is_there() -> bool {
+    io::stdin().is_terminal()
 }
 
 /// Resolves once some thread or task panicked while the screen was ours: the screen is given back and the report is

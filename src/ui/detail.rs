@@ -175,6 +175,10 @@ fn describe_node(scene: &Scene<'_>, node: &FleetNode, sheet: &mut Sheet) {
         (1, _) => "one complete pass".into(),
         (passes, _) => format!("{} complete passes", format::count(passes)),
     };
+    let passes = match n.scan.pass_time {
+        Some(took) => format!("{passes}, the last one took {}", format::duration(took)),
+        None => passes,
+    };
     sheet.field("key search", &passes, look.plain());
     sheet.field(
         "holds",
@@ -214,6 +218,7 @@ fn describe_lock(scene: &Scene<'_>, lock: &Lock, sheet: &mut Sheet) {
     sheet.field("TTL left", &format!("{ttl}{why}"), ttl_style);
     sheet.field("held", &locks::age(look, lock, scene), look.plain());
     let renewal = match lock.renewal {
+        _ if lock.ttl == Ttl::Never => "there is no TTL to renew".to_owned(),
         Renewal::Unknown => "not known yet: needs two looks".to_owned(),
         Renewal::CountingDown => "no, it only counts down".to_owned(),
         Renewal::Renewed(at) => format!("yes, last {} ago", format::duration(scene.now.since(at))),

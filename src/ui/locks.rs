@@ -17,11 +17,12 @@ pub const COLUMNS: &[Column] = &[
     text("STATE", Some("state"), 13, 13, 20),
     text("KEY", Some("key"), 12, 64, 19),
     text("NODE", Some("node"), 6, 16, 15),
-    text("HOLDER", Some("holder"), 8, 28, 16),
+    text("HOLDER", Some("holder"), 8, 48, 16),
     figure("TTL", Some("ttl"), 6, 18),
     figure("AGE", Some("age"), 8, 17),
     optional(figure("WAITERS", Some("waiters"), 9, 5)),
-    text("TOKEN", None, 16, 40, 4),
+    // Only beside a holder: without one the token itself stands under HOLDER.
+    optional(text("TOKEN", None, 16, 40, 4)),
     text("WHY", None, 24, 110, 3),
 ];
 
@@ -50,7 +51,7 @@ pub fn row(scene: &Scene<'_>, lock: &Lock) -> Row {
         Cell::new(ttl, ttl_style),
         Cell::new(age(look, lock, scene), look.plain()),
         known_or(look, lock.waiters.map(format::compact)),
-        token_cell(look, &lock.token),
+        if lock.holder.is_some() { token_cell(look, &lock.token) } else { Cell::new("", look.plain()) },
         Cell::new(verdict.reasons.join("; "), look.dim()),
     ];
     Row {

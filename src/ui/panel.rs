@@ -17,6 +17,9 @@ use crate::app::hit::Target;
 use crate::app::state::{ListState, RowId};
 use crate::domain::node::{NodeState, Reason};
 
+/// A pass over the keys that takes longer is told: new keys are found that late.
+const SLOW_SEARCH: std::time::Duration = std::time::Duration::from_secs(3);
+
 /// Lines above the rows.
 pub const HEAD: u16 = 2;
 
@@ -191,6 +194,10 @@ fn limits(scene: &Scene<'_>, panel: Panel) -> Vec<String> {
         let share =
             first.scan.share.map(|s| format!(" {:.0} %", s.clamp(0.0, 1.0) * 100.0)).unwrap_or_default();
         out.push(format!("first search{share}"));
+    } else if let Some(slowest) =
+        snapshots().filter_map(|n| n.scan.pass_time).max().filter(|t| *t > SLOW_SEARCH)
+    {
+        out.push(format!("new keys within {}", format::duration(slowest)));
     }
     if let Some(node) = snapshots().find(|n| n.scan.truncated) {
         out.push(format!("truncated on {}", node.meta.id));

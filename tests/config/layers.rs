@@ -174,7 +174,7 @@ fn everything_the_file_can_say_arrives() {
         rate_window = "20s"
         stale_after = "15s"
         [scan]
-        budget = 0.01
+        budget = 0.02
         max_keys = 1_000
         [ui]
         ascii = true
@@ -191,7 +191,7 @@ fn everything_the_file_can_say_arrives() {
     assert_eq!((c.worker.concurrency, c.worker.heartbeat_ttl.as_secs()), (8, 20));
     assert_eq!((c.rules.down_after, c.rules.growing_above), (5, 2.0));
     assert_eq!(c.rules.overdue_after, Duration::from_secs(3600));
-    assert_eq!((c.scan.budget, c.scan.max_keys), (0.01, 1000));
+    assert_eq!((c.scan.budget, c.scan.max_keys), (0.02, 1000));
     assert_eq!((c.ui.ascii, c.ui.mouse, c.ui.bell), (true, false, true));
     let c = Case::new("[ui]\nmouse = true").config("--no-mouse --ascii --bell --log here.log");
     assert_eq!((c.ui.ascii, c.ui.mouse, c.ui.bell), (true, false, true));

@@ -55,6 +55,20 @@ fn enter_alone_and_every_way_back_cancel() {
 }
 
 #[test]
+fn a_dialog_that_was_resized_away_confirms_nothing_until_it_is_drawn_again() {
+    let mut f = flow(&rich_board());
+    let (ticket, _) = f.open_release("lock:never");
+    // 20x5 shows only which size is needed; also what coming back from Ctrl-Z sends.
+    f.send(Event::Resize(20, 5));
+    assert_eq!(f.press("y <tab> <enter>"), []);
+    assert_eq!(f.state.dialog_to_arm(), Some(ticket.0));
+    f.send(Event::Resize(100, 30));
+    assert_eq!(f.press("y"), []);
+    f.send(Event::DialogDrawn(ticket.0));
+    assert_eq!(f.press("y"), [Effect::Action(ActionCommand::Execute(ticket))]);
+}
+
+#[test]
 fn keys_typed_before_the_dialog_was_drawn_are_swallowed() {
     let mut f = flow(&rich_board());
     f.select_lock("lock:never");

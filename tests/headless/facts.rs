@@ -34,6 +34,7 @@ fn the_documented_envelope() {
     let queue = &json["queues"][0];
     assert_eq!((&queue["waiting"], &queue["family"]), (&json!(3), &json!("list")));
     assert_eq!(queue["in_rate"], json!(null), "one look tells no rate");
+    assert_eq!(queue["rate_source"], "none");
     for (command, array) in [("nodes", "nodes"), ("locks", "locks"), ("queues", "queues")] {
         let json = shell.run(&[command, "--format", "json", "-u", &server.url()]).json();
         for other in ["nodes", "locks", "queues"] {
@@ -129,4 +130,12 @@ fn a_reader_that_goes_away_is_no_failure() {
     drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn a_replica_alone_tells_nothing_of_locks() {
+    let primary = Server::start(&[]).unwrap();
+    let replica = Server::start(&["--replicaof", &format!("127.0.0.1 {}", primary.port())]).unwrap();
+    let ran = Shell::new().run(&["locks", "-u", &replica.url()]);
+    assert!(ran.out.contains("not known: no primary"), "{}", ran.out);
 }

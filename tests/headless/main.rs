@@ -1,6 +1,7 @@
 //! The headless commands as a script sees them: the real binary, real servers, exit codes, stdout and stderr.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "tests")]
 
+mod acl;
 mod facts;
 mod release;
 mod topology;

@@ -104,3 +104,22 @@ fn pushes_test_tasks_and_never_to_another_type() {
     let wrong = shell.run(&["queues", "push", "queue:s", "--force", "-u", &url]);
     assert_eq!((wrong.code, cli(&server, &["GET", "queue:s"])), (1, "x".into()), "{}", wrong.err);
 }
+
+#[test]
+fn a_node_that_is_down_may_be_the_one_that_is_meant() {
+    let server = Server::start(&[]).unwrap();
+    let shell = Shell::new();
+    let (up, dead) =
+        (server.url(), format!("redis://127.0.0.1:{}", redwarden::launcher::free_port().unwrap()));
+    let both = ["-u", up.as_str(), "-u", dead.as_str()];
+    let push = shell.run(&[&["queues", "push", "queue:q"], &both[..]].concat());
+    assert_eq!((push.code, cli(&server, &["DBSIZE"])), (2, "0".into()), "{}", push.err);
+    assert!(push.err.contains("--node"), "{}", push.err);
+    let all = shell.run(&[&["queues", "push", "queue:q", "--all-nodes"], &both[..]].concat());
+    assert_eq!((all.code, cli(&server, &["LLEN", "queue:q"])), (1, "1".into()), "{}", all.err);
+    // Where it stands it may go on standing.
+    assert_eq!(shell.run(&[&["queues", "push", "queue:q"], &both[..]].concat()).code, 0);
+    let run = shell.run(&[&["lock", "run", "lock:x", "--ttl", "5s"], &both[..], &["--", "true"]].concat());
+    assert_eq!(run.code, 2, "{}", run.err);
+    assert!(!run.err.contains("--all-nodes"), "{}", run.err);
+}

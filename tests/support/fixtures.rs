@@ -102,7 +102,7 @@ pub fn node(name: &str) -> NodeBuilder {
         denied: Vec::new(),
         locks: Arc::new(Vec::new()),
         queues: Arc::new(Vec::new()),
-        scan: ScanProgress { passes: 1, share: None, truncated: false, error: None },
+        scan: ScanProgress { passes: 1, ..ScanProgress::default() },
         cost: Cost { commands_per_sec: 9.0, busy_share: 0.001 },
     })
 }
@@ -292,6 +292,7 @@ pub fn queue(key: impl Into<Bytes>) -> QueueBuilder {
         no_progress_since: None,
         read_at: now,
         details: Vec::new(),
+        blocked: None,
         samples: 9,
     })
 }

@@ -98,3 +98,25 @@ async fn no_rights_at_all() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_search_that_is_refused_does_not_spin() {
+    let server = Server::start(&["--rename-command", "SCAN", "XSCAN"]).unwrap();
+    let fleet = watch(&[server.endpoint()]);
+    let view = wait_for(&fleet, "refused", |v| v.nodes[0].snapshot.scan.error.is_some()).await;
+    let mut w = writer(&server).await;
+    let pings = |reply: redwarden::domain::Reply| -> u64 {
+        let text = reply.as_bytes().unwrap().as_utf8().unwrap().to_string();
+        let line = text.lines().find(|l| l.starts_with("cmdstat_ping:")).unwrap_or_default().to_string();
+        line.split(['=', ',']).nth(1).and_then(|n| n.parse().ok()).unwrap_or(0)
+    };
+    let began = view.nodes[0].snapshot.taken_at;
+    let view = wait_for(&fleet, "a second has passed", |v| {
+        v.nodes[0].snapshot.taken_at.since(began) >= std::time::Duration::from_secs(1)
+    })
+    .await;
+    // Ten looks a second are wanted here; spinning makes hundreds.
+    let looks = view.nodes[0].snapshot.seq;
+    assert!(looks < 40, "{looks} looks");
+    assert!(pings(run(&mut w, "INFO commandstats").await) < 40);
+}
