@@ -6,6 +6,7 @@
 mod backlog;
 pub mod bull;
 pub mod celery;
+pub mod consumers;
 pub mod huey;
 pub mod list;
 pub mod read;
