@@ -6,6 +6,7 @@
 mod backlog;
 pub mod bull;
 pub mod celery;
+pub mod consumers;
 pub mod huey;
 pub mod list;
 pub mod read;
@@ -14,6 +15,7 @@ pub mod redisson;
 pub mod registry;
 pub mod rows;
 pub mod rq;
+pub mod semaphore;
 pub mod shape;
 pub mod sidekiq;
 pub mod site;

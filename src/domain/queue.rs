@@ -147,6 +147,9 @@ pub struct Queue {
     pub history: Arc<[u64]>,
     /// What else is known of it, for the details.
     pub details: Vec<Detail>,
+    /// Clients of its database that wait in a command by which its tasks could be taken; `None` is unknown. They
+    /// may wait for another queue, and a busy worker does not wait.
+    pub blocked: Option<u64>,
     /// Since when the depth is not zero and nothing left it, as far as is known.
     pub no_progress_since: Option<Stamp>,
     /// When it was read.
@@ -220,9 +223,21 @@ impl Queue {
         }
     }
 
+    /// True when tasks wait and nobody is there to take them: its library counts no live worker, or nothing was
+    /// taken for a while and no client of the database waits for tasks of this kind.
+    pub fn lacks_consumers(&self, rules: &Rules, now: Instant) -> bool {
+        let nobody = match self.workers {
+            Some(workers) => workers == 0,
+            None => self.blocked == Some(0) && self.drain(rules, now) == Drain::Stalled,
+        };
+        nobody && self.waiting.is_some_and(|n| n > 0) && self.paused != Some(true)
+    }
+
     /// Findings for JSON and `check`.
     pub fn findings(&self, rules: &Rules, now: Instant) -> Vec<Finding> {
-        match self.drain(rules, now) {
+        let drain = self.drain(rules, now);
+        let mut found = match drain {
+            Drain::Stalled if self.lacks_consumers(rules, now) => Vec::new(),
             Drain::Growing(per_s) => {
                 vec![Finding::new(
                     Severity::Warning,
@@ -247,6 +262,14 @@ impl Queue {
                 )]
             }
             _ => Vec::new(),
+        };
+        if self.lacks_consumers(rules, now) {
+            let why = match self.workers {
+                Some(_) => "tasks wait and no live worker takes from it",
+                None => "tasks wait, nothing was taken for a while and no client waits for tasks there",
+            };
+            found.push(Finding::new(Severity::Warning, "no-consumers", why));
         }
+        found
     }
 }

@@ -142,6 +142,7 @@ pub(super) fn blank(family: &'static str, fact: &KeyFact, ctx: &Context) -> Queu
         rates: Rates { incoming: None, outgoing: None, net: None, source: RateSource::None },
         history: [].into(),
         details: Vec::new(),
+        blocked: None,
         no_progress_since: None,
         read_at: ctx.at,
         samples: 0,

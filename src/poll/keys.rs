@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::domain::{Bytes, Lock, Queue, Stamp};
+use crate::family::consumers::Consumers;
 use crate::family::site::Part;
 use crate::family::{KeyFact, QueueMemory};
 
@@ -42,6 +43,13 @@ pub(super) struct KeyTable {
     pub(super) sites_read: Option<Instant>,
     /// What could not be read when they were looked at.
     pub(super) sites_denied: BTreeSet<(&'static str, String)>,
+    /// This user may not read all keys: only those whose names promise something are asked for, each once, so that
+    /// the server's ACL log stays quiet.
+    pub(super) restricted: bool,
+    /// Who waits for tasks, and when that was asked.
+    pub(super) consumers: Option<Consumers>,
+    pub(super) consumers_read: Option<Instant>,
+    pub(super) consumers_denied: bool,
     /// Clues to a single queue that were followed.
     settled: BTreeSet<Bytes>,
     /// Where the rotation of re-reads goes on.

@@ -106,7 +106,8 @@ impl Look<'_> {
                 candidates.push((key, (lock, queue)));
             } else if self.registry.seeks_sites()
                 && !key.as_slice().starts_with(b"redwarden:")
-                && (self.registry.may_be_clue(key.as_slice()) || self.sampler.wants(key.as_slice()))
+                && (self.registry.may_be_clue(key.as_slice())
+                    || (!self.table.restricted && self.sampler.wants(key.as_slice())))
             {
                 clues.push(key);
             }
@@ -208,7 +209,11 @@ impl Look<'_> {
                 let Some(entry) = self.table.queues.get(key) else { continue };
                 let mut memory = entry.memory.clone();
                 memory.siblings = siblings.get(family.id()).copied().unwrap_or(1);
-                let queue = family.interpret(&entry.fact, entry.queue.as_deref(), &mut memory, &all, &ctx);
+                let mut queue =
+                    family.interpret(&entry.fact, entry.queue.as_deref(), &mut memory, &all, &ctx);
+                if let (Some(queue), Some(consumers)) = (&mut queue, &self.table.consumers) {
+                    consumers.enter(queue);
+                }
                 self.table.put_queue(key, queue, memory);
             }
         }

@@ -241,6 +241,7 @@ impl Poller {
         let Some(reader) = &mut self.reader else { return Ok(()) };
         let config = &self.shared.config;
         let interval = self.shared.pace.borrow().interval;
+        let clients = self.facts.as_ref().and_then(|f| f.connected_clients);
         let mut look = Look {
             reader,
             registry: &self.shared.registry,
@@ -259,6 +260,7 @@ impl Poller {
         };
         look.add_configured_queues();
         look.look_at_sites().await?;
+        look.look_at_consumers(clients).await?;
         look.reread(interval).await?;
         look.search(until, interval.mul_f64(config.scan.budget)).await?;
         if *look.dialect == Dialect::NoScripts {

@@ -68,6 +68,12 @@ pub fn row(scene: &Scene<'_>, queue: &Queue) -> Row {
 pub fn severity(queue: &Queue, drain: Drain) -> Severity {
     match drain {
         Drain::Growing(_) | Drain::Stalled => Severity::Warning,
+        _ if queue.workers == Some(0)
+            && queue.waiting.is_some_and(|n| n > 0)
+            && queue.paused != Some(true) =>
+        {
+            Severity::Warning
+        }
         Drain::Unknown if queue.waiting.is_none() => Severity::Unknown,
         Drain::Unknown | Drain::Idle | Drain::Drains(_) | Drain::Steady => Severity::Info,
     }
@@ -77,6 +83,9 @@ pub fn severity(queue: &Queue, drain: Drain) -> Severity {
 pub fn words(scene: &Scene<'_>, queue: &Queue, drain: Drain) -> String {
     if queue.paused == Some(true) {
         return "paused".into();
+    }
+    if queue.lacks_consumers(&scene.state.settings.rules, scene.now.mono) {
+        return "no consumers".into();
     }
     match drain {
         Drain::Idle => "idle".into(),

@@ -3,6 +3,7 @@
 //! `observed.jsonl` holds for each key its type, its length and some of its elements; the rest is filled up.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "tests")]
 
+mod consumers;
 mod hostile;
 mod live;
 mod recorded;
@@ -73,4 +74,17 @@ pub(crate) fn complete(view: &FleetView) -> bool {
 pub(crate) fn find(view: &FleetView, key: impl Into<Bytes>) -> &Queue {
     let key = key.into();
     view.queues.iter().find(|q| q.id.key == key).unwrap_or_else(|| panic!("no {key}: {:#?}", view.queues))
+}
+
+/// Waits until a client is blocked.
+pub(crate) async fn wait_blocked(writer: &mut Writer) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        let info = run(writer, "INFO clients").await.as_bytes().unwrap().escaped();
+        if info.contains("blocked_clients:1") {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{info}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }

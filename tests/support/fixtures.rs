@@ -298,6 +298,7 @@ pub fn queue(key: impl Into<Bytes>) -> QueueBuilder {
         no_progress_since: None,
         read_at: now,
         details: Vec::new(),
+        blocked: None,
         samples: 9,
     })
 }
