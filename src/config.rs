@@ -56,6 +56,8 @@ pub struct Config {
     pub timeout: Duration,
     /// Globs (Redis syntax) of lock keys.
     pub lock_patterns: Vec<String>,
+    /// Ids of lock families that are neither searched for nor recognised.
+    pub disabled_families: Vec<String>,
     /// Globs (Redis syntax) of queue keys.
     pub queue_patterns: Vec<String>,
     /// Queues by name, watched also while they are empty.
@@ -193,6 +195,7 @@ impl Default for Config {
             interval: Duration::from_secs(1),
             timeout: Duration::from_millis(500),
             lock_patterns: LOCK_PATTERNS.map(String::from).to_vec(),
+            disabled_families: Vec::new(),
             queue_patterns: QUEUE_PATTERNS.map(String::from).to_vec(),
             queues: Vec::new(),
             push: PushEnd::Left,

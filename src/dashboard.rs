@@ -15,8 +15,10 @@ use crate::app::state::{AppState, Settings};
 use crate::app::update::update;
 use crate::config::Config;
 use crate::domain::Stamp;
+use crate::domain::bytes::escape_text;
 use crate::poll::Fleet;
 use crate::redis_io::WritePermit;
+use crate::report::incident;
 use crate::terminal::frame_clock::FrameClock;
 use crate::terminal::guard::{self, TerminalGuard};
 use crate::terminal::{clipboard, input, signals};
@@ -134,7 +136,9 @@ pub async fn run(config: Arc<Config>) -> anyhow::Result<Vec<String>> {
                         update(&mut state, Event::Resize(columns, rows), Stamp::now());
                     }
                     other => {
-                        if let Err(why) = carry_out(other.clone(), &backstage, &guard) {
+                        if let Err(why) =
+                            carry_out(other.clone(), &backstage, &guard, &config.state_dir, &inbox)
+                        {
                             update(&mut state, Event::Undelivered(other, why), Stamp::now());
                         }
                     }
@@ -158,7 +162,13 @@ pub async fn run(config: Arc<Config>) -> anyhow::Result<Vec<String>> {
 }
 
 /// Hands an effect on without waiting. The error is a sentence for the user.
-fn carry_out(effect: Effect, backstage: &Backstage, guard: &TerminalGuard) -> Result<(), String> {
+fn carry_out(
+    effect: Effect,
+    backstage: &Backstage,
+    guard: &TerminalGuard,
+    dir: &std::path::Path,
+    inbox: &mpsc::Sender<Event>,
+) -> Result<(), String> {
     match effect {
         Effect::Refresh => backstage.fleet.refresh(),
         Effect::SetInterval(interval) => backstage.fleet.set_interval(interval),
@@ -176,6 +186,23 @@ fn carry_out(effect: Effect, backstage: &Backstage, guard: &TerminalGuard) -> Re
             Ok(false) => return Err("too long for the terminal's clipboard: nothing was copied".into()),
             Err(error) => return Err(format!("could not copy: {error}")),
         },
+        Effect::SaveReport { name, text } => {
+            let (dir, inbox) = (dir.to_path_buf(), inbox.clone());
+            // The disk may be slow: the screen does not wait for it.
+            tokio::task::spawn_blocking(move || {
+                let event = match incident::save(&dir, &name, &text) {
+                    Ok(path) => Event::ReportSaved(escape_text(&path.to_string_lossy())),
+                    Err(error) => {
+                        let why = format!(
+                            "the incident report was not saved in {}: {error}",
+                            escape_text(&dir.to_string_lossy())
+                        );
+                        Event::Undelivered(Effect::SaveReport { name, text }, why)
+                    }
+                };
+                let _ = inbox.blocking_send(event);
+            });
+        }
         Effect::Bell => guard.bell().map_err(|e| format!("could not ring: {e}"))?,
         Effect::CaptureMouse(on) => guard.capture_mouse(on).map_err(|e| format!("mouse: {e}"))?,
         Effect::Quit | Effect::Suspend => {}

@@ -5,6 +5,7 @@ pub mod command;
 pub mod finding;
 pub mod fleet;
 pub mod glob;
+pub mod health;
 pub mod lock;
 pub mod node;
 pub mod queue;

@@ -1,26 +1,35 @@
 //! Lock and queue libraries as sans-I/O values: pure recognition, reads as data, interpretation of replies.
 //!
-//! A family never touches a connection. A new library is one file and one line in [`registry`].
+//! A family never touches a connection. A new library is one file and one line in [`registry`]; a lock that is one
+//! string key needs only a row in `assets/families/strings.toml` (see [`rows`]).
 
 mod backlog;
 pub mod bull;
 pub mod celery;
 pub mod consumers;
+pub mod huey;
 pub mod list;
 pub mod read;
+pub mod recipe;
+pub mod redisson;
 pub mod registry;
+pub mod rows;
 pub mod rq;
-pub mod setnx;
+pub mod shape;
 pub mod sidekiq;
 pub mod site;
 pub mod stream;
+pub mod string;
 
 use std::sync::Arc;
 
+use crate::domain::glob::Glob;
+use crate::domain::lock::Token;
 use crate::domain::queue::PushEnd;
-use crate::domain::{Bytes, Lock, Queue, Reply, Stamp};
+use crate::domain::{Bytes, Command, Lock, Queue, Reply, Stamp};
 
 pub use read::{Dialect, Read};
+pub use recipe::Recipe;
 pub use registry::Registry;
 pub use site::{Site, SiteQueue};
 
@@ -31,7 +40,7 @@ pub struct KeyFact {
     pub key: Bytes,
     /// `TYPE`.
     pub key_type: Arc<str>,
-    /// True when the user's (or the default) lock patterns match.
+    /// True when the user's (or the default) lock patterns match; a family's own patterns don't count.
     pub lock_pattern: bool,
     /// True when the user's (or the default) queue patterns match.
     pub queue_pattern: bool,
@@ -56,10 +65,12 @@ pub struct Context {
     pub rate_window: std::time::Duration,
 }
 
-/// A lock library.
+/// A lock library, or several that keep their locks in keys of the same type.
 pub trait LockFamily: Send + Sync {
-    /// The library's name in kebab-case.
-    fn id(&self) -> &'static str;
+    /// True when it makes and releases locks of this family id in keys of this type.
+    fn owns(&self, id: &str, key_type: &str) -> bool;
+    /// Keys it wants to be searched for beside those of the lock patterns.
+    fn patterns(&self) -> Vec<Glob>;
     /// How sure it is that this key is one of its locks, 0 to 100.
     fn recognise(&self, fact: &KeyFact) -> u8;
     /// Reads for the first look and for later ones. `previous` is what is known.
@@ -73,6 +84,29 @@ pub trait LockFamily: Send + Sync {
         replies: &[Reply],
         ctx: &Context,
     ) -> Option<Lock>;
+    /// True when the value of such a lock never proves who holds it.
+    fn is_constant(&self, id: &str, key: &Bytes, token: &Token) -> bool;
+    /// Reads that the dialog of a release needs; few and bounded. Types other than string only.
+    fn release_reads(&self, key: &Bytes, token: &Token) -> Vec<Command>;
+    /// How a lock with this token is released. `Err`: a sentence that says why not and what to do instead.
+    /// For types other than string its guards prove the identity; `replies` answer `release_reads`.
+    fn release(&self, id: &str, key: &Bytes, token: &Token, replies: &[Reply]) -> Result<Recipe, String>;
+}
+
+/// Fields and values of [`Read::HashLook`] or HSCAN, and the number of fields of the whole hash.
+fn hash_pairs(reply: &Reply) -> Option<(Vec<(Bytes, Bytes)>, u64)> {
+    let items = reply.as_array()?;
+    let (flat, len) = match items {
+        // HSCAN, where scripts are not permitted: cursor and fields.
+        [_, Reply::Array(flat)] => (flat.as_slice(), flat.len() as u64 / 2),
+        [Reply::Int(len), flat @ ..] => (flat, u64::try_from(*len).ok()?),
+        _ => return None,
+    };
+    let pair = |pair: &[Reply]| match pair {
+        [field, value] => Some((field.as_bytes()?, value.as_bytes()?)),
+        _ => None,
+    };
+    Some((flat.chunks(2).filter_map(pair).collect(), len))
 }
 
 /// A queue library.

@@ -20,6 +20,7 @@
 //! # Code map
 //!
 //! - [`domain`]: plain data and pure rules: nodes, locks, queues, verdicts, commands and replies as values.
+//!   [`domain::health`] judges a node: one file for each rule, steadied by a tracker in the node's poller.
 //! - [`family`]: lock and queue libraries as values without I/O: recognise a key, say what to read (a closed list
 //!   of bounded reads), make facts out of the replies. A new library is one file and one line in
 //!   [`family::registry`].

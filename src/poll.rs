@@ -10,6 +10,7 @@ pub mod info;
 pub mod keys;
 pub mod liveness;
 mod look;
+mod patience;
 mod poller;
 mod roster;
 mod sample;

@@ -2,6 +2,7 @@
 //! `main` prints it.
 
 pub mod check;
+pub mod incident;
 pub mod json;
 pub mod table;
 

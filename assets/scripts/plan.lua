@@ -61,6 +61,26 @@ function guard.nottl(key)
   if is == -2 then return 'GONE' end
   if is ~= -1 then return 'TOUCHED' end
 end
+function guard.hexists(key, field)
+  local is = redis.pcall('HEXISTS', key, field)
+  if failed(is) then return 'ERR', is.err end
+  if is == 1 then return end
+  if redis.pcall('EXISTS', key) == 0 then return 'GONE' end
+  return 'CHANGED'
+end
+function guard.hequals(key, field, value)
+  local is = redis.pcall('HGET', key, field)
+  if failed(is) then return 'ERR', is.err end
+  if is == value then return end
+  if redis.pcall('EXISTS', key) == 0 then return 'GONE' end
+  return 'CHANGED'
+end
+function guard.hlen(key, len)
+  local is = redis.pcall('HLEN', key)
+  if failed(is) then return 'ERR', is.err end
+  if is == 0 then return 'GONE' end
+  if is ~= tonumber(len) then return 'CHANGED' end
+end
 
 local at = 5
 for _ = 1, tonumber(ARGV[4]) do

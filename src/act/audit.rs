@@ -164,6 +164,14 @@ fn seen(guard: &Guard) -> Value {
         Guard::NoTtl { .. } => {
             map.insert("no_ttl".into(), json!(true));
         }
+        Guard::HashFieldExists { field, .. } => put_bytes(&mut map, "field", field),
+        Guard::HashFieldEquals { field, value, .. } => {
+            put_bytes(&mut map, "field", field);
+            put_bytes(&mut map, "field_value", value);
+        }
+        Guard::HashLen { len, .. } => {
+            map.insert("fields".into(), json!(len));
+        }
     }
     Value::Object(map)
 }

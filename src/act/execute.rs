@@ -43,6 +43,9 @@ pub(super) async fn carry_out(action: PreparedAction) -> Carried {
     let undoable = match (&ran.outcome, session) {
         (Outcome::Done { pttl_before_ms, server_ms, .. }, Some(session)) if plan.intent == "release" => {
             Some(match value {
+                None if plan.guards.iter().any(|g| matches!(g, Guard::HashFieldExists { .. })) => {
+                    Undoable::No("this kind of lock cannot be put back".into())
+                }
                 None => Undoable::No("its value was too long to be kept: it cannot be undone".into()),
                 Some(_) if !ran.watched_free => Undoable::No(
                     "the key was used again right after the release, or may not be watched: it cannot be undone"

@@ -116,6 +116,9 @@ async fn look(reader: &mut Reader, plan: &Plan) -> Found {
         _ => None,
     };
     let head = expected.as_ref().map_or(1, |value| value.len() as u32 + 1);
+    if let (None, Some(Guard::HashFieldExists { field, .. })) = (&plan.undo_of, plan.guards.first()) {
+        return look_at_field(reader, key, field).await;
+    }
     let reads = [Read::Type(key.clone()), Read::StrLen(key.clone()), Read::Head(key.clone(), head)];
     let replies = match reader.read(&reads, Dialect::NoScripts).await {
         Ok(replies) => replies,
@@ -138,6 +141,20 @@ async fn look(reader: &mut Reader, plan: &Plan) -> Found {
         _ => false,
     };
     if same { Found::Same } else { Found::Another }
+}
+
+/// A lock that is a field of a hash: the hash may stay when the lock is gone.
+async fn look_at_field(reader: &mut Reader, key: &Bytes, field: &Bytes) -> Found {
+    let reads = [Read::HashField(key.clone(), field.clone()), Read::Type(key.clone())];
+    match reader.read(&reads, Dialect::NoScripts).await.as_deref() {
+        Err(error) => Found::Unreadable(error.to_string()),
+        Ok([Reply::Int(1), _]) => Found::Same,
+        // Redisson's key goes with its last holder; huey's hash stays for its task results.
+        Ok([Reply::Int(_), kind]) if kind.as_bytes().is_some_and(|t| t.as_slice() == b"none") => Found::Gone,
+        Ok([Reply::Int(_), _]) if key.as_slice().starts_with(b"huey.") => Found::Gone,
+        Ok([Reply::Error(error), _]) if error.code != "WRONGTYPE" => Found::Unreadable(error.to_string()),
+        Ok(_) => Found::Another,
+    }
 }
 
 /// Test tasks among pushed elements: `(id, element)`, the first few.

@@ -60,6 +60,29 @@ pub enum Guard {
         /// Key.
         key: Bytes,
     },
+    /// The hash has this field.
+    HashFieldExists {
+        /// Key.
+        key: Bytes,
+        /// Field, as seen.
+        field: Bytes,
+    },
+    /// The field of the hash is exactly these bytes.
+    HashFieldEquals {
+        /// Key.
+        key: Bytes,
+        /// Field.
+        field: Bytes,
+        /// Whole value as seen.
+        value: Bytes,
+    },
+    /// The hash has this many fields.
+    HashLen {
+        /// Key.
+        key: Bytes,
+        /// HLEN.
+        len: u64,
+    },
 }
 
 /// A whole action on one node.

@@ -10,6 +10,8 @@ use super::{NotDone, Prepared, Request, Seen, inspect_queue};
 use crate::domain::lock::{MAX_TOKEN, Token};
 use crate::domain::queue::PushEnd;
 use crate::domain::{Bytes, Command, LockId, QueueId, Reply};
+use crate::family::registry::lock_family;
+use crate::family::{LockFamily, Recipe};
 use crate::redis_io::run_plan::{Means, watch};
 
 /// A longer value is not hashed on the server: this much takes 7.0 about 0.9 ms, a mebibyte 3 ms (SLOWLOG).
@@ -71,13 +73,23 @@ fn blank(services: &Services, intent: &'static str, target: Target, subject: &By
 }
 
 async fn release(services: &Services, lock: &LockId, seen: &Seen) -> Result<(Prepared, Session), String> {
-    let (mut plan, session, pttl) = guarded(services, "release", lock, seen).await?;
-    plan.steps.push(Command::new("DEL").arg(lock.key.clone()));
-    plan.effects.push(
-        "deletes the key: waiters that poll take it at once; waiters that sleep on a wake-up may go on sleeping"
-            .into(),
-    );
+    let family = family_of(seen)?;
+    let (mut plan, session, pttl, recipe) = if &*seen.key_type == "string" {
+        // A family that refuses does so before anything is asked of the server.
+        let recipe = family.release(seen.family, &lock.key, &seen.token, &[])?;
+        let (plan, session, pttl) = guarded(services, "release", lock, seen, recipe.unchanged).await?;
+        (plan, session, pttl, recipe)
+    } else {
+        looked_up(services, lock, seen, family).await?
+    };
+    plan.guards.extend(recipe.guards);
+    plan.steps.extend(recipe.steps);
+    plan.effects.extend(recipe.effects);
     plan.effects.push("its holder is not told: if it is alive it goes on without the lock".into());
+    plan.warnings.extend(recipe.warnings);
+    if !recipe.undoable {
+        plan.warnings.push("this kind of lock cannot be put back: this release cannot be undone".into());
+    }
     if let Some(left) = u64::try_from(pttl).ok().map(Duration::from_millis).filter(|left| *left <= SHORT_TTL)
     {
         plan.warnings.push(format!("it frees itself in {}: wait instead?", short(left)));
@@ -88,6 +100,54 @@ async fn release(services: &Services, lock: &LockId, seen: &Seen) -> Result<(Pre
     Ok((Prepared { plan, needs_force: None }, session))
 }
 
+/// The family that releases what was seen.
+fn family_of(seen: &Seen) -> Result<&'static dyn LockFamily, String> {
+    lock_family(seen.family, &seen.key_type).ok_or_else(|| {
+        format!(
+            "no release is known for {} in a key of type {}",
+            seen.family,
+            crate::domain::bytes::escape_text(&seen.key_type)
+        )
+    })
+}
+
+/// A plan for a lock that is no string: its family looks at the server and gives the guards that prove identity.
+async fn looked_up(
+    services: &Services,
+    lock: &LockId,
+    seen: &Seen,
+    family: &'static dyn LockFamily,
+) -> Result<(Plan, Session, i64, Recipe), String> {
+    let mut session = Session::open(services, &lock.node, lock.db, &lock.key).await?;
+    let target = Target { node: lock.node.clone(), db: lock.db, run_id: session.run_id.clone() };
+    let plan = blank(services, "release", target, &lock.key);
+    let mut reads = family.release_reads(&lock.key, &seen.token);
+    reads.push(Command::new("PTTL").arg(lock.key.clone()));
+    let mut replies = session.writer.pipeline(&reads).await.map_err(|e| named(&lock.node, &e))?;
+    let pttl = replies.pop().unwrap_or(Reply::Nil);
+    for (read, reply) in reads.iter().zip(&replies) {
+        let about_it = read.args.get(1) == Some(&lock.key);
+        match reply {
+            Reply::Error(e) if about_it && e.is_denied() => {
+                return Err(NotDone::Denied(read.name()).to_string());
+            }
+            Reply::Error(e) if about_it && e.code == "WRONGTYPE" => {
+                return Err(NotDone::WrongType.to_string());
+            }
+            Reply::Error(e) if about_it => return Err(NotDone::Refused(e.to_string()).to_string()),
+            _ => {}
+        }
+    }
+    let pttl = match pttl {
+        Reply::Int(-2) => return Err(NotDone::Gone.to_string()),
+        Reply::Int(pttl) => pttl,
+        Reply::Error(e) if e.is_denied() => return Err(NotDone::Denied("PTTL".into()).to_string()),
+        _ => return Err(format!("{}: the answers were not understood", lock.node)),
+    };
+    let recipe = family.release(seen.family, &lock.key, &seen.token, &replies)?;
+    Ok((plan, session, pttl, recipe))
+}
+
 async fn expire(
     services: &Services,
     lock: &LockId,
@@ -96,7 +156,14 @@ async fn expire(
 ) -> Result<(Prepared, Session), String> {
     let millis = u64::try_from(ttl.as_millis()).ok().filter(|ms| *ms > 0 && *ms < 1 << 50);
     let millis = millis.ok_or("the TTL must be at least one millisecond")?;
-    let (mut plan, session, pttl) = guarded(services, "expire", lock, seen).await?;
+    if &*seen.key_type != "string" {
+        return Err(format!(
+            "its key is a {} that may hold more than this lock: a TTL would end all of it",
+            crate::domain::bytes::escape_text(&seen.key_type)
+        ));
+    }
+    let constant = family_of(seen).is_ok_and(|f| f.is_constant(seen.family, &lock.key, &seen.token));
+    let (mut plan, session, pttl) = guarded(services, "expire", lock, seen, constant).await?;
     if let Ok(left) = u64::try_from(pttl) {
         return Err(format!("it has a TTL already: {} are left", short(Duration::from_millis(left))));
     }
@@ -114,6 +181,7 @@ async fn guarded(
     intent: &'static str,
     lock: &LockId,
     seen: &Seen,
+    constant: bool,
 ) -> Result<(Plan, Session, i64), String> {
     if let Token::Unknown(why) = &seen.token {
         return Err(format!(
@@ -128,7 +196,7 @@ async fn guarded(
         && session.means == Means::Script;
     plan.unchanged = match &seen.token {
         Token::Long { .. } => !digest,
-        known => !known.proves_identity(),
+        known => constant || !known.proves_identity(),
     };
     if plan.unchanged {
         watch(&mut session.writer, std::slice::from_ref(key)).await.map_err(|why| why.to_string())?;

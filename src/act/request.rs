@@ -14,6 +14,10 @@ pub struct Ticket(pub u64);
 /// What was on the screen when the user pressed the key: the action is about this and nothing newer.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Seen {
+    /// Family id: its recipe is what a release does.
+    pub family: &'static str,
+    /// `TYPE` of the key.
+    pub key_type: std::sync::Arc<str>,
     /// The value shown.
     pub token: Token,
     /// The TTL as read.

@@ -8,7 +8,7 @@ use super::selection;
 use super::state::{AppState, Dialog, PlanState, RowId};
 use crate::act::request::{ActionCommand, TaskPlace};
 use crate::act::{ActionEvent, NotDone, Outcome, Plan, Request, Seen, Ticket};
-use crate::domain::{Lock, LockId, QueueId};
+use crate::domain::{Lock, LockId, QueueId, Severity};
 
 /// Followed test tasks kept.
 const MAX_FOLLOWED: usize = 100;
@@ -22,7 +22,13 @@ pub(super) fn ticket(state: &mut AppState) -> Ticket {
 
 /// What is on the screen of a lock now.
 pub(super) fn seen(lock: &Lock) -> Seen {
-    Seen { token: lock.token.clone(), ttl: lock.ttl.clone(), read_at: lock.read_at }
+    Seen {
+        family: lock.family,
+        key_type: lock.key_type.clone(),
+        token: lock.token.clone(),
+        ttl: lock.ttl.clone(),
+        read_at: lock.read_at,
+    }
 }
 
 /// `R`: asks for the marked locks one after another, else for the selected one.
@@ -83,7 +89,10 @@ pub(super) fn on_event(state: &mut AppState, event: ActionEvent, out: &mut Vec<E
     match event {
         ActionEvent::Prepared(ticket, result) => on_prepared(state, ticket, *result, out),
         ActionEvent::Outcome(ticket, plan, outcome) => on_outcome(state, ticket, &plan, &outcome, out),
-        ActionEvent::Afterwards(_, text) => say(state, text),
+        ActionEvent::Afterwards(_, text) => {
+            state.events.ours(Severity::Info, text.clone(), state.now);
+            say(state, text);
+        }
         ActionEvent::Followed { queue, task, place } => follow(state, queue, task, place),
     }
 }
@@ -137,6 +146,7 @@ fn on_outcome(state: &mut AppState, ticket: Ticket, plan: &Plan, outcome: &Outco
     match outcome {
         Outcome::Done { .. } => {
             let text = done_words(state, ticket, plan, enqueued.as_ref().map_or(1, |(_, ids)| ids.len()));
+            state.events.ours(Severity::Info, text.clone(), state.now);
             say(state, text);
             for (queue, id) in
                 enqueued.into_iter().flat_map(|(q, ids)| ids.into_iter().map(move |i| (q.clone(), i)))
@@ -144,12 +154,17 @@ fn on_outcome(state: &mut AppState, ticket: Ticket, plan: &Plan, outcome: &Outco
                 follow(state, queue, id, TaskPlace::Waiting(None));
             }
         }
-        Outcome::NotDone(why) => fail(state, format!("{what}: {why}")),
+        Outcome::NotDone(why) => failed(state, Severity::Warning, format!("{what}: {why}")),
         Outcome::Partly { ran, error } => {
-            fail(state, format!("{what}: {ran} of {} steps ran, then: {error}", plan.steps.len()));
+            failed(
+                state,
+                Severity::Critical,
+                format!("{what}: {ran} of {} steps ran, then: {error}", plan.steps.len()),
+            );
         }
-        Outcome::Unknown(why) => fail(
+        Outcome::Unknown(why) => failed(
             state,
+            Severity::Critical,
             format!("{what}: UNKNOWN, it was sent and may have run ({why}); look before you try again"),
         ),
     }
@@ -170,6 +185,12 @@ fn on_outcome(state: &mut AppState, ticket: Ticket, plan: &Plan, outcome: &Outco
     if !matches!(outcome, Outcome::NotDone(_)) {
         out.push(Effect::Refresh);
     }
+}
+
+/// Says what went wrong, and keeps it among the events.
+fn failed(state: &mut AppState, severity: Severity, text: String) {
+    state.events.ours(severity, text.clone(), state.now);
+    fail(state, text);
 }
 
 /// True when another try of the undo can change nothing.

@@ -120,6 +120,7 @@ pub const LOCKS: &[Column<Lock>] = &[
     }),
     column!("AGE", "age", true, |l, at| SortKey::duration(l.age(at.now))),
     column!("WAITERS", "waiters", true, |l, _| SortKey::number(l.waiters)),
+    column!("FAMILY", "family", false, |l, _| SortKey::Bytes(l.family.as_bytes())),
 ];
 
 /// Queues.

@@ -61,6 +61,10 @@ pub enum Command {
     CopyCommand,
     /// Messages and command log.
     Messages,
+    /// What happened to the fleet, and what we did.
+    Events,
+    /// Save an incident report.
+    Report,
     /// Force-release the lock.
     Release,
     /// Give the lock a TTL.
@@ -212,6 +216,8 @@ pub const COMMANDS: &[Entry] = &[
     entry(Command::Faster, "faster", &[c('+'), c('=')], "look more often"),
     entry(Command::Slower, "slower", &[c('-')], "look less often"),
     entry(Command::Messages, "messages", &[c('@')], "messages and command log"),
+    entry(Command::Events, "events", &[c('5')], "what happened to the fleet"),
+    entry(Command::Report, "report", &[c('I')], "save an incident report"),
     entry(Command::ToggleMouse, "toggle-mouse", &[c('m')], "mouse on or off"),
     entry(Command::CommandLine, "command-line", &[c(':')], "command line"),
     entry(Command::Help, "help", &[c('?'), key(KeyCode::F(1))], "help"),

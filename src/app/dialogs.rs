@@ -14,6 +14,7 @@ const MAX_DETAIL: usize = 200;
 pub(super) fn on_key(state: &mut AppState, key: Key, out: &mut Vec<Effect>) {
     match state.dialogs.last() {
         Some(Dialog::Help(_) | Dialog::Messages(_)) => on_reader_key(state, key),
+        Some(Dialog::Events(_)) => on_events_key(state, key, out),
         Some(Dialog::Detail(..)) => on_detail_key(state, key, out),
         Some(Dialog::Confirm(_)) => confirm::on_key(state, key, out),
         Some(Dialog::Enqueue(_)) => forms::on_enqueue_key(state, key, out),
@@ -37,10 +38,22 @@ pub(super) fn on_button(state: &mut AppState, button: Button, out: &mut Vec<Effe
     }
 }
 
-/// Help and Messages: scroll and close.
+/// Events: scroll, close, and the incident report.
+fn on_events_key(state: &mut AppState, key: Key, out: &mut Vec<Effect>) {
+    if key == Key::char('S') {
+        run::save_report(state, out);
+    } else if key == Key::char('y') {
+        run::copy_report(state, out);
+    } else {
+        on_reader_key(state, key);
+    }
+}
+
+/// Help, Messages and Events: scroll and close.
 fn on_reader_key(state: &mut AppState, key: Key) {
     let same = match state.dialogs.last() {
         Some(Dialog::Help(_)) => Command::Help,
+        Some(Dialog::Events(_)) => Command::Events,
         _ => Command::Messages,
     };
     let again = keymap::entry_of(same).is_some_and(|e| e.keys.contains(&key));
@@ -68,6 +81,7 @@ fn on_detail_key(state: &mut AppState, key: Key, out: &mut Vec<Effect>) {
                 | Command::CopyCommand
                 | Command::Help
                 | Command::Messages
+                | Command::Events
                 | Command::Refresh
         )
     {
@@ -95,7 +109,7 @@ fn scroll_key(state: &mut AppState, key: Key) -> bool {
 
 /// Scrolls the topmost dialog down by so many lines.
 pub(super) fn scroll(state: &mut AppState, lines: isize) {
-    let messages = state.messages.len();
+    let (messages, events) = (state.messages.len(), state.events.len());
     let moved = |offset: usize, by: isize, max: usize| {
         let to = if by >= 0 {
             offset.saturating_add(by as usize)
@@ -111,6 +125,10 @@ pub(super) fn scroll(state: &mut AppState, lines: isize) {
         Some(Dialog::Messages(offset)) => {
             let up = lines.checked_neg().unwrap_or(isize::MAX);
             *offset = moved(*offset, up, messages.saturating_sub(1));
+        }
+        Some(Dialog::Events(offset)) => {
+            let up = lines.checked_neg().unwrap_or(isize::MAX);
+            *offset = moved(*offset, up, events.saturating_sub(1));
         }
         _ => {}
     }

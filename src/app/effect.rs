@@ -20,6 +20,13 @@ pub enum Effect {
     Worker(WorkerCommand),
     /// Put this text on the clipboard (OSC 52).
     Copy(String),
+    /// Write the incident report into the state directory, then send [`super::event::Event::ReportSaved`].
+    SaveReport {
+        /// Name of the file.
+        name: String,
+        /// What stands in it.
+        text: String,
+    },
     /// Ring the terminal's bell.
     Bell,
     /// Give the terminal back and stop (Ctrl-Z).

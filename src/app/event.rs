@@ -29,6 +29,8 @@ pub enum Event {
     DialogDrawn(u64),
     /// A sentence for the Messages screen, escaped.
     Note(String),
+    /// The incident report is in this file (escaped).
+    ReportSaved(String),
     /// A wish of an earlier update could not be handed on, for this reason (escaped): nothing was sent.
     Undelivered(Effect, String),
     /// Once a second: ages move on.

@@ -52,6 +52,7 @@ pub fn footer(state: &AppState) -> Vec<&'static Entry> {
         Command::CommandLine,
         Command::Freeze,
         Command::Messages,
+        Command::Events,
         Command::Back,
         Command::Refresh,
     ];
@@ -73,6 +74,9 @@ pub fn dialog_keys(state: &AppState) -> Vec<(&'static str, &'static str)> {
     }
     match state.dialogs.last() {
         None => Vec::new(),
+        Some(Dialog::Events(_)) => {
+            vec![("j/k", "scroll"), ("y", "copy a report"), ("S", "save it"), ("Esc", "close")]
+        }
         Some(Dialog::Help(_) | Dialog::Messages(_) | Dialog::Detail(..)) => {
             vec![("j/k", "scroll"), ("Esc", "close")]
         }

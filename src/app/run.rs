@@ -7,7 +7,7 @@ use super::command::{Command, Danger, Entry, Panel};
 use super::effect::Effect;
 use super::selection::{self, move_by};
 use super::state::{AppState, Button, Dialog, RowId};
-use super::{actions, copy, forms, messages, pane, prompt, rows, update};
+use super::{actions, copy, forms, incident, messages, pane, prompt, rows, update};
 
 /// Intervals between two looks that `+` and `-` step through, milliseconds.
 pub const INTERVALS_MS: [u64; 8] = [250, 500, 1_000, 2_000, 5_000, 10_000, 30_000, 60_000];
@@ -59,6 +59,8 @@ pub fn run(state: &mut AppState, entry: &Entry, out: &mut Vec<Effect>) {
         Command::Freeze => freeze(state),
         Command::Help => state.dialogs.push(Dialog::Help(0)),
         Command::Messages => state.dialogs.push(Dialog::Messages(0)),
+        Command::Events => state.dialogs.push(Dialog::Events(0)),
+        Command::Report => save_report(state, out),
         Command::CommandLine => prompt::open_command(state),
         Command::Refresh => out.push(Effect::Refresh),
         Command::Faster => step_interval(state, true, out),
@@ -88,6 +90,17 @@ pub fn run(state: &mut AppState, entry: &Entry, out: &mut Vec<Effect>) {
         Command::Back => back(state),
         Command::Quit => quit(state, out),
     }
+}
+
+/// Wishes for a file with the incident report; where it went is said when it is there.
+pub(super) fn save_report(state: &AppState, out: &mut Vec<Effect>) {
+    out.push(Effect::SaveReport { name: incident::file_name(state.now), text: incident::markdown(state) });
+}
+
+/// Puts the incident report on the clipboard.
+pub(super) fn copy_report(state: &mut AppState, out: &mut Vec<Effect>) {
+    out.push(Effect::Copy(incident::markdown(state)));
+    messages::say(state, "copied the incident report; S saves it");
 }
 
 /// Moves the cursor; in the worker pane it scrolls the log, whose newest line is at the bottom.

@@ -10,6 +10,7 @@ use super::columns;
 use super::command::Panel;
 use super::counts::Counts;
 use super::critical::Critical;
+use super::events::EventLog;
 use super::hit::HitMap;
 use crate::act::request::TaskPlace;
 use crate::act::{Plan, Prepared, Request, Ticket};
@@ -174,6 +175,8 @@ pub enum Dialog {
     Help(usize),
     /// Messages and command log; scroll offset from the newest.
     Messages(usize),
+    /// Events; scroll offset from the newest.
+    Events(usize),
     /// Details of a row; scroll offset.
     Detail(RowId, usize),
     /// Confirm an action.
@@ -263,6 +266,8 @@ pub struct AppState {
     pub prompt: Option<Prompt>,
     /// Newest last, bounded.
     pub messages: VecDeque<Message>,
+    /// What happened to the fleet, bounded; goes on while the display is frozen.
+    pub events: EventLog,
     /// Shown in the footer for some seconds.
     pub toast: Option<Message>,
     /// Actions that run: plan by ticket (`None` until it is prepared).
@@ -329,6 +334,7 @@ impl AppState {
             dialogs: Vec::new(),
             prompt: None,
             messages: VecDeque::new(),
+            events: EventLog::default(),
             toast: None,
             running: BTreeMap::new(),
             undoable: Vec::new(),

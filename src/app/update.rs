@@ -33,6 +33,7 @@ pub fn update(state: &mut AppState, event: Event, now: Stamp) -> Vec<Effect> {
         Event::Worker(view) => pane::on_view(state, view),
         Event::DialogDrawn(ticket) => arm(state, ticket),
         Event::Note(text) => messages::note(state, text),
+        Event::ReportSaved(path) => messages::say(state, format!("the incident report is in {path}")),
         Event::Undelivered(effect, why) => on_undelivered(state, &effect, &why, &mut out),
         Event::Tick => on_tick(state),
         Event::Terminate => out.push(Effect::Quit),
@@ -83,6 +84,7 @@ fn on_paste(state: &mut AppState, text: &str) {
 
 fn on_board(state: &mut AppState, board: &Board, out: &mut Vec<Effect>) {
     state.fleet = Arc::new(FleetView::build(board));
+    state.events.observe(&state.fleet, &state.settings.rules, state.now);
     if state.settings.bell {
         let critical = critical::of(&state.fleet, &state.settings.rules, state.now.mono);
         let news = state.critical.as_ref().is_some_and(|known| critical.iter().any(|c| !known.contains(c)));

@@ -121,6 +121,7 @@ fn read_layer(root: &mut Section<'_>, problems: &mut Problems) -> Layer {
     };
     if let Some(mut locks) = root.section("locks", problems) {
         layer.lock_patterns = locks.globs("patterns", problems);
+        layer.disabled_families = read_families(&mut locks, problems);
         locks.finish(problems, &[]);
     }
     if let Some(mut queues) = root.section("queues", problems) {
@@ -145,6 +146,19 @@ fn read_layer(root: &mut Section<'_>, problems: &mut Problems) -> Layer {
         layer.stalled_after = rules.duration("stalled_after", problems, ANY);
         layer.rate_window = rules.duration("rate_window", problems, ANY);
         layer.stale_after = rules.duration("stale_after", problems, ANY);
+        layer.memory_warning = small(rules.integer("memory_warning", problems, (1, 100)));
+        layer.memory_critical = small(rules.integer("memory_critical", problems, (1, 100)));
+        layer.clients_above = small(rules.integer("clients_above", problems, (1, 100)));
+        layer.rejected_above = small(rules.integer("rejected_above", problems, (0, 1_000_000)));
+        layer.acl_denials_above = small(rules.integer("acl_denials_above", problems, (0, 1_000_000)));
+        layer.cpu_above = small(rules.integer("cpu_above", problems, (1, 100)));
+        layer.flapping_after = small(rules.integer("flapping_after", problems, (1, 100)));
+        layer.lag_above = rules.duration("lag_above", problems, ANY);
+        layer.slow_above = rules.duration("slow_above", problems, ANY);
+        layer.backup_within = rules.duration("backup_within", problems, ANY);
+        layer.skew_share = rules.number("skew_share", problems, (0.0, false, 1.0));
+        layer.samples = small(rules.integer("samples", problems, (1, 100)));
+        layer.cool_down = rules.duration("cool_down", problems, ANY);
         rules.finish(problems, &[]);
     }
     if let Some(mut scan) = root.section("scan", problems) {
@@ -160,6 +174,20 @@ fn read_layer(root: &mut Section<'_>, problems: &mut Problems) -> Layer {
         ui.finish(problems, &[]);
     }
     layer
+}
+
+fn small(value: Option<Sited<i64>>) -> Option<Sited<u32>> {
+    value.map(|s| Sited::new(u32::try_from(s.value).unwrap_or(u32::MAX), s.source))
+}
+
+fn read_families(locks: &mut Section<'_>, problems: &mut Problems) -> Option<Sited<Vec<String>>> {
+    let known = crate::family::registry::lock_family_ids();
+    let list = locks.strings("disabled_families", problems)?;
+    for id in list.value.iter().filter(|id| !known.contains(&id.value.as_str())) {
+        let what = format!("no lock family is called \"{}\"", escape_text(&id.value));
+        problems.add(&id.source, what, super::value::did_you_mean(&id.value, &known));
+    }
+    Some(Sited::new(list.value.into_iter().map(|id| id.value).collect(), list.source))
 }
 
 fn count(value: Option<Sited<i64>>) -> Option<Sited<usize>> {

@@ -234,6 +234,8 @@ fn settings(picker: &mut Picker<'_>, problems: &mut Problems) -> Config {
         interval,
         timeout,
         lock_patterns: picker.pick("locks.patterns", default.lock_patterns, |l| &l.lock_patterns),
+        disabled_families: picker
+            .pick("locks.disabled_families", default.disabled_families, |l| &l.disabled_families),
         queue_patterns: picker.pick("queues.patterns", default.queue_patterns, |l| &l.queue_patterns),
         queues: queues.collect(),
         push,
@@ -254,6 +256,21 @@ fn settings(picker: &mut Picker<'_>, problems: &mut Problems) -> Config {
             stalled_after: picker.pick("rules.stalled_after", rules.stalled_after, |l| &l.stalled_after),
             rate_window: picker.pick("rules.rate_window", rules.rate_window, |l| &l.rate_window),
             stale_after: picker.pick("rules.stale_after", rules.stale_after, |l| &l.stale_after),
+            memory_warning: picker.pick("rules.memory_warning", rules.memory_warning, |l| &l.memory_warning),
+            memory_critical: picker
+                .pick("rules.memory_critical", rules.memory_critical, |l| &l.memory_critical),
+            clients_above: picker.pick("rules.clients_above", rules.clients_above, |l| &l.clients_above),
+            rejected_above: picker.pick("rules.rejected_above", rules.rejected_above, |l| &l.rejected_above),
+            acl_denials_above: picker
+                .pick("rules.acl_denials_above", rules.acl_denials_above, |l| &l.acl_denials_above),
+            cpu_above: picker.pick("rules.cpu_above", rules.cpu_above, |l| &l.cpu_above),
+            flapping_after: picker.pick("rules.flapping_after", rules.flapping_after, |l| &l.flapping_after),
+            lag_above: picker.pick("rules.lag_above", rules.lag_above, |l| &l.lag_above),
+            slow_above: picker.pick("rules.slow_above", rules.slow_above, |l| &l.slow_above),
+            backup_within: picker.pick("rules.backup_within", rules.backup_within, |l| &l.backup_within),
+            skew_share: picker.pick("rules.skew_share", rules.skew_share, |l| &l.skew_share),
+            samples: picker.pick("rules.samples", rules.samples, |l| &l.samples),
+            cool_down: picker.pick("rules.cool_down", rules.cool_down, |l| &l.cool_down),
         },
         ui: UiConfig {
             theme: picker.pick("ui.theme", ui.theme, |l| &l.theme),

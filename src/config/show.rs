@@ -54,6 +54,7 @@ impl Page<'_> {
         self.optional("log", "log", c.log.as_ref().map(|p| p.to_string_lossy().into_owned()).as_deref());
         self.title("[locks]");
         self.line("patterns", "locks.patterns", &list(&c.lock_patterns));
+        self.line("disabled_families", "locks.disabled_families", &list(&c.disabled_families));
         self.title("[queues]");
         self.line("patterns", "queues.patterns", &list(&c.queue_patterns));
         self.line("push", "queues.push", end(c.push));
@@ -80,6 +81,19 @@ impl Page<'_> {
         self.line("stalled_after", "rules.stalled_after", &time(c.rules.stalled_after));
         self.line("rate_window", "rules.rate_window", &time(c.rules.rate_window));
         self.line("stale_after", "rules.stale_after", &time(c.rules.stale_after));
+        self.line("memory_warning", "rules.memory_warning", &c.rules.memory_warning.to_string());
+        self.line("memory_critical", "rules.memory_critical", &c.rules.memory_critical.to_string());
+        self.line("clients_above", "rules.clients_above", &c.rules.clients_above.to_string());
+        self.line("rejected_above", "rules.rejected_above", &c.rules.rejected_above.to_string());
+        self.line("acl_denials_above", "rules.acl_denials_above", &c.rules.acl_denials_above.to_string());
+        self.line("cpu_above", "rules.cpu_above", &c.rules.cpu_above.to_string());
+        self.line("flapping_after", "rules.flapping_after", &c.rules.flapping_after.to_string());
+        self.line("lag_above", "rules.lag_above", &time(c.rules.lag_above));
+        self.line("slow_above", "rules.slow_above", &time(c.rules.slow_above));
+        self.line("backup_within", "rules.backup_within", &time(c.rules.backup_within));
+        self.line("skew_share", "rules.skew_share", &c.rules.skew_share.to_string());
+        self.line("samples", "rules.samples", &c.rules.samples.to_string());
+        self.line("cool_down", "rules.cool_down", &time(c.rules.cool_down));
         self.title("[scan]");
         self.line("budget", "scan.budget", &c.scan.budget.to_string());
         self.line("max_keys", "scan.max_keys", &c.scan.max_keys.to_string());

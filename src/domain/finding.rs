@@ -25,11 +25,20 @@ pub struct Finding {
     pub code: &'static str,
     /// A sentence with the figures, already escaped.
     pub message: String,
+    /// The next thing to try.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<&'static str>,
 }
 
 impl Finding {
     /// A finding; `message` must hold no raw bytes from Redis.
     pub fn new(severity: Severity, code: &'static str, message: impl Into<String>) -> Self {
-        Self { severity, code, message: message.into() }
+        Self { severity, code, message: message.into(), remedy: None }
+    }
+
+    /// The same with the next thing to try.
+    #[must_use]
+    pub fn with_remedy(self, remedy: &'static str) -> Self {
+        Self { remedy: Some(remedy), ..self }
     }
 }

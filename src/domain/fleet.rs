@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::node::{NodeState, Role};
+use super::node::NodeState;
 use super::snapshot::Board;
 use super::{Finding, Lock, NodeSnapshot, Queue, Rules, Severity};
 
@@ -100,6 +100,7 @@ impl FleetView {
                 node.snapshot
                     .findings(rules, now)
                     .into_iter()
+                    .filter(|f| f.severity > Severity::Info)
                     .map(|f| Finding { message: format!("{name}: {}", f.message), ..f }),
             );
         }
@@ -137,71 +138,4 @@ fn summed(kind: &str, found: impl Iterator<Item = (Finding, String)>) -> Vec<Fin
             Finding { message, ..finding }
         })
         .collect()
-}
-
-impl NodeSnapshot {
-    /// Findings of this node alone: liveness, role, memory, what is not permitted.
-    pub fn findings(&self, rules: &Rules, now: Instant) -> Vec<Finding> {
-        let mut out = Vec::new();
-        let detail = || self.status.detail.as_deref().map(|d| format!(" ({d})")).unwrap_or_default();
-        match (self.status.state, self.status.reason) {
-            (NodeState::Up, _) => {}
-            (NodeState::Suspect, Some(super::node::Reason::Connecting) | None) => {
-                out.push(Finding::new(Severity::Unknown, "connecting", "not heard yet"));
-            }
-            (NodeState::Suspect, Some(reason)) => {
-                out.push(Finding::new(
-                    Severity::Warning,
-                    "suspect",
-                    format!("{}{}", reason.words(), detail()),
-                ));
-            }
-            (NodeState::Down, reason) => {
-                let words = reason.map_or("no answer", super::node::Reason::words);
-                out.push(Finding::new(Severity::Critical, "down", format!("down: {words}{}", detail())));
-            }
-        }
-        if let Some(facts) = &self.facts {
-            if let (Some(used), Some(max)) = (facts.used_memory, facts.maxmemory.filter(|m| *m > 0)) {
-                let percent = used.saturating_mul(100) / max;
-                // 70 and 90 %: Datadog's monitors for Redis.
-                if percent >= 90 {
-                    out.push(Finding::new(
-                        Severity::Critical,
-                        "memory",
-                        format!("memory {percent} % of maxmemory"),
-                    ));
-                } else if percent >= 70 {
-                    out.push(Finding::new(
-                        Severity::Warning,
-                        "memory",
-                        format!("memory {percent} % of maxmemory"),
-                    ));
-                }
-            }
-            if facts.role == Some(Role::Replica) && facts.primary_link_up == Some(false) {
-                out.push(Finding::new(
-                    Severity::Critical,
-                    "replication-link",
-                    "its link to the primary is down",
-                ));
-            }
-        }
-        if self.status.state == NodeState::Up
-            && now.saturating_duration_since(self.taken_at.mono) > rules.stale_after
-        {
-            out.push(Finding::new(Severity::Unknown, "stale", "its data is stale"));
-        }
-        for denied in &self.denied {
-            let message = format!("{}: not permitted ({})", denied.pane, denied.command);
-            out.push(Finding::new(denied.severity(), "not-permitted", message));
-        }
-        if let Some(error) = &self.scan.error {
-            out.push(Finding::new(Severity::Unknown, "scan", format!("keys could not be listed: {error}")));
-        }
-        if self.scan.truncated {
-            out.push(Finding::new(Severity::Warning, "truncated", "more keys match than are kept"));
-        }
-        out
-    }
 }

@@ -120,9 +120,13 @@ pub struct Lock {
     pub id: LockId,
     /// Family id, the library's name in kebab-case.
     pub family: &'static str,
+    /// Families it may belong to and how sure that is, 0 to 100, surest first; `family` is the first of them.
+    pub candidates: Arc<[(&'static str, u8)]>,
+    /// The family sets no TTL unless asked to: a lock without one is no fault.
+    pub no_ttl_is_normal: bool,
     /// `TYPE` of the key.
     pub key_type: Arc<str>,
-    /// The value.
+    /// What names the holder: the value of a string, the holder's field of a hash.
     pub token: Token,
     /// The holder as a person would say it, escaped; `None` when the token tells nothing more.
     pub holder: Option<String>,
@@ -235,6 +239,8 @@ impl Lock {
         let overdue = self.age(now).is_some_and(|age| age > rules.overdue_after);
         match &self.ttl {
             Ttl::Unknown(_) => LockState::Unknown,
+            Ttl::Never if self.no_ttl_is_normal && overdue => LockState::Overdue,
+            Ttl::Never if self.no_ttl_is_normal => LockState::Held,
             Ttl::Never => LockState::NoTtl,
             Ttl::Left(_) if overdue => LockState::Overdue,
             Ttl::Left(_) if self.ttl_left(now).is_some_and(|l| l < rules.expiring_below) => {
@@ -258,6 +264,17 @@ impl Lock {
         let mut reasons = Vec::new();
         match (&self.ttl, state) {
             (Ttl::Unknown(why), _) => reasons.push(format!("its TTL could not be read: {why}")),
+            (Ttl::Never, LockState::Overdue) => {
+                reasons.push(format!(
+                    "held longer than {}; it has no TTL, as usual for {}: if its holder died it stays for ever",
+                    short(rules.overdue_after),
+                    self.family
+                ));
+            }
+            (Ttl::Never, LockState::Held) => reasons.push(format!(
+                "it has no TTL, as usual for {}: if its holder died it stays for ever",
+                self.family
+            )),
             (Ttl::Never, _) => {
                 reasons.push(
                     "it has no TTL: if its holder died it stays for ever (SETNX without EXPIRE)".into(),
@@ -280,6 +297,13 @@ impl Lock {
             Renewal::Unknown => {}
         }
         reasons.extend(age);
+        if let [(first, sure), others @ ..] = &*self.candidates
+            && *sure < 90
+            && !others.is_empty()
+        {
+            let others: Vec<&str> = others.iter().take(3).map(|(id, _)| *id).collect();
+            reasons.push(format!("looks like {first} ({sure} %), or {}", others.join(", ")));
+        }
         if let Token::Unknown(why) = &self.token {
             reasons.push(format!("its value could not be read: {why}"));
         } else if !self.token.proves_identity() {

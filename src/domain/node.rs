@@ -59,8 +59,12 @@ pub enum NodeState {
 pub enum Reason {
     /// Nobody listens on the port.
     Refused,
-    /// It accepted, or the packet was swallowed, and no answer came in time.
+    /// No connection in time: the packets are swallowed, or nobody accepts.
+    ConnectTimeout,
+    /// It accepted and stayed silent.
     Timeout,
+    /// It answers, but only after the deadline.
+    Slow,
     /// The host name does not resolve.
     Dns,
     /// No route to the host or network.
@@ -79,6 +83,10 @@ pub enum Reason {
     Loading,
     /// A replica without its primary that refuses stale reads.
     Masterdown,
+    /// A cluster node that serves nothing because the cluster is not whole.
+    Clusterdown,
+    /// It refuses writes because it can't save to disk.
+    Misconf,
     /// It has no connection left for us.
     MaxClients,
     /// It refuses other hosts because no password is set.
@@ -98,7 +106,9 @@ impl Reason {
     pub fn code(self) -> &'static str {
         match self {
             Self::Refused => "refused",
+            Self::ConnectTimeout => "connect_timeout",
             Self::Timeout => "timeout",
+            Self::Slow => "slow",
             Self::Dns => "dns",
             Self::Unreachable => "unreachable",
             Self::Reset => "reset",
@@ -108,6 +118,8 @@ impl Reason {
             Self::Noperm => "noperm",
             Self::Loading => "loading",
             Self::Masterdown => "masterdown",
+            Self::Clusterdown => "clusterdown",
+            Self::Misconf => "misconf",
             Self::MaxClients => "max_clients",
             Self::ProtectedMode => "protected_mode",
             Self::Busy => "busy",
@@ -121,7 +133,9 @@ impl Reason {
     pub fn words(self) -> &'static str {
         match self {
             Self::Refused => "connection refused: nobody listens there",
+            Self::ConnectTimeout => "no connection in time: packets are dropped, or nobody accepts",
             Self::Timeout => "no answer in time: frozen, overloaded, or packets are dropped",
+            Self::Slow => "it answers, but too late",
             Self::Dns => "the host name does not resolve",
             Self::Unreachable => "no route to the host",
             Self::Reset => "the connection broke off",
@@ -131,6 +145,8 @@ impl Reason {
             Self::Noperm => "this user may not run PING",
             Self::Loading => "it is loading its data set",
             Self::Masterdown => "a replica without its primary",
+            Self::Clusterdown => "the cluster is down",
+            Self::Misconf => "it refuses writes: it cannot save to disk",
             Self::MaxClients => "it has no connection left (maxclients)",
             Self::ProtectedMode => "protected mode: it refuses other hosts",
             Self::Busy => "a script blocks it",
@@ -144,7 +160,9 @@ impl Reason {
     pub fn remedy(self) -> &'static str {
         match self {
             Self::Refused => "is the server process running, and on this port?",
+            Self::ConnectTimeout => "check host, firewall and route; or its accept queue is full",
             Self::Timeout => "look at the process (stopped? swapping?) and at the path to it",
+            Self::Slow => "look at SLOWLOG, CPU and the network; or raise --timeout",
             Self::Dns => "check the host name and the resolver",
             Self::Unreachable => "check the route and the firewall",
             Self::Reset => "look at the server's log and at proxies between",
@@ -154,6 +172,8 @@ impl Reason {
             Self::Noperm => "grant the ACL line from the README",
             Self::Loading => "wait: INFO persistence tells the progress",
             Self::Masterdown => "look at its primary",
+            Self::Clusterdown => "CLUSTER INFO and CLUSTER SHARDS tell which slots nobody serves",
+            Self::Misconf => "look at the disk and the server's log, then BGSAVE",
             Self::MaxClients => "raise maxclients or find who leaks connections (CLIENT LIST)",
             Self::ProtectedMode => "set a password or bind, on the server",
             Self::Busy => "SCRIPT KILL on that node, if it has not written yet",
@@ -163,6 +183,9 @@ impl Reason {
         }
     }
 }
+
+/// A node that goes away several times within this time is flapping.
+pub const FLAP_WINDOW: Duration = Duration::from_secs(300);
 
 /// Liveness of a node.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -179,6 +202,8 @@ pub struct NodeStatus {
     pub misses: u32,
     /// When it last answered.
     pub last_ok: Option<Stamp>,
+    /// How often it went away within the last [`FLAP_WINDOW`].
+    pub flaps: u32,
 }
 
 /// Role in replication.
@@ -243,4 +268,57 @@ pub struct NodeFacts {
     pub keys: Option<u64>,
     /// `loading:1`.
     pub loading: bool,
+    /// `loading_loaded_perc`, 0 to 100; only while loading.
+    pub loading_percent: Option<f64>,
+    /// `loading_eta_seconds`; only while loading.
+    pub loading_eta: Option<Duration>,
+    /// `total_system_memory`, bytes.
+    pub total_memory: Option<u64>,
+    /// `mem_fragmentation_ratio`: resident over used memory.
+    pub fragmentation: Option<f64>,
+    /// `evicted_keys` since the start.
+    pub evicted_keys: Option<u64>,
+    /// `rejected_connections` since the start.
+    pub rejected_connections: Option<u64>,
+    /// `client_output_buffer_limit_disconnections` since the start.
+    pub output_buffer_disconnects: Option<u64>,
+    /// From `errorstat_...`: how often writes were refused since the start.
+    pub refused: Option<RefusedWrites>,
+    /// Sum of `acl_access_denied_...` since the start; of errors NOPERM and WRONGPASS where it is too old for them.
+    pub acl_denied: Option<u64>,
+    /// `rdb_last_bgsave_status` is `ok`.
+    pub bgsave_ok: Option<bool>,
+    /// `aof_last_write_status` is `ok`.
+    pub aof_write_ok: Option<bool>,
+    /// `aof_last_bgrewrite_status` is `ok`.
+    pub aof_rewrite_ok: Option<bool>,
+    /// `aof_enabled`.
+    pub aof_enabled: Option<bool>,
+    /// `rdb_saves` since the start.
+    pub rdb_saves: Option<u64>,
+    /// `rdb_last_save_time`, seconds since the epoch on the server's clock.
+    pub rdb_last_save: Option<u64>,
+    /// `rdb_changes_since_last_save`.
+    pub rdb_changes: Option<u64>,
+    /// `sync_full`: complete resynchronisations of replicas since the start.
+    pub full_syncs: Option<u64>,
+    /// Primary only: the largest `lag=` of its replicas.
+    pub replica_lag: Option<Duration>,
+    /// CPU time of the thread that runs commands, seconds since the start.
+    pub main_thread_cpu: Option<f64>,
+}
+
+/// Writes refused since the server's start, by the error's code.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct RefusedWrites {
+    /// `OOM`: memory is full and nothing may be evicted.
+    pub oom: u64,
+    /// `MISCONF`: it can't save to disk.
+    pub misconf: u64,
+    /// `READONLY`: somebody writes to a replica.
+    pub readonly: u64,
+    /// `NOREPLICAS`: fewer replicas than `min-replicas-to-write`.
+    pub noreplicas: u64,
+    /// `CLUSTERDOWN`: the cluster is not whole.
+    pub clusterdown: u64,
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::node::{NodeFacts, NodeStatus};
-use super::{Lock, NodeMeta, Queue, Severity, Stamp};
+use super::{Finding, Lock, NodeMeta, Queue, Severity, Stamp};
 
 /// A command this user may not run there, so that a pane can say what is missing.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -70,6 +70,8 @@ pub struct NodeSnapshot {
     pub facts_at: Option<Stamp>,
     /// Offset of the server's clock against ours, milliseconds (server minus ours), RTT-corrected.
     pub clock_offset_ms: Option<i64>,
+    /// What the rules say of its facts, steadied by a [`super::health::Tracker`]; counts only while it is up.
+    pub health: Arc<[Finding]>,
     /// What this user may not do there.
     pub denied: Vec<Denied>,
     /// Locks, sorted by key.

@@ -137,7 +137,7 @@ impl QueueFamily for BullFamily {
         };
         let (Some(paused_list), Some(prioritized)) = (at(1), at(2)) else {
             let why = if at(1).is_none() { (replies.get(1), "LLEN") } else { (replies.get(2), "ZCARD") };
-            return Some(unreadable(queue, super::setnx::unknown(why.0, why.1)));
+            return Some(unreadable(queue, super::string::unknown(why.0, why.1)));
         };
         let depth = look.depth.saturating_add(paused_list).saturating_add(prioritized);
         queue.in_flight = at(3);

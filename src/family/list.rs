@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::setnx::unknown;
+use super::string::unknown;
 use super::{Context, KeyFact, QueueFamily, QueueMemory, Read, Sample};
 use crate::domain::lock::Unknown;
 use crate::domain::queue::{Oldest, PushEnd, RateSource, Rates};

@@ -21,6 +21,19 @@ pub enum Read {
     Head(Bytes, u32),
     /// `LLEN`.
     ListLen(Bytes),
+    /// `PUBSUB NUMSUB`: how many clients listen to these channels.
+    NumSub(Vec<Bytes>),
+    /// `HEXISTS`.
+    HashField(Bytes, Bytes),
+    /// Some fields and values of a hash, cut short, with `HLEN`, in one read-only script.
+    HashLook {
+        /// The hash.
+        key: Bytes,
+        /// Fields wanted.
+        pattern: &'static str,
+        /// How many fields the server looks at, about.
+        count: u32,
+    },
     /// Head of one list element: its whole length and at most n bytes.
     ElementHead {
         /// The list.
@@ -118,6 +131,13 @@ const ELEMENT_HEAD: &str = "\
 local e=redis.call('LINDEX',KEYS[1],ARGV[1]) if not e then return {} end \
 return {#e,string.sub(e,1,tonumber(ARGV[2]))}";
 
+/// `{number of fields, field, value, ...}`: at most 64 pairs, fields cut to 256 bytes and values to 64.
+const HASH_LOOK: &str = "\
+local k=KEYS[1] local r={redis.call('HLEN',k)} if r[1]==0 then return r end \
+local s=redis.call('HSCAN',k,'0','MATCH',ARGV[1],'COUNT',ARGV[2])[2] \
+for i=1,math.min(#s,128),2 do r[#r+1]=string.sub(s[i],1,256) r[#r+1]=string.sub(s[i+1],1,64) end \
+return r";
+
 /// One field of a hash, cut.
 const HASH_HEAD: &str = "\
 local v=redis.call('HGET',KEYS[1],ARGV[1]) if not v then return v end return string.sub(v,1,tonumber(ARGV[2]))";
@@ -146,6 +166,7 @@ impl Read {
             Self::ElementHead { .. }
                 | Self::ListLook { .. }
                 | Self::HashHead { .. }
+                | Self::HashLook { .. }
                 | Self::QueuesNamed { .. }
                 | Self::StreamLook(_)
                 | Self::StreamAhead { .. }
@@ -161,6 +182,18 @@ impl Read {
             Self::StrLen(key) => Command::new("STRLEN").arg(key.clone()),
             Self::Head(key, n) => Command::new("GETRANGE").arg(key.clone()).arg(0_i64).arg(i64::from(*n) - 1),
             Self::ListLen(key) => Command::new("LLEN").arg(key.clone()),
+            Self::NumSub(channels) => {
+                channels.iter().cloned().fold(Command::new("PUBSUB NUMSUB"), Command::arg)
+            }
+            Self::HashField(key, field) => Command::new("HEXISTS").arg(key.clone()).arg(field.clone()),
+            Self::HashLook { key, pattern, count } if dialect == Dialect::NoScripts => {
+                let scan = Command::new("HSCAN").arg(key.clone()).arg(0_i64);
+                scan.arg("MATCH").arg(*pattern).arg("COUNT").arg(u64::from(*count))
+            }
+            Self::HashLook { key, pattern, count } => {
+                let eval = dialect.script(HASH_LOOK).arg(1_i64).arg(key.clone());
+                eval.arg(*pattern).arg(u64::from(*count))
+            }
             Self::SortedLen(key) => Command::new("ZCARD").arg(key.clone()),
             Self::HashLen(key) => Command::new("HLEN").arg(key.clone()),
             Self::Members { key, cursor } => {
@@ -227,6 +260,9 @@ impl Read {
             Self::StrLen(_) => "STRLEN",
             Self::Head(..) => "GETRANGE",
             Self::ListLen(_) => "LLEN",
+            Self::NumSub(_) => "PUBSUB|NUMSUB",
+            Self::HashField(..) => "HEXISTS",
+            Self::HashLook { .. } => "HLEN, HSCAN",
             Self::SortedLen(_) => "ZCARD",
             Self::HashLen(_) => "HLEN",
             Self::Members { .. } => "SSCAN",

@@ -1,6 +1,12 @@
 //! The one place where families are registered, and the patterns that make a key a candidate.
 
-use super::{KeyFact, LockFamily, QueueFamily, list::ListFamily, setnx::SetnxFamily};
+use std::sync::LazyLock;
+
+use super::huey::HueyHash;
+use super::list::ListFamily;
+use super::redisson::Redisson;
+use super::string::StringLocks;
+use super::{KeyFact, LockFamily, QueueFamily};
 use super::{
     bull::BullFamily, celery::CeleryFamily, rq::RqFamily, sidekiq::SidekiqFamily, stream::StreamFamily,
 };
@@ -14,6 +20,7 @@ pub struct Registry {
     locks: Vec<Box<dyn LockFamily>>,
     queues: Vec<Box<dyn QueueFamily>>,
     lock_globs: Vec<Glob>,
+    own: OwnPatterns,
     queue_globs: Vec<Glob>,
     configured: Vec<crate::config::QueueConfig>,
     default_push: PushEnd,
@@ -31,8 +38,10 @@ pub enum Kind<'a> {
 impl Registry {
     /// The families with the configuration's patterns.
     pub fn new(config: &Config) -> Self {
+        let locks = lock_families(&config.disabled_families);
         Self {
-            locks: vec![Box::new(SetnxFamily)],
+            own: OwnPatterns::new(locks.iter().flat_map(|f| f.patterns())),
+            locks,
             queues: queue_families(),
             lock_globs: config.lock_patterns.iter().map(|p| Glob::new(p)).collect(),
             queue_globs: config.queue_patterns.iter().map(|p| Glob::new(p)).collect(),
@@ -44,23 +53,29 @@ impl Registry {
     /// The single pattern, when there is just one and no library's queues are looked for: then the server can filter.
     pub fn only_pattern(&self) -> Option<&str> {
         match (self.lock_globs.as_slice(), self.queue_globs.as_slice()) {
-            ([one], []) => Some(one.source()),
+            ([one], []) if self.own.is_empty() => Some(one.source()),
             _ => None,
         }
     }
 
     /// True when no key needs to be searched for.
     pub fn is_idle(&self) -> bool {
-        self.lock_globs.is_empty() && self.queue_globs.is_empty()
+        self.lock_globs.is_empty() && self.queue_globs.is_empty() && self.own.is_empty()
     }
 
-    /// Which patterns a key matches: lock, queue. Our own keys match none.
+    /// True when a generic (configured) lock pattern matches.
+    pub fn matches_lock_pattern(&self, key: &[u8]) -> bool {
+        self.lock_globs.iter().any(|g| g.matches(key))
+    }
+
+    /// Which patterns a key matches: lock (generic or a family's own), queue. Our own keys match none.
     pub fn candidate(&self, key: &[u8]) -> (bool, bool) {
         if key.starts_with(b"redwarden:") {
             return (false, false);
         }
-        let hit = |globs: &[Glob]| globs.iter().any(|g| g.matches(key));
-        (hit(&self.lock_globs), hit(&self.queue_globs) && !self.queues.iter().any(|f| f.owns(key)))
+        let lock = self.matches_lock_pattern(key) || self.own.matches(key);
+        let queue = self.queue_globs.iter().any(|g| g.matches(key));
+        (lock, queue && !self.queues.iter().any(|f| f.owns(key)))
     }
 
     /// True when libraries' queues are looked for: whoever watches no queue pattern wants no queues.
@@ -95,11 +110,6 @@ impl Registry {
         }
     }
 
-    /// The lock family of that id.
-    pub fn lock_family(&self, id: &str) -> Option<&dyn LockFamily> {
-        self.locks.iter().find(|f| f.id() == id).map(AsRef::as_ref)
-    }
-
     /// The queue family of that id.
     pub fn queue_family(&self, id: &str) -> Option<&dyn QueueFamily> {
         self.queues.iter().find(|f| f.id() == id).map(AsRef::as_ref)
@@ -121,6 +131,64 @@ impl Registry {
             .iter()
             .filter(move |q| q.node.as_deref().is_none_or(|n| n == node.as_str()))
             .map(|q| Bytes::from(q.key.as_str()))
+    }
+}
+
+fn lock_families(disabled: &[String]) -> Vec<Box<dyn LockFamily>> {
+    let mut all: Vec<Box<dyn LockFamily>> = vec![Box::new(StringLocks::without(disabled))];
+    let on = |id: &str| !disabled.iter().any(|d| d == id);
+    if on("redisson") {
+        all.push(Box::new(Redisson));
+    }
+    if on("huey") {
+        all.push(Box::new(HueyHash));
+    }
+    all
+}
+
+/// The lock family that releases locks of this id in keys of this type, whatever is searched for.
+pub fn lock_family(id: &str, key_type: &str) -> Option<&'static dyn LockFamily> {
+    static ALL: LazyLock<Vec<Box<dyn LockFamily>>> = LazyLock::new(|| lock_families(&[]));
+    ALL.iter().find(|f| f.owns(id, key_type)).map(AsRef::as_ref)
+}
+
+/// Ids of all lock families that can be switched off, sorted.
+pub fn lock_family_ids() -> Vec<&'static str> {
+    let rows = super::rows::rows().iter().map(|row| row.id);
+    let mut ids: Vec<&str> = rows.chain(["redisson", "huey"]).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids
+}
+
+/// The families' own patterns, by the first byte they ask for: nearly every key is passed over after one look.
+struct OwnPatterns {
+    by_first: Vec<Vec<Glob>>,
+    anywhere: Vec<Glob>,
+}
+
+impl OwnPatterns {
+    fn new(globs: impl Iterator<Item = Glob>) -> Self {
+        let mut own = Self { by_first: vec![Vec::new(); 256], anywhere: Vec::new() };
+        for glob in globs {
+            let bucket = match glob.source().bytes().next() {
+                Some(b'*' | b'?' | b'[' | b'\\') | None => Some(&mut own.anywhere),
+                Some(first) => own.by_first.get_mut(usize::from(first)),
+            };
+            if let Some(bucket) = bucket.filter(|b| !b.contains(&glob)) {
+                bucket.push(glob);
+            }
+        }
+        own
+    }
+
+    fn is_empty(&self) -> bool {
+        self.anywhere.is_empty() && self.by_first.iter().all(Vec::is_empty)
+    }
+
+    fn matches(&self, key: &[u8]) -> bool {
+        let first = key.first().and_then(|b| self.by_first.get(usize::from(*b)));
+        first.into_iter().flatten().chain(&self.anywhere).any(|g| g.matches(key))
     }
 }
 

@@ -65,7 +65,7 @@ impl QueueFamily for StreamFamily {
             if is_wrong_type(reply) || text.contains("no such key") || text.contains("wrong kind of value") {
                 return None;
             }
-            return Some(unreadable(queue, super::setnx::unknown(reply, "XINFO")));
+            return Some(unreadable(queue, super::string::unknown(reply, "XINFO")));
         }
         let (length, added) = match replies.first() {
             Some(Reply::Array(pair)) => (count(pair.first()), pair.get(1).and_then(Reply::as_int)),
@@ -140,7 +140,7 @@ impl Group {
                 Some(n) => {
                     Unknown::Failed(format!("the server does not know the lag; at least {n} entries wait"))
                 }
-                None => super::setnx::unknown(Some(ahead), "XRANGE"),
+                None => super::string::unknown(Some(ahead), "XRANGE"),
             });
         }
     }

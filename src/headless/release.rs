@@ -8,12 +8,13 @@ use super::{EXIT_NOT_DONE, EXIT_OK, EXIT_USAGE, Out};
 use crate::act::{Outcome, Plan, Request, Seen, executor};
 use crate::cli::Release;
 use crate::config::{Config, NodeConfig};
+use crate::domain::bytes::escape_text;
 use crate::domain::lock::Token;
 use crate::domain::queue::PushEnd;
 use crate::domain::stamp::short;
-use crate::domain::{Lock, LockId, Stamp};
-use crate::family::setnx::SetnxFamily;
-use crate::family::{Context, Dialect, KeyFact, LockFamily as _};
+use crate::domain::{Lock, LockId, Reply, Stamp};
+use crate::family::registry::Kind;
+use crate::family::{Context, Dialect, KeyFact, Read, Registry};
 
 /// Runs the command; returns its exit code.
 pub async fn release(config: Arc<Config>, nodes: &[NodeConfig], wish: Release, out: &mut Out<'_>) -> u8 {
@@ -49,7 +50,7 @@ async fn release_one(
     out: &mut Out<'_>,
 ) -> u8 {
     let place = format!("{} on {}", wish.key, candidate.node);
-    let lock = match look(&mut candidate, wish).await {
+    let lock = match look(&Registry::new(config), &mut candidate, wish).await {
         Ok(lock) => lock,
         Err(why) => {
             out.say(format!("{place}: not released: {why}"));
@@ -69,7 +70,13 @@ async fn release_one(
             "{place}: its value is short or constant: identity cannot be proven; released only if nobody touches it from now on (--if-token says what you saw)"
         ));
     }
-    let seen = Seen { token, ttl: lock.ttl.clone(), read_at: lock.read_at };
+    let seen = Seen {
+        family: lock.family,
+        key_type: lock.key_type.clone(),
+        token,
+        ttl: lock.ttl.clone(),
+        read_at: lock.read_at,
+    };
     let request = Request::Release { lock: lock.id.clone(), seen };
     let action = match services(config, nodes).prepare(request).await {
         Ok(action) => action,
@@ -98,16 +105,21 @@ async fn release_one(
 }
 
 /// Reads the lock once, as the dashboard does.
-async fn look(candidate: &mut Candidate, wish: &Release) -> Result<Lock, String> {
-    let family = SetnxFamily;
-    let fact = KeyFact {
-        key: wish.key.clone(),
-        key_type: "string".into(),
-        lock_pattern: true,
-        queue_pattern: false,
+async fn look(registry: &Registry, candidate: &mut Candidate, wish: &Release) -> Result<Lock, String> {
+    let failed = |e: crate::redis_io::CallError| e.to_string();
+    let kind = candidate.reader.read(&[Read::Type(wish.key.clone())], Dialect::default()).await;
+    let key_type: Arc<str> = match kind.map_err(failed)?.first() {
+        Some(Reply::Status(name)) => name.as_str().into(),
+        // TYPE is denied: the reads will say what it is not.
+        _ => "string".into(),
+    };
+    // Named by a person: as good as a lock pattern.
+    let fact = KeyFact { key: wish.key.clone(), key_type, lock_pattern: true, queue_pattern: false };
+    let Some(Kind::Lock(family)) = registry.recognise(&fact) else {
+        return Err(format!("it is no lock: its type is {}", escape_text(&fact.key_type)));
     };
     let reads = family.reads(&wish.key, None);
-    let replies = candidate.reader.read(&reads, Dialect::default()).await.map_err(|e| e.to_string())?;
+    let replies = candidate.reader.read(&reads, Dialect::default()).await.map_err(failed)?;
     let ctx = Context {
         node: candidate.node.clone(),
         db: candidate.endpoint.db,
@@ -117,8 +129,7 @@ async fn look(candidate: &mut Candidate, wish: &Release) -> Result<Lock, String>
         is_new: false,
         rate_window: std::time::Duration::ZERO,
     };
-    let lock =
-        family.interpret(&fact, None, &replies, &ctx).ok_or("it is gone, or no lock of type string")?;
+    let lock = family.interpret(&fact, None, &replies, &ctx).ok_or("it is gone, or no lock")?;
     Ok(Lock {
         id: LockId { node: candidate.node.clone(), db: candidate.endpoint.db, key: wish.key.clone() },
         ..lock

@@ -13,6 +13,7 @@ use super::poller::Poller;
 use super::roster::Roster;
 use crate::config::endpoint::Directory;
 use crate::config::{Config, NodeConfig};
+use crate::domain::node::NodeState;
 use crate::domain::snapshot::{Board, Cost, ScanProgress};
 use crate::domain::{NodeId, NodeMeta, NodeSnapshot, Stamp};
 use crate::family::Registry;
@@ -34,6 +35,25 @@ pub(super) struct Shared {
 }
 
 impl Shared {
+    /// Median of the clocks of all nodes that are up, against ours; `None` with fewer than two.
+    pub(super) fn clock_median_ms(&self) -> Option<i64> {
+        let board = self.board.borrow();
+        let mut servers = std::collections::HashSet::new();
+        let mut offsets: Vec<i64> = board
+            .iter()
+            .filter(|s| s.status.state == NodeState::Up)
+            .filter(|s| {
+                let run_id = s.facts.as_ref().and_then(|f| f.run_id.as_deref());
+                run_id.is_none_or(|id| servers.insert(id))
+            })
+            .filter_map(|s| s.clock_offset_ms)
+            .collect();
+        offsets.sort_unstable();
+        let (low, high) =
+            (offsets.get((offsets.len().checked_sub(1)?) / 2)?, offsets.get(offsets.len() / 2)?);
+        (offsets.len() >= 2).then(|| i64::midpoint(*low, *high))
+    }
+
     /// Puts a look in its node's place on the board.
     pub(super) fn publish(&self, snapshot: NodeSnapshot) {
         self.board.send_modify(|board| {
@@ -194,6 +214,7 @@ fn unheard(meta: &NodeMeta, now: Stamp) -> NodeSnapshot {
         facts: None,
         facts_at: None,
         clock_offset_ms: None,
+        health: [].into(),
         denied: Vec::new(),
         locks: Arc::default(),
         queues: Arc::default(),

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::domain::bytes::escape_text;
-use crate::domain::node::{NodeFacts, Role};
+use crate::domain::node::{NodeFacts, RefusedWrites, Role};
+use crate::domain::stamp::short;
 use crate::domain::{Bytes, Reply};
 
 /// Parses the text of INFO. `db` is the watched database.
@@ -13,6 +14,13 @@ pub fn parse(text: &Bytes, db: u32) -> NodeFacts {
     let fields: HashMap<&str, &str> = text.lines().filter_map(|line| line.split_once(':')).collect();
     let get = |name: &str| fields.get(name).map(|v| v.trim());
     let number = |name: &str| get(name).and_then(|v| v.parse::<u64>().ok());
+    let decimal = |name: &str| get(name).and_then(|v| v.parse::<f64>().ok()).filter(|v| v.is_finite());
+    let errors = |code: &str| {
+        get(&format!("errorstat_{code}"))
+            .and_then(|v| v.strip_prefix("count=")?.parse::<u64>().ok())
+            .unwrap_or(0)
+    };
+    let has_errors = text.contains("# Errorstats");
     let (engine, version) = engine(&get);
     let listed_keys = get(&format!("db{db}"))
         .and_then(|v| v.split(',').find_map(|pair| pair.strip_prefix("keys=")))
@@ -44,6 +52,43 @@ pub fn parse(text: &Bytes, db: u32) -> NodeFacts {
         // A database without keys is not listed; that is 0 only if the section is there at all.
         keys: listed_keys.or_else(|| text.contains("# Keyspace").then_some(0)),
         loading: get("loading") == Some("1"),
+        loading_percent: decimal("loading_loaded_perc"),
+        loading_eta: number("loading_eta_seconds").map(Duration::from_secs),
+        total_memory: number("total_system_memory"),
+        fragmentation: decimal("mem_fragmentation_ratio"),
+        evicted_keys: number("evicted_keys"),
+        rejected_connections: number("rejected_connections"),
+        output_buffer_disconnects: number("client_output_buffer_limit_disconnections"),
+        refused: has_errors.then(|| RefusedWrites {
+            oom: errors("OOM"),
+            misconf: errors("MISCONF"),
+            readonly: errors("READONLY"),
+            noreplicas: errors("NOREPLICAS"),
+            clusterdown: errors("CLUSTERDOWN"),
+        }),
+        acl_denied: ["auth", "cmd", "key", "channel"]
+            .iter()
+            .filter_map(|kind| number(&format!("acl_access_denied_{kind}")))
+            .reduce(u64::saturating_add)
+            // Before 7.2 only the errors tell.
+            .or_else(|| has_errors.then(|| errors("NOPERM") + errors("WRONGPASS"))),
+        bgsave_ok: get("rdb_last_bgsave_status").map(|v| v == "ok"),
+        aof_write_ok: get("aof_last_write_status").map(|v| v == "ok"),
+        aof_rewrite_ok: get("aof_last_bgrewrite_status").map(|v| v == "ok"),
+        aof_enabled: get("aof_enabled").map(|v| v == "1"),
+        rdb_saves: number("rdb_saves"),
+        rdb_last_save: number("rdb_last_save_time"),
+        rdb_changes: number("rdb_changes_since_last_save"),
+        full_syncs: number("sync_full"),
+        replica_lag: (0..number("connected_slaves").unwrap_or(0).min(1000))
+            .filter_map(|n| get(&format!("slave{n}")))
+            .filter_map(|v| v.split(',').find_map(|pair| pair.strip_prefix("lag=")))
+            .filter_map(|lag| lag.parse().ok())
+            .max()
+            .map(Duration::from_secs),
+        main_thread_cpu: decimal("used_cpu_sys_main_thread")
+            .zip(decimal("used_cpu_user_main_thread"))
+            .map(|(sys, user)| sys + user),
     }
 }
 
@@ -65,6 +110,19 @@ fn engine<'a>(get: &impl Fn(&str) -> Option<&'a str>) -> (Option<String>, Option
         None => version.as_ref().map(|_| "redis".into()),
     };
     (name, version)
+}
+
+/// How far a server is that does not serve yet: loading, or waiting for its primary.
+pub fn progress(facts: &NodeFacts) -> Option<String> {
+    if facts.loading {
+        let mut parts = Vec::new();
+        parts.extend(facts.loading_percent.map(|p| format!("{p:.0} % loaded")));
+        parts.extend(facts.loading_eta.map(|eta| format!("about {} left", short(eta))));
+        return Some(parts.join(", ")).filter(|p| !p.is_empty());
+    }
+    let primary = facts.primary_address.as_ref()?;
+    let since = facts.primary_link_down.map(|d| format!(" for {}", short(d))).unwrap_or_default();
+    Some(format!("no link to its primary {primary}{since}, and it serves no stale data"))
 }
 
 /// TIME as milliseconds since the epoch.

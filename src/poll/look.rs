@@ -127,12 +127,9 @@ impl Look<'_> {
                     Reply::Error(_) => "list".into(),
                     _ => continue,
                 };
-                facts.push(KeyFact {
-                    key: key.clone(),
-                    key_type,
-                    lock_pattern: *lock,
-                    queue_pattern: *queue,
-                });
+                // A family's own pattern brought it here, perhaps: then its value alone proves nothing.
+                let lock_pattern = *lock && self.registry.matches_lock_pattern(key.as_slice());
+                facts.push(KeyFact { key: key.clone(), key_type, lock_pattern, queue_pattern: *queue });
             }
             let told =
                 if self.registry.seeks_sites() { self.try_facts(&facts).await? } else { BTreeSet::new() };
@@ -266,12 +263,11 @@ impl Look<'_> {
                 let refused = error.is_unknown_command() || (error.is_denied() && !about_keys(error));
                 // A command inside one of the other scripts that is not permitted says nothing of scripts.
                 let whole = matches!(read, Read::ListLook { .. }) || !error.message.contains("script");
+                // The in-flight list of a queue is only looked for: its key may lie outside the user's patterns.
+                let aside = matches!(read, Read::ListLen(_)) && about_keys(error);
                 if is_script && refused && whole {
                     scripts_refused = Some(error);
-                } else if let Some(pane) =
-                    pane.filter(|_| !(matches!(read, Read::ListLen(_)) && about_keys(error)))
-                {
-                    // The in-flight list of a queue is only looked for: its key may lie outside the user's patterns.
+                } else if let Some(pane) = pane.filter(|_| !aside) {
                     self.note_denied(pane, read.needs(), error);
                 }
             }

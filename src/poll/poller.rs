@@ -11,9 +11,11 @@ use super::info;
 use super::keys::KeyTable;
 use super::liveness::Liveness;
 use super::look::Look;
+use super::patience::Patience;
 use super::sample::Sampler;
 use super::search::Search;
 use crate::config::NodeConfig;
+use crate::domain::health::{Around, Tracker};
 use crate::domain::node::{NodeFacts, NodeState, Reason, Role};
 use crate::domain::snapshot::{Denied, ScanProgress};
 use crate::domain::{NodeSnapshot, Reply, Stamp};
@@ -30,6 +32,9 @@ pub(super) struct Poller {
     shared: Arc<Shared>,
     reader: Option<Reader>,
     live: Liveness,
+    patience: Patience,
+    health: Tracker,
+    ping_denied: bool,
     seq: u64,
     rtt: Option<Duration>,
     rtt_least: Duration,
@@ -53,6 +58,9 @@ impl Poller {
             position,
             shared,
             reader: None,
+            patience: Patience::default(),
+            health: Tracker::default(),
+            ping_denied: false,
             seq: 0,
             rtt: None,
             rtt_least: Duration::MAX,
@@ -102,15 +110,19 @@ impl Poller {
         match self.listen().await {
             Ok(()) => {
                 let now = Stamp::now();
+                self.patience.answered();
                 let first = self.live.status().state != NodeState::Up;
                 self.live.answered(now);
                 push_bounded(&mut self.rtt_history, self.rtt.map_or(0, |d| (d.as_micros() as u64).max(1)));
-                if first {
+                if first && self.watches_keys() {
                     // Its facts are on the screen before the keys are searched.
                     self.publish();
                 }
             }
             Err(error) => {
+                let timeout = self.shared.config.timeout;
+                let error = self.patience.missed(error, &self.node.endpoint, timeout);
+                let error = self.tell_progress(error).await;
                 self.reader = None;
                 self.rtt = None;
                 push_bounded(&mut self.rtt_history, 0);
@@ -132,6 +144,20 @@ impl Poller {
         }
     }
 
+    /// A server that loads or lost its primary still answers INFO: how far it is goes into the detail.
+    async fn tell_progress(&mut self, error: CallError) -> CallError {
+        let (Reason::Loading | Reason::Masterdown, Some(reader)) = (error.reason, &mut self.reader) else {
+            return error;
+        };
+        let Ok([info, _time]) = reader.info_and_time().await else { return error };
+        let Some(text) = info.as_bytes() else { return error };
+        let facts = info::parse(&text, self.node.meta.db);
+        match info::progress(&facts) {
+            Some(progress) => CallError { detail: progress, ..error },
+            None => error,
+        }
+    }
+
     /// Connects if need be, PING, INFO and TIME.
     async fn listen(&mut self) -> Result<(), CallError> {
         let timeout = self.shared.config.timeout;
@@ -147,8 +173,13 @@ impl Poller {
         let rtt = started.elapsed();
         match pinged {
             // A user without PING may still be allowed to look.
-            Err(error) if error.reason == Reason::Noperm => {}
-            other => other?,
+            Err(error) if error.reason == Reason::Noperm => self.ping_denied = true,
+            // It is alive, but can't save to disk and refuses writes: that is for the rules to say.
+            Err(error) if error.reason == Reason::Misconf => {}
+            other => {
+                other?;
+                self.ping_denied = false;
+            }
         }
         self.rtt = Some(rtt);
         self.rtt_least = self.rtt_least.min(rtt);
@@ -157,9 +188,11 @@ impl Poller {
         let middle = std::time::SystemTime::now() - started.elapsed() / 2;
         self.cost.add(3, started.elapsed() + rtt, self.rtt_least * 2);
         match &info {
-            Reply::Error(e) if e.is_denied() => {
+            Reply::Error(e) if e.is_denied() || e.is_unknown_command() => {
                 // Neither PING nor INFO: nothing can be said of it.
-                reader.ping().await?;
+                if self.ping_denied {
+                    return Err(CallError::from_reply(e));
+                }
                 self.denied.insert(("nodes", "INFO".into()));
                 self.facts = None;
             }
@@ -242,7 +275,7 @@ impl Poller {
             // Nothing to search here: complete as it is.
             ScanProgress { passes: 1, ..ScanProgress::default() }
         };
-        self.shared.publish(NodeSnapshot {
+        let mut snapshot = NodeSnapshot {
             meta: self.node.meta.clone(),
             seq: self.seq,
             taken_at: now,
@@ -252,6 +285,7 @@ impl Poller {
             facts: self.facts.clone(),
             facts_at: self.facts_at,
             clock_offset_ms: self.clock_offset_ms,
+            health: [].into(),
             denied: self
                 .denied
                 .iter()
@@ -261,7 +295,10 @@ impl Poller {
             queues: self.table.queues_list(),
             scan,
             cost: self.cost.figure(now.mono),
-        });
+        };
+        let around = Around { clock_median_ms: self.shared.clock_median_ms(), own_denials: self.ping_denied };
+        snapshot.health = self.health.observe(&snapshot, &around, &self.shared.config.rules);
+        self.shared.publish(snapshot);
     }
 }
 

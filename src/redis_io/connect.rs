@@ -66,7 +66,10 @@ pub(super) async fn open(
         Err(_elapsed) if progress.stage() == Stage::Tls => CallError::timeout(&format!(
             "no TLS handshake within {within}: frozen, or a port that does not speak TLS (then redis:// instead of rediss://)"
         )),
-        Err(_elapsed) => CallError::timeout(&format!("no connection within {within}")),
+        Err(_elapsed) if progress.stage() == Stage::Open => {
+            CallError::timeout(&format!("connected, but no answer within {within}"))
+        }
+        Err(_elapsed) => CallError::new(Reason::ConnectTimeout, format!("no connection within {within}")),
     };
     Err(explain(error, endpoint, &progress))
 }

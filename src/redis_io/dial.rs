@@ -96,7 +96,7 @@ pub(super) fn from_io(error: &std::io::Error) -> CallError {
     use std::io::ErrorKind;
     let reason = match error.kind() {
         ErrorKind::ConnectionRefused | ErrorKind::NotFound => Reason::Refused,
-        ErrorKind::TimedOut => Reason::Timeout,
+        ErrorKind::TimedOut => Reason::ConnectTimeout,
         ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable | ErrorKind::NetworkDown => {
             Reason::Unreachable
         }

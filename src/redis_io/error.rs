@@ -64,6 +64,8 @@ pub fn reason_of_reply(error: &ReplyError) -> Reason {
         "NOPERM" => Reason::Noperm,
         "LOADING" => Reason::Loading,
         "MASTERDOWN" => Reason::Masterdown,
+        "CLUSTERDOWN" => Reason::Clusterdown,
+        "MISCONF" => Reason::Misconf,
         "BUSY" => Reason::Busy,
         "DENIED" => Reason::ProtectedMode,
         _ if text.contains("max number of clients") => Reason::MaxClients,

@@ -189,6 +189,9 @@ impl Guard {
             | Self::StringDigest { key, .. }
             | Self::TypeIs { key, .. }
             | Self::Absent { key }
+            | Self::HashFieldExists { key, .. }
+            | Self::HashFieldEquals { key, .. }
+            | Self::HashLen { key, .. }
             | Self::NoTtl { key } => key,
         }
     }

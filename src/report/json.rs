@@ -56,6 +56,7 @@ struct LockRow<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     key_b64: Option<String>,
     family: &'a str,
+    family_candidates: Vec<FamilyCandidate>,
     #[serde(rename = "type")]
     key_type: &'a str,
     token: Option<String>,
@@ -70,6 +71,13 @@ struct LockRow<'a> {
     state: &'static str,
     waiters: Option<u64>,
     findings: Vec<Finding>,
+}
+
+/// A family that a lock may belong to, surest first.
+#[derive(Serialize)]
+struct FamilyCandidate {
+    family: &'static str,
+    confidence: u8,
 }
 
 #[derive(Serialize)]
@@ -159,6 +167,11 @@ fn lock<'a>(lock: &'a Lock, rules: &Rules, now: Stamp) -> LockRow<'a> {
         key: text(&lock.id.key),
         key_b64: b64_unless_utf8(&lock.id.key),
         family: lock.family,
+        family_candidates: lock
+            .candidates
+            .iter()
+            .map(|(family, confidence)| FamilyCandidate { family, confidence: *confidence })
+            .collect(),
         key_type: &lock.key_type,
         token,
         token_b64,

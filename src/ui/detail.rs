@@ -95,6 +95,10 @@ fn findings(scene: &Scene<'_>, found: &[Finding], sheet: &mut Sheet) {
         let look = scene.look;
         let style = look.severity(finding.severity);
         sheet.item(look.sign(finding.severity), style, &finding.message, style);
+        // Why a node does not answer stands above, with what to try.
+        if let Some(remedy) = finding.remedy.filter(|_| !matches!(finding.code, "down" | "suspect")) {
+            sheet.item(" ", look.dim(), &format!("try: {remedy}"), look.accent());
+        }
     }
 }
 

@@ -69,6 +69,7 @@ pub fn draw(scene: &Scene<'_>, area: Rect, frame: &mut Frame<'_>, cache: &mut Vi
     let width = inner_width(area);
     let ask = match dialog {
         Dialog::Help(offset) => return readers::help(scene, *offset, area, frame, cache),
+        Dialog::Events(offset) => return readers::events(scene, *offset, area, frame, cache),
         Dialog::Messages(offset) => return readers::messages(scene, *offset, area, frame, cache),
         Dialog::Detail(id, offset) => return readers::detail(scene, id, *offset, area, frame, cache),
         Dialog::Confirm(c) => confirm::ask(scene, c, width),

@@ -21,6 +21,7 @@ pub const COLUMNS: &[Column] = &[
     figure("TTL", Some("ttl"), 6, 18),
     figure("AGE", Some("age"), 8, 17),
     optional(figure("WAITERS", Some("waiters"), 9, 5)),
+    text("FAMILY", Some("family"), 8, 18, 6),
     // Only beside a holder: without one the token itself stands under HOLDER.
     optional(text("TOKEN", None, 16, 40, 4)),
     text("WHY", None, 24, 110, 3),
@@ -51,6 +52,7 @@ pub fn row(scene: &Scene<'_>, lock: &Lock) -> Row {
         Cell::new(ttl, ttl_style),
         Cell::new(age(look, lock, scene), look.plain()),
         known_or(look, lock.waiters.map(format::compact)),
+        Cell::new(lock.family, look.plain()),
         if lock.holder.is_some() { token_cell(look, &lock.token) } else { Cell::new("", look.plain()) },
         Cell::new(verdict.reasons.join("; "), look.dim()),
     ];
@@ -67,6 +69,7 @@ pub fn row(scene: &Scene<'_>, lock: &Lock) -> Row {
 pub fn ttl(scene: &Scene<'_>, lock: &Lock) -> (String, Style) {
     let look = scene.look;
     match (&lock.ttl, lock.ttl_left(scene.now.mono)) {
+        (Ttl::Never, _) if lock.no_ttl_is_normal => ("never".into(), look.plain()),
         (Ttl::Never, _) => ("never".into(), look.critical()),
         (Ttl::Left(_), Some(left)) if left.is_zero() => ("ended".into(), look.dim()),
         (Ttl::Left(_), Some(left)) => {

@@ -52,7 +52,8 @@ pub fn row(scene: &Scene<'_>, node: &FleetNode) -> Row {
     let (memory, memory_style) = memory(look, f);
     let (link, link_style) = replication(look, f);
     let plain = |known: Option<String>| known_or(look, known);
-    let why: Vec<&str> = findings.iter().map(|f| f.message.as_str()).collect();
+    let why: Vec<&str> =
+        findings.iter().filter(|f| f.severity > Severity::Info).map(|f| f.message.as_str()).collect();
     let cells = vec![
         Cell::new(name, look.plain()).middle(),
         state,

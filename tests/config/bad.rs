@@ -24,6 +24,10 @@ const FILES: &[Row] = &[
         ],
     ),
     (
+        "[locks]\ndisabled_families = [\"huey\", \"redison\"]",
+        &[("config.toml:2: locks.disabled_families[1]: no lock family is called \"redison\"", "`redisson`")],
+    ),
+    (
         "[queues]\npush = \"up\"",
         &[("config.toml:2: queues.push: \"up\" is not known", "\"left\", \"right\"")],
     ),

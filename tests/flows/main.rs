@@ -14,6 +14,7 @@ mod fixtures;
 mod keys;
 
 mod confirming;
+mod events;
 mod filtering;
 mod harness;
 mod moving;

@@ -33,6 +33,41 @@ fn releases_what_was_seen_and_writes_it_down() {
 }
 
 #[test]
+fn releases_as_the_library_does() {
+    let server = Server::start(&[]).unwrap();
+    let shell = Shell::new();
+    let url = server.url();
+    let run = |key: &str| shell.run(&["locks", "release", key, "--yes", "-u", &url]);
+    cli(&server, &["HSET", "myLock", "285475da-9152-4c83-822a-67ee2f116a79:52", "1"]);
+    let redisson = run("myLock");
+    assert_eq!((redisson.code, cli(&server, &["EXISTS", "myLock"])), (0, "0".into()), "{}", redisson.err);
+    assert!(redisson.err.contains("PUBLISH redisson_lock__channel:{myLock} 0"), "{}", redisson.err);
+    cli(&server, &["SET", "lock:orders", "23DeHRBdcxFxNQKXpVGKoM6g"]);
+    let signalled = run("lock:orders");
+    assert_eq!(
+        (signalled.code, cli(&server, &["LLEN", "lock-signal:orders"])),
+        (0, "1".into()),
+        "{}",
+        signalled.err
+    );
+    cli(&server, &["SET", "bull:emails:1:lock", "31ca5b94-7a09-4214-89ed-c8b9e4ac47fe:0"]);
+    let refused = run("bull:emails:1:lock");
+    assert_eq!(
+        (refused.code, cli(&server, &["EXISTS", "bull:emails:1:lock"])),
+        (1, "1".into()),
+        "{}",
+        refused.err
+    );
+    assert!(refused.err.contains("stalled check"), "{}", refused.err);
+    cli(&server, &["HSET", "myHash", "field", "value"]);
+    let data = run("myHash");
+    assert_eq!((data.code, cli(&server, &["EXISTS", "myHash"])), (1, "1".into()), "{}", data.err);
+    let json = shell.run(&["locks", "--for", "1s", "--format", "json", "-u", &url]).json();
+    assert_eq!(json["locks"][0]["family"], "bullmq", "{json}");
+    assert_eq!(json["locks"][0]["family_candidates"][0]["confidence"], 98, "{json}");
+}
+
+#[test]
 fn a_constant_value_proves_no_identity_and_it_says_so() {
     let server = Server::start(&[]).unwrap();
     let shell = Shell::new();

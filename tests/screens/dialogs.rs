@@ -224,3 +224,21 @@ fn details() {
         press(&mut state, KeyCode::Esc);
     }
 }
+
+#[test]
+fn events() {
+    let mut state = heard(rich_board());
+    let mut next = crate::fixtures::node("a").down(redwarden::domain::node::Reason::Refused);
+    next.0.seq = 2;
+    let mut nodes: Vec<_> =
+        rich_board().iter().map(|n| crate::fixtures::NodeBuilder((**n).clone())).collect();
+    nodes[0] = next;
+    update(&mut state, Event::Board(crate::fixtures::board(nodes)), base());
+    keys(&mut state, "5");
+    insta::assert_snapshot!("events_80x24", text(&state, (80, 24)));
+    insta::assert_snapshot!("no_events_40x10", {
+        let mut state = heard(crate::fixtures::board(Vec::new()));
+        keys(&mut state, "5");
+        text(&state, (40, 10))
+    });
+}

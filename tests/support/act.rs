@@ -89,7 +89,13 @@ pub fn lock(key: impl Into<Bytes>) -> LockId {
 }
 
 pub fn seen(token: impl Into<Bytes>) -> Seen {
-    Seen { token: Token::Known(token.into()), ttl: Ttl::Never, read_at: Stamp::now() }
+    Seen {
+        family: "setnx",
+        key_type: "string".into(),
+        token: Token::Known(token.into()),
+        ttl: Ttl::Never,
+        read_at: Stamp::now(),
+    }
 }
 
 pub fn release(key: &str, token: &str) -> Request {

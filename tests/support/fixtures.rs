@@ -6,6 +6,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use redwarden::app::state::{AppState, Settings};
 use redwarden::config::Theme;
+use redwarden::domain::health::{Around, Tracker};
 use redwarden::domain::lock::{Renewal, Token, Ttl, Unknown};
 use redwarden::domain::node::{NodeFacts, NodeState, NodeStatus, Reason, Role};
 use redwarden::domain::queue::{Oldest, PushEnd, RateSource, Rates};
@@ -74,6 +75,7 @@ pub fn node(name: &str) -> NodeBuilder {
             since: before(now, s(3600)),
             misses: 0,
             last_ok: Some(now),
+            flaps: 0,
         },
         rtt: Some(Duration::from_micros(310)),
         rtt_history: Arc::from([300, 310, 290, 0, 320, 900, 310].as_slice()),
@@ -96,9 +98,11 @@ pub fn node(name: &str) -> NodeBuilder {
             primary_link_down: None,
             keys: Some(1_000),
             loading: false,
+            ..NodeFacts::default()
         })),
         facts_at: Some(now),
         clock_offset_ms: Some(2),
+        health: [].into(),
         denied: Vec::new(),
         locks: Arc::new(Vec::new()),
         queues: Arc::new(Vec::new()),
@@ -198,6 +202,8 @@ pub fn lock(key: impl Into<Bytes>) -> LockBuilder {
         token: Token::Known(format!("web-1:4711:{}", "0b9f6c1e-5d4a").into()),
         id: LockId { node: NodeId::new("a"), db: 0, key },
         family: "setnx",
+        candidates: Arc::from([("setnx", 40)]),
+        no_ttl_is_normal: false,
         key_type: Arc::from("string"),
         holder: Some("web-1".into()),
         ttl: Ttl::Left(s(25)),
@@ -349,7 +355,13 @@ impl QueueBuilder {
 
 /// A board of these nodes.
 pub fn board(nodes: Vec<NodeBuilder>) -> Board {
-    Arc::new(nodes.into_iter().map(|n| Arc::new(n.0)).collect())
+    Arc::new(nodes.into_iter().map(|n| Arc::new(judged(n.0))).collect())
+}
+
+/// With what the rules say of it at first sight.
+pub fn judged(mut node: NodeSnapshot) -> NodeSnapshot {
+    node.health = Tracker::default().observe(&node, &Around::default(), &Rules::default());
+    node
 }
 
 /// A fleet with something of everything: nodes up, suspect and down; locks in every state, hostile ones too; queues

@@ -32,8 +32,10 @@ fn the_key_table_equals_the_registry() {
 fn every_reason_is_listed() {
     // An exhaustive match, so that a new reason is not forgotten.
     let next = |reason: Reason| match reason {
-        Reason::Refused => Some(Reason::Timeout),
-        Reason::Timeout => Some(Reason::Dns),
+        Reason::Refused => Some(Reason::ConnectTimeout),
+        Reason::ConnectTimeout => Some(Reason::Timeout),
+        Reason::Timeout => Some(Reason::Slow),
+        Reason::Slow => Some(Reason::Dns),
         Reason::Dns => Some(Reason::Unreachable),
         Reason::Unreachable => Some(Reason::Reset),
         Reason::Reset => Some(Reason::Tls),
@@ -42,7 +44,9 @@ fn every_reason_is_listed() {
         Reason::Wrongpass => Some(Reason::Noperm),
         Reason::Noperm => Some(Reason::Loading),
         Reason::Loading => Some(Reason::Masterdown),
-        Reason::Masterdown => Some(Reason::MaxClients),
+        Reason::Masterdown => Some(Reason::Clusterdown),
+        Reason::Clusterdown => Some(Reason::Misconf),
+        Reason::Misconf => Some(Reason::MaxClients),
         Reason::MaxClients => Some(Reason::ProtectedMode),
         Reason::ProtectedMode => Some(Reason::Busy),
         Reason::Busy => Some(Reason::NotRedis),
@@ -131,7 +135,7 @@ fn its_json_example_has_every_field() {
     assert_eq!(fields(&example), ["fleet", "locks", "nodes", "queues", "schema", "taken_at"]);
     // The contract, and `rate_source`, which was added to it. What the program prints is compared in tests/headless.
     let nodes = "address blocked_clients connected_clients engine findings maxmemory_bytes name ops_per_sec reason role rtt_us since state uptime_s used_memory_bytes version";
-    let locks = "age_ms db family findings holder key node state token ttl_ms type waiters";
+    let locks = "age_ms db family family_candidates findings holder key node state token ttl_ms type waiters";
     let queues = "db eta_s failed family findings in_flight in_rate key name net_rate node oldest_age_ms out_rate paused rate_source retry scheduled waiting workers";
     for (list, expected) in [("nodes", nodes), ("locks", locks), ("queues", queues)] {
         let mut found = fields(&example[list][0]);

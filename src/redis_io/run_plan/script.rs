@@ -89,6 +89,9 @@ fn guard_args(guard: &Guard) -> (&'static str, Bytes, Bytes) {
         }
         Guard::Absent { .. } => ("absent", none(), none()),
         Guard::NoTtl { .. } => ("nottl", none(), none()),
+        Guard::HashFieldExists { field, .. } => ("hexists", field.clone(), none()),
+        Guard::HashFieldEquals { field, value, .. } => ("hequals", field.clone(), value.clone()),
+        Guard::HashLen { len, .. } => ("hlen", (*len).into(), none()),
     }
 }
 

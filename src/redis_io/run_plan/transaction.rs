@@ -68,6 +68,15 @@ fn guard_reads(guard: &Guard) -> Vec<Command> {
         Guard::TypeIs { .. } => vec![Command::new("TYPE").arg(key.clone())],
         Guard::Absent { .. } => vec![Command::new("EXISTS").arg(key.clone())],
         Guard::NoTtl { .. } => vec![Command::new("PTTL").arg(key.clone())],
+        Guard::HashFieldExists { field, .. } => vec![
+            Command::new("HEXISTS").arg(key.clone()).arg(field.clone()),
+            Command::new("EXISTS").arg(key.clone()),
+        ],
+        Guard::HashFieldEquals { field, .. } => vec![
+            Command::new("HGET").arg(key.clone()).arg(field.clone()),
+            Command::new("EXISTS").arg(key.clone()),
+        ],
+        Guard::HashLen { .. } => vec![Command::new("HLEN").arg(key.clone())],
     }
 }
 
@@ -86,7 +95,7 @@ fn holds(guard: &Guard, replies: &[&Reply]) -> Result<(), NotDone> {
         Guard::StringEquals { .. } if int(1) != Some(1) => Err(NotDone::Gone),
         Guard::StringEquals { value, .. } if bytes(0) != *value => Err(NotDone::Changed),
         Guard::StringEquals { .. } => Ok(()),
-        Guard::StringLen { len, .. } => length(*len),
+        Guard::StringLen { len, .. } | Guard::HashLen { len, .. } => length(*len),
         Guard::StringDigest { len, sha1, .. } => {
             length(*len)?;
             if bytes(1).sha1() == *sha1 { Ok(()) } else { Err(NotDone::Changed) }
@@ -104,6 +113,16 @@ fn holds(guard: &Guard, replies: &[&Reply]) -> Result<(), NotDone> {
                 Err(NotDone::Taken)
             }
         }
+        Guard::HashFieldExists { .. } if int(0) == Some(1) => Ok(()),
+        Guard::HashFieldEquals { value, .. }
+            if replies.first().and_then(|r| r.as_bytes()).as_ref() == Some(value) =>
+        {
+            Ok(())
+        }
+        Guard::HashFieldExists { .. } | Guard::HashFieldEquals { .. } if int(1) == Some(0) => {
+            Err(NotDone::Gone)
+        }
+        Guard::HashFieldExists { .. } | Guard::HashFieldEquals { .. } => Err(NotDone::Changed),
         Guard::NoTtl { .. } => match int(0) {
             Some(-1) => Ok(()),
             Some(-2) => Err(NotDone::Gone),

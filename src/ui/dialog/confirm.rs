@@ -118,7 +118,8 @@ fn lock_sections(scene: &Scene<'_>, id: &LockId, seen: &Seen, width: u16) -> Vec
         }
         Ttl::Unknown(why) => format!("? ({why})"),
     };
-    let style = if matches!(seen.ttl, Ttl::Never) { look.critical() } else { look.plain() };
+    let fault = current.is_none_or(|lock| !lock.no_ttl_is_normal);
+    let style = if matches!(seen.ttl, Ttl::Never) && fault { look.critical() } else { look.plain() };
     sheet.field("TTL", &ttl, style);
     if let Some(lock) = current {
         sheet.field("held", &locks::age(look, lock, scene), look.plain());
@@ -219,12 +220,26 @@ fn guards(scene: &Scene<'_>, plan: &Plan) -> Vec<String> {
             Guard::StringDigest { len, sha1, .. } => {
                 format!("its value still is {} bytes long with SHA-1 {sha1}", format::count(*len))
             }
-            Guard::TypeIs { key_type, absent_ok: true, .. } => {
-                format!("the key is a {key_type} or does not exist")
+            Guard::TypeIs { key, key_type, absent_ok } => {
+                let which = if *key == plan.subject {
+                    "the key".into()
+                } else {
+                    text::cut_bytes(key, 60, text::Cut::Middle, mark)
+                };
+                format!("{which} is a {key_type}{}", if *absent_ok { " or does not exist" } else { "" })
             }
-            Guard::TypeIs { key_type, .. } => format!("the key is a {key_type}"),
             Guard::Absent { .. } => "the key does not exist".into(),
             Guard::NoTtl { .. } => "it still has no TTL".into(),
+            Guard::HashFieldExists { field, .. } => {
+                format!("it still has the field {}", text::cut_bytes(field, 80, text::Cut::Middle, mark))
+            }
+            Guard::HashFieldEquals { field, value, .. } => format!(
+                "its field {} still is {}",
+                text::cut_bytes(field, 40, text::Cut::Middle, mark),
+                text::cut_bytes(value, 40, text::Cut::Middle, mark)
+            ),
+            Guard::HashLen { len: 1, .. } => "it still has one field".into(),
+            Guard::HashLen { len, .. } => format!("it still has {} fields", format::count(*len)),
         })
         .collect();
     if plan.unchanged {

@@ -92,6 +92,41 @@ pub(super) fn messages(
     read(scene, "Messages", &lines, most.saturating_sub(offset.min(most)), area, frame, cache);
 }
 
+pub(super) fn events(
+    scene: &Scene<'_>,
+    offset: usize,
+    area: Rect,
+    frame: &mut Frame<'_>,
+    cache: &mut ViewCache,
+) {
+    let look = scene.look;
+    let width = usize::from(inner_width(area));
+    let mut lines = Vec::new();
+    for event in scene.state.events.iter() {
+        let style = look.severity(event.severity);
+        let who = event.node.as_ref().map_or_else(String::new, |node| format!("{node}: "));
+        let parts = text::wrap(&format!("{who}{}", event.text), width.saturating_sub(11));
+        for (i, part) in parts.into_iter().enumerate() {
+            let front = if i == 0 { format::clock(event.at.wall, scene.zone) } else { " ".repeat(8) };
+            // Our own doing carries its own sign.
+            let sign = if event.node.is_none() { ">" } else { look.sign(event.severity) };
+            lines.push(Line::from(vec![
+                Span::styled(front, look.dim()),
+                Span::styled(format!(" {} ", if i == 0 { sign } else { " " }), style),
+                Span::styled(part, if event.severity > Severity::Info { style } else { look.plain() }),
+            ]));
+        }
+    }
+    if lines.is_empty() {
+        let words =
+            "Nothing happened yet. Nodes that go and come, verdicts and our own actions are listed here.";
+        lines.extend(text::wrap(words, width).into_iter().map(|l| Line::styled(l, look.dim())));
+    }
+    let room = usize::from(area.height.saturating_sub(2));
+    let most = lines.len().saturating_sub(room);
+    read(scene, "Events", &lines, most.saturating_sub(offset.min(most)), area, frame, cache);
+}
+
 pub(super) fn help(
     scene: &Scene<'_>,
     offset: usize,

@@ -1,0 +1,216 @@
+//! What happened to the fleet, and what we did: one bounded feed, made from one board after the other.
+
+use std::collections::{HashMap, VecDeque};
+
+use crate::domain::node::{NodeState, Reason, Role};
+use crate::domain::stamp::short;
+use crate::domain::{FleetView, NodeId, NodeSnapshot, Rules, Severity, Stamp};
+
+/// Events kept.
+pub const MAX_EVENTS: usize = 2_000;
+
+/// One thing that happened.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FleetEvent {
+    /// When.
+    pub at: Stamp,
+    /// How much it weighs: of a verdict that cleared, Info.
+    pub severity: Severity,
+    /// Which node; `None`: our own doing.
+    pub node: Option<NodeId>,
+    /// A sentence, escaped; never a token or a payload.
+    pub text: String,
+}
+
+/// The feed, and what is known of each node so that only changes are told.
+#[derive(Clone, Debug, Default)]
+pub struct EventLog {
+    list: VecDeque<FleetEvent>,
+    known: HashMap<NodeId, Known>,
+    started: bool,
+}
+
+/// A node as it was when it was last looked at.
+#[derive(Clone, Debug)]
+struct Known {
+    seq: u64,
+    state: NodeState,
+    reason: Option<Reason>,
+    since: Stamp,
+    role: Option<Role>,
+    run_id: Option<String>,
+    primary: Option<String>,
+    /// Code and weight of what counts; kept while the node is away.
+    findings: Vec<(&'static str, Severity)>,
+}
+
+impl EventLog {
+    /// Oldest first.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &FleetEvent> {
+        self.list.iter()
+    }
+
+    /// How many.
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// True when nothing happened yet.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// What we did or tried.
+    pub(super) fn ours(&mut self, severity: Severity, text: String, at: Stamp) {
+        self.push(FleetEvent { at, severity, node: None, text });
+    }
+
+    /// Tells what changed since the last board.
+    pub(super) fn observe(&mut self, fleet: &FleetView, rules: &Rules, now: Stamp) {
+        let mut told = Vec::new();
+        for node in &fleet.nodes {
+            let snapshot = &*node.snapshot;
+            let known = self.known.get(&snapshot.meta.id);
+            if known.is_some_and(|k| k.seq == snapshot.seq) {
+                continue;
+            }
+            let mut tell = |severity, text: String| {
+                told.push(FleetEvent { at: now, severity, node: Some(snapshot.meta.id.clone()), text });
+            };
+            if known.is_none() && self.started {
+                tell(Severity::Info, format!("watched from now on ({})", snapshot.meta.address));
+            }
+            let next = Known::of(snapshot, known, rules, now);
+            if let Some(known) = known {
+                liveness(known, &next, snapshot, now, &mut tell);
+                identity(known, &next, &mut tell);
+            }
+            verdicts(known, &next, snapshot, rules, now, &mut tell);
+            self.known.insert(snapshot.meta.id.clone(), next);
+        }
+        // A second address that was folded into its node is no loss: the node lists it.
+        let gone: Vec<NodeId> = self
+            .known
+            .keys()
+            .filter(|id| !fleet.nodes.iter().any(|n| n.snapshot.meta.id == **id))
+            .cloned()
+            .collect();
+        for id in gone {
+            self.known.remove(&id);
+            let prefix = format!("{id} (");
+            if !fleet.nodes.iter().any(|n| n.aliases.iter().any(|a| a.starts_with(&prefix))) {
+                let text = "no longer watched".to_owned();
+                told.push(FleetEvent { at: now, severity: Severity::Info, node: Some(id), text });
+            }
+        }
+        self.started |= !fleet.nodes.is_empty();
+        for event in told {
+            self.push(event);
+        }
+    }
+
+    fn push(&mut self, event: FleetEvent) {
+        self.list.push_back(event);
+        while self.list.len() > MAX_EVENTS {
+            self.list.pop_front();
+        }
+    }
+}
+
+impl Known {
+    fn of(node: &NodeSnapshot, before: Option<&Self>, rules: &Rules, now: Stamp) -> Self {
+        let facts = node.facts.as_deref();
+        let keep = |new: Option<String>, old: Option<&String>| new.or_else(|| old.cloned());
+        let findings = if node.status.state == NodeState::Up {
+            let counted = node.findings(rules, now.mono).into_iter();
+            counted
+                .filter(|f| f.severity > Severity::Info && f.code != "stale")
+                .map(|f| (f.code, f.severity))
+                .collect()
+        } else {
+            before.map(|b| b.findings.clone()).unwrap_or_default()
+        };
+        Self {
+            seq: node.seq,
+            state: node.status.state,
+            reason: node.status.reason,
+            since: node.status.since,
+            role: facts.and_then(|f| f.role).or(before.and_then(|b| b.role)),
+            run_id: keep(facts.and_then(|f| f.run_id.clone()), before.and_then(|b| b.run_id.as_ref())),
+            primary: keep(
+                facts.and_then(|f| f.primary_address.clone()),
+                before.and_then(|b| b.primary.as_ref()),
+            ),
+            findings,
+        }
+    }
+}
+
+fn liveness(
+    known: &Known,
+    next: &Known,
+    node: &NodeSnapshot,
+    now: Stamp,
+    tell: &mut impl FnMut(Severity, String),
+) {
+    if (known.state, known.reason) == (next.state, next.reason) {
+        return;
+    }
+    let words = next.reason.map_or("no answer", Reason::words);
+    let detail = node.status.detail.as_deref().map(|d| format!(" ({d})")).unwrap_or_default();
+    match next.state {
+        // Hearing it for the first time is no news.
+        NodeState::Up if known.reason == Some(Reason::Connecting) => {}
+        NodeState::Up => tell(Severity::Info, format!("up again after {}", short(now.since(known.since)))),
+        NodeState::Suspect => tell(Severity::Warning, format!("suspect: {words}{detail}")),
+        NodeState::Down => tell(Severity::Critical, format!("down: {words}{detail}")),
+    }
+}
+
+fn identity(known: &Known, next: &Known, tell: &mut impl FnMut(Severity, String)) {
+    if let (Some(before), Some(after)) = (known.role, next.role)
+        && before != after
+    {
+        tell(Severity::Warning, format!("role changed: {} became {}", before.code(), after.code()));
+    }
+    if known.run_id.is_some() && known.run_id != next.run_id {
+        tell(Severity::Warning, "restarted: it is another server process".to_owned());
+    }
+    if next.role == Some(Role::Replica)
+        && known.role == next.role
+        && let (Some(before), Some(after)) = (&known.primary, &next.primary)
+        && before != after
+    {
+        tell(Severity::Warning, format!("follows another primary: {after} instead of {before}"));
+    }
+}
+
+fn verdicts(
+    known: Option<&Known>,
+    next: &Known,
+    node: &NodeSnapshot,
+    rules: &Rules,
+    now: Stamp,
+    tell: &mut impl FnMut(Severity, String),
+) {
+    let before: &[(&str, Severity)] = known.map_or(&[], |k| &k.findings);
+    if before == next.findings {
+        return;
+    }
+    let mut told: Vec<&str> = Vec::new();
+    for finding in node.findings(rules, now.mono) {
+        let counts = next.findings.contains(&(finding.code, finding.severity));
+        let is_news = !before.contains(&(finding.code, finding.severity)) && !told.contains(&finding.code);
+        if counts && is_news {
+            told.push(finding.code);
+            tell(finding.severity, finding.message);
+        }
+    }
+    let mut cleared: Vec<&str> = Vec::new();
+    for (code, _) in before {
+        if !next.findings.iter().any(|(c, _)| c == code) && !cleared.contains(code) {
+            cleared.push(code);
+            tell(Severity::Info, format!("cleared: {}", code.replace('-', " ")));
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! What is shown of the rules' verdicts: steady, also when figures dance around a threshold.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Around, Memory, RULES, Rule, Sample};
+use crate::domain::lock::Renewal;
+use crate::domain::node::{NodeFacts, NodeState};
+use crate::domain::{Finding, NodeSnapshot, Rules, Severity, Stamp};
+
+/// Counters are compared over this time.
+const WINDOW: Duration = Duration::from_secs(60);
+/// Facts kept in the window are at least this far apart.
+const APART: Duration = Duration::from_secs(1);
+/// A lost replica is taken for removed on purpose after this time.
+const REPLICA_MEMORY: Duration = Duration::from_secs(600);
+
+/// Verdicts over one node through time: a verdict appears and goes after `samples` looks in a row that agree (the
+/// first look at a node counts at once), and one that came back within `cool_down` stays until it was good that
+/// long. Counters and settings show at once.
+#[derive(Debug, Default)]
+pub struct Tracker {
+    window: VecDeque<(Stamp, Arc<NodeFacts>)>,
+    last: Option<(Stamp, Arc<NodeFacts>)>,
+    memory: Memory,
+    ttls_read: Option<Stamp>,
+    slots: [Slot; RULES.len()],
+}
+
+impl Tracker {
+    /// Takes in a look and says what is to be shown of it. Looks without new facts change nothing but figures.
+    pub fn observe(&mut self, node: &NodeSnapshot, around: &Around, rules: &Rules) -> Arc<[Finding]> {
+        if node.status.state != NodeState::Up {
+            return self.shown();
+        }
+        let (Some(facts), Some(at)) = (&node.facts, node.facts_at) else {
+            // INFO is not permitted: nothing is known, and nothing is said.
+            self.slots = Default::default();
+            self.last = None;
+            return self.shown();
+        };
+        let is_first = self.last.is_none();
+        let is_new = self.last.as_ref().is_none_or(|(last, _)| *last != at);
+        if is_new {
+            self.remember(node, facts, at);
+        }
+        self.read_ttls(node);
+        let earlier = self.window.front().filter(|(then, _)| *then != at);
+        let sample = Sample {
+            node,
+            facts,
+            earlier: earlier.map(|(then, facts)| (&**facts, at.since(*then))),
+            memory: &self.memory,
+            around,
+            rules,
+        };
+        for (rule, slot) in RULES.iter().zip(&mut self.slots) {
+            slot.take(rule, (rule.judge)(&sample), is_new, is_first, rules, at);
+        }
+        self.shown()
+    }
+
+    fn shown(&self) -> Arc<[Finding]> {
+        self.slots.iter().filter_map(|slot| slot.shown.clone()).collect()
+    }
+
+    fn remember(&mut self, node: &NodeSnapshot, facts: &Arc<NodeFacts>, at: Stamp) {
+        if let Some((_, last)) = &self.last {
+            let other = last.run_id.is_some() && facts.run_id.is_some() && last.run_id != facts.run_id;
+            let younger = last.uptime.zip(facts.uptime).is_some_and(|(then, now)| now < then);
+            if other || younger {
+                self.window.clear();
+                self.memory.restarted = Some(node.taken_at);
+                self.memory.most_replicas = None;
+            }
+        }
+        while self.window.front().is_some_and(|(then, _)| at.since(*then) > WINDOW) {
+            self.window.pop_front();
+        }
+        if self.window.back().is_none_or(|(then, _)| at.since(*then) >= APART) {
+            self.window.push_back((at, facts.clone()));
+        }
+        if let Some(now) = facts.connected_replicas {
+            let lately = self.memory.most_replicas.filter(|(_, then)| at.since(*then) < REPLICA_MEMORY);
+            if lately.is_none_or(|(most, _)| now >= most) {
+                self.memory.most_replicas = Some((now, at));
+            }
+        }
+        self.last = Some((at, facts.clone()));
+    }
+
+    /// Many locks are not walked through at each look.
+    fn read_ttls(&mut self, node: &NodeSnapshot) {
+        let now = node.taken_at;
+        let pause = if node.locks.len() > 5_000 { Duration::from_secs(10) } else { Duration::ZERO };
+        if self.ttls_read.is_some_and(|then| now.since(then) < pause) {
+            return;
+        }
+        self.ttls_read = Some(now);
+        let left = |l: &&Arc<crate::domain::Lock>| l.ttl_left(now.mono);
+        let longest = node.locks.iter().filter_map(|l| left(&l)).max();
+        self.memory.longest_ttl = self.memory.longest_ttl.max(longest);
+        self.memory.shortest_ttl = node
+            .locks
+            .iter()
+            .filter_map(|l| {
+                let watched = match l.renewal {
+                    Renewal::Renewed(at) => now.since(at),
+                    Renewal::CountingDown | Renewal::Unknown => now.since(l.first_seen),
+                };
+                Some(left(&l)? + watched)
+            })
+            .min();
+    }
+}
+
+/// What is shown of one rule.
+#[derive(Debug, Default)]
+struct Slot {
+    shown: Option<Finding>,
+    /// What the last looks say instead, and how many in a row.
+    candidate: Option<Severity>,
+    streak: u32,
+    last_bad: Option<Stamp>,
+    cleared_at: Option<Stamp>,
+    /// It came back soon after it had gone.
+    flickers: bool,
+}
+
+impl Slot {
+    fn take(
+        &mut self,
+        rule: &Rule,
+        verdict: Option<(Severity, String)>,
+        is_new: bool,
+        is_first: bool,
+        rules: &Rules,
+        now: Stamp,
+    ) {
+        let severity = verdict.as_ref().map(|(severity, _)| *severity);
+        let shown = self.shown.as_ref().map(|f| f.severity);
+        if severity.is_some() {
+            self.last_bad = Some(now);
+        }
+        if severity == shown {
+            self.streak = 0;
+        } else {
+            if self.streak == 0 || self.candidate != severity {
+                self.streak = u32::from(is_new);
+            } else if is_new {
+                self.streak = self.streak.saturating_add(1);
+            }
+            self.candidate = severity;
+            let at_once = is_first || (rule.at_once && severity > shown);
+            let calm = severity.is_some()
+                || !self.flickers
+                || self.last_bad.is_none_or(|at| now.since(at) >= rules.cool_down);
+            if !at_once && (self.streak < rules.samples || !calm) {
+                // The figures are of now even while the weight is not settled.
+                if let (Some(shown), Some((_, message))) = (&mut self.shown, verdict) {
+                    shown.message = message;
+                }
+                return;
+            }
+            self.streak = 0;
+            if shown.is_none() {
+                self.flickers = self.cleared_at.is_some_and(|at| now.since(at) < rules.cool_down);
+            }
+            if severity.is_none() {
+                self.cleared_at = Some(now);
+            }
+        }
+        self.shown = verdict
+            .map(|(severity, message)| Finding::new(severity, rule.code, message).with_remedy(rule.remedy));
+    }
+}

@@ -1,0 +1,173 @@
+//! Verdicts by real servers.
+
+use std::time::Duration;
+
+use redwarden::domain::{Finding, FleetView, Rules, Severity, Stamp};
+use redwarden::launcher::Server;
+
+use super::{run, up, wait_for, watch, writer};
+
+fn found(view: &FleetView, code: &str) -> Option<Finding> {
+    let findings = view.nodes.first()?.snapshot.findings(&Rules::default(), Stamp::now().mono);
+    findings.into_iter().find(|f| f.code == code)
+}
+
+#[tokio::test]
+async fn a_plain_server_is_fine() {
+    let server = Server::start(&[]).unwrap();
+    run(&mut writer(&server).await, "SET lock:a 11112222-token PX 600000").await;
+    let fleet = watch(&[server.endpoint()]);
+    let view = wait_for(&fleet, "some looks", |v| v.nodes[0].snapshot.seq > 5 && v.locks.len() == 1).await;
+    let verdict = view.verdict(&Rules::default(), Stamp::now().mono);
+    assert_eq!((verdict.code(), verdict.reasons), ("ok", Vec::new()));
+    assert_eq!(found(&view, "no-maxmemory").unwrap().severity, Severity::Info);
+}
+
+#[tokio::test]
+async fn eviction_where_locks_are() {
+    let server = Server::start(&["--maxmemory", "3mb", "--maxmemory-policy", "allkeys-random"]).unwrap();
+    let mut w = writer(&server).await;
+    let fleet = watch(&[server.endpoint()]);
+    up(&fleet).await;
+    let view = wait_for(&fleet, "facts", |v| v.nodes[0].snapshot.seq > 3).await;
+    assert!(found(&view, "eviction").is_none(), "a cache may evict");
+    // Many, so that some survive.
+    for n in 0..20 {
+        run(&mut w, &format!("SET lock:{n} 11112222-token")).await;
+    }
+    wait_for(&fleet, "the hazard", |v| {
+        found(v, "eviction").is_some_and(|f| f.severity == Severity::Warning && f.message.contains("locks"))
+    })
+    .await;
+    let big = "x".repeat(100_000);
+    for n in 0..40 {
+        run(&mut w, &format!("SET filler:{n} {big}")).await;
+        run(&mut w, &format!("SET lock:{n} 11112222-token")).await;
+    }
+    let view = wait_for(&fleet, "evictions", |v| {
+        found(v, "eviction").is_some_and(|f| f.severity == Severity::Critical)
+    })
+    .await;
+    eprintln!("{:?}", found(&view, "eviction"));
+    assert!(found(&view, "eviction").unwrap().message.contains("keys evicted within"));
+}
+
+#[tokio::test]
+async fn memory_full_and_writes_refused() {
+    let server = Server::start(&["--maxmemory", "3mb"]).unwrap();
+    let mut w = writer(&server).await;
+    let fleet = watch(&[server.endpoint()]);
+    up(&fleet).await;
+    let big = "x".repeat(100_000);
+    for n in 0..40 {
+        run(&mut w, &format!("SET filler:{n} {big}")).await;
+    }
+    let view = wait_for(&fleet, "memory and OOM", |v| {
+        found(v, "memory").is_some_and(|f| f.severity == Severity::Critical)
+            && found(v, "writes-refused").is_some_and(|f| f.message.contains("OOM"))
+    })
+    .await;
+    assert_eq!(view.verdict(&Rules::default(), Stamp::now().mono).code(), "critical");
+    assert!(found(&view, "memory").unwrap().remedy.is_some());
+}
+
+#[tokio::test]
+async fn replication_broken_lost_and_written_to() {
+    let mut primary = Server::start(&[]).unwrap();
+    let mut replica = Server::start(&["--replicaof", &format!("127.0.0.1 {}", primary.port())]).unwrap();
+    let of_replica = watch(&[replica.endpoint()]);
+    let of_primary = watch(&[primary.endpoint()]);
+    wait_for(&of_replica, "linked", |v| {
+        v.nodes[0].snapshot.facts.as_ref().is_some_and(|f| f.primary_link_up == Some(true))
+            && found(v, "replication-link").is_none()
+    })
+    .await;
+    wait_for(&of_primary, "one replica", |v| {
+        v.nodes[0].snapshot.facts.as_ref().is_some_and(|f| f.connected_replicas == Some(1))
+    })
+    .await;
+    assert_eq!(run(&mut writer(&replica).await, "SET a b").await.as_error().unwrap().code, "READONLY");
+    let view = wait_for(&of_replica, "readonly", |v| found(v, "writes-refused").is_some()).await;
+    assert_eq!(found(&view, "writes-refused").unwrap().severity, Severity::Warning);
+    replica.kill();
+    wait_for(&of_primary, "a replica lost", |v| {
+        found(v, "replica-lost").is_some_and(|f| f.message.contains("from 1 to 0"))
+    })
+    .await;
+    replica.restart().unwrap();
+    wait_for(&of_primary, "back again", |v| found(v, "replica-lost").is_none()).await;
+    primary.kill();
+    wait_for(&of_replica, "link down", |v| {
+        found(v, "replication-link").is_some_and(|f| f.severity == Severity::Critical)
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_voter_that_forgot_its_votes() {
+    let mut server = Server::start(&[]).unwrap();
+    run(&mut writer(&server).await, "SET lock:a 11112222-token PX 30000").await;
+    let fleet = watch(&[server.endpoint()]);
+    wait_for(&fleet, "the lock", |v| v.locks.len() == 1).await;
+    server.kill();
+    server.restart().unwrap();
+    let view = wait_for(&fleet, "restarted", |v| found(v, "restarted").is_some()).await;
+    let finding = found(&view, "restarted").unwrap();
+    assert_eq!(finding.severity, Severity::Warning);
+    assert!(finding.message.contains("not a safe Redlock voter"), "{finding:?}");
+}
+
+#[tokio::test]
+async fn connections_rejected() {
+    let server = Server::start(&["--maxclients", "2"]).unwrap();
+    let fleet = watch(&[server.endpoint()]);
+    up(&fleet).await;
+    let _held = writer(&server).await;
+    for _ in 0..10 {
+        let _ = std::net::TcpStream::connect(("127.0.0.1", server.port())).unwrap();
+    }
+    wait_for(&fleet, "rejections", |v| {
+        found(v, "rejected-connections").is_some() && found(v, "clients").is_some()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn acl_denials_are_told_but_not_our_own() {
+    let server = Server::start(&[]).unwrap();
+    let mut w = writer(&server).await;
+    run(&mut w, "ACL SETUSER weak on >pw ~* +ping +hello +auth +info +client").await;
+    let weak = redwarden::config::Endpoint {
+        username: Some("weak".into()),
+        password: Some(redwarden::config::Secret::new("pw")),
+        ..server.endpoint()
+    };
+    let ours = watch(std::slice::from_ref(&weak));
+    let others = watch(&[server.endpoint()]);
+    up(&others).await;
+    let mut denied =
+        redwarden::redis_io::connect(&weak, redwarden::redis_io::ClientRole::Poll, Duration::from_secs(5))
+            .await
+            .unwrap();
+    for _ in 0..60 {
+        denied.pttl(&"lock:a".into()).await.unwrap();
+    }
+    wait_for(&others, "denials", |v| found(v, "acl-denials").is_some()).await;
+    let view = wait_for(&ours, "what is not permitted", |v| found(v, "not-permitted").is_some()).await;
+    assert!(found(&view, "acl-denials").is_none());
+}
+
+#[tokio::test]
+async fn what_may_not_be_read_is_not_fine() {
+    let server = Server::start(&[]).unwrap();
+    run(&mut writer(&server).await, "ACL SETUSER blind on >pw ~* +@all -info").await;
+    let blind = redwarden::config::Endpoint {
+        username: Some("blind".into()),
+        password: Some(redwarden::config::Secret::new("pw")),
+        ..server.endpoint()
+    };
+    let fleet = watch(&[blind]);
+    up(&fleet).await;
+    let view = wait_for(&fleet, "INFO denied", |v| found(v, "not-permitted").is_some()).await;
+    assert_eq!(view.verdict(&Rules::default(), Stamp::now().mono).code(), "unknown");
+}

@@ -1,0 +1,89 @@
+//! Recognisers meet hostile bytes: they never panic and always give a family and a plan or a reason.
+
+use proptest::prelude::*;
+use redwarden::config::Config;
+use redwarden::domain::{Bytes, Reply};
+use redwarden::family::registry::{Kind, lock_family};
+use redwarden::family::{KeyFact, Registry};
+
+use crate::context;
+
+fn value() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        prop::collection::vec(any::<u8>(), 0..80),
+        "[0-9a-f]{32}".prop_map(String::into_bytes),
+        "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(:[0-9]{0,20}|-.{0,9})?"
+            .prop_map(String::into_bytes),
+        "ADDED:[0-9TZ:.-]{0,30}@.{0,20}".prop_map(String::into_bytes),
+        ".{0,20}[_|][0-9]{0,22}(_[0-9a-f]{32})?".prop_map(String::into_bytes),
+        "[0-9]{0,25}(\\.[0-9]{0,25})?".prop_map(String::into_bytes),
+        "[A-Za-z0-9+/_é-]{22}(==|.{0,8})".prop_map(String::into_bytes),
+    ]
+}
+
+fn key() -> impl Strategy<Value = Vec<u8>> {
+    let prefix = prop::sample::select(vec![
+        "",
+        "lock:",
+        "bull:",
+        "mutex:",
+        "rq:scheduler-lock:",
+        "huey.results.",
+        "huey.r.",
+        "redlock:",
+        "job-lock:",
+    ]);
+    (prefix, prop::collection::vec(any::<u8>(), 0..40))
+        .prop_map(|(prefix, rest)| [prefix.as_bytes(), &rest].concat())
+}
+
+fn reply() -> impl Strategy<Value = Reply> {
+    let leaf = prop_oneof![
+        value().prop_map(|v| Reply::Bulk(v.into())),
+        any::<i64>().prop_map(Reply::Int),
+        Just(Reply::Nil),
+        Just(Reply::Double(f64::NAN)),
+        "[a-z]{0,6}".prop_map(Reply::Status),
+    ];
+    leaf.prop_recursive(2, 12, 6, |inner| prop::collection::vec(inner, 0..7).prop_map(Reply::Array))
+}
+
+proptest! {
+    #[test]
+    fn any_key_and_any_replies(
+        key in key(),
+        kind in prop::sample::select(vec!["string", "hash", "zset", "list", "stream"]),
+        first in prop::collection::vec(reply(), 0..6),
+        second in prop::collection::vec(reply(), 0..6),
+        pattern in any::<bool>(),
+    ) {
+        let lock_patterns = if pattern { vec!["*".to_string()] } else { Vec::new() };
+        let registry = Registry::new(&Config { lock_patterns, ..Config::default() });
+        registry.candidate(&key);
+        let key = Bytes::from(key);
+        let fact = KeyFact { key: key.clone(), key_type: kind.into(), lock_pattern: pattern, queue_pattern: false };
+        if let Some(Kind::Lock(family)) = registry.recognise(&fact) {
+            let lock = family.interpret(&fact, None, &first, &context());
+            let _ = family.interpret(&fact, lock.as_ref(), &second, &context());
+        }
+    }
+
+    #[test]
+    fn any_value_is_some_family_with_a_release(key in key(), value in value()) {
+        let registry = Registry::new(&Config { lock_patterns: vec!["*".into()], ..Config::default() });
+        let key = Bytes::from(key);
+        let fact =
+            KeyFact { key: key.clone(), key_type: "string".into(), lock_pattern: true, queue_pattern: false };
+        let Some(Kind::Lock(family)) = registry.recognise(&fact) else { panic!("no family") };
+        let len = value.len() as i64;
+        let replies = [Reply::Int(3), Reply::Int(60_000), Reply::Bulk(value.into()), Reply::Int(len)];
+        let lock = family.interpret(&fact, None, &replies, &context()).expect("a lock");
+        prop_assert_eq!(lock.family, lock.candidates[0].0);
+        prop_assert!(lock.candidates.windows(2).all(|pair| pair[0].1 >= pair[1].1), "{:?}", lock.candidates);
+        prop_assert!(lock.holder.iter().all(|h| !h.contains(|c: char| c.is_control())));
+        let family = lock_family(lock.family, "string").expect("a family that releases it");
+        if let Ok(recipe) = family.release(lock.family, &key, &lock.token, &[]) {
+            prop_assert_eq!(recipe.steps.last().expect("a step").name(), "DEL");
+        }
+    }
+}
