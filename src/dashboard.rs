@@ -1,6 +1,8 @@
 //! The dashboard's event loop: wiring only. It receives, calls `update`, draws, and hands effects on; it never
 //! waits for a server.
 
+mod incident;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,7 +20,7 @@ use crate::domain::Stamp;
 use crate::domain::bytes::escape_text;
 use crate::poll::Fleet;
 use crate::redis_io::WritePermit;
-use crate::report::incident;
+
 use crate::terminal::frame_clock::FrameClock;
 use crate::terminal::guard::{self, TerminalGuard};
 use crate::terminal::{clipboard, input, signals};

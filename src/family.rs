@@ -15,6 +15,7 @@ pub mod redisson;
 pub mod registry;
 pub mod rows;
 pub mod rq;
+pub mod semaphore;
 pub mod shape;
 pub mod sidekiq;
 pub mod site;

@@ -12,8 +12,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::act::NotDone;
+use crate::act::audit::{Audit, AuditedRun, OpenRun, RunEnd, digest};
 use crate::config::Endpoint;
-use crate::domain::Bytes;
+use crate::domain::{Bytes, NodeId};
 use crate::redis_io::WritePermit;
 use child::{Running, Signals};
 use lease::{Acquired, Lease, Released, Renewed};
@@ -32,6 +34,10 @@ const GRACE: Duration = Duration::from_secs(5);
 /// What to hold and what to run.
 #[derive(Clone, Debug)]
 pub struct LockRunOptions {
+    /// The node's name, for the audit file.
+    pub node: NodeId,
+    /// Where the run is written down, before it starts and when it ended.
+    pub audit: Audit,
     /// The lock's key.
     pub key: Bytes,
     /// Its TTL, at least [`SHORTEST_TTL`]; renewed every third of it.
@@ -58,6 +64,9 @@ pub enum LockRunError {
     /// Read-only mode.
     #[error("read-only mode: a lock is a write, so nothing was sent and the command was not run")]
     ReadOnly,
+    /// The audit file cannot be written.
+    #[error("{0}, and the command was not run")]
+    NoAudit(String),
     /// Somebody else holds it.
     #[error("{key} is held by another{waited}: the command was not run")]
     NotAcquired {
@@ -98,12 +107,12 @@ pub enum LockRunError {
 }
 
 impl LockRunError {
-    /// Exit code: 2 usage, 69 node unavailable or read-only, 75 not acquired, 76 lost (with `--kill-on-loss`),
+    /// Exit code: 2 usage, 69 node unavailable, read-only or no audit file, 75 not acquired, 76 lost (with `--kill-on-loss`),
     /// 126 or 127 the command could not be started, 128 + n signal n while waiting.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) => 2,
-            Self::ReadOnly | Self::Unavailable { .. } => UNAVAILABLE,
+            Self::ReadOnly | Self::NoAudit(_) | Self::Unavailable { .. } => UNAVAILABLE,
             Self::NotAcquired { .. } => NOT_ACQUIRED,
             Self::Spawn { code, .. } => *code,
             Self::Lost { .. } => LOST,
@@ -140,16 +149,78 @@ pub async fn run(
         key: options.key.clone(),
         why: format!("signals can't be heard: {e}"),
     })?;
-    let mut lease = Lease::new(endpoint.clone(), options.key.clone(), options.ttl, options.timeout, permit);
-    let until = acquire(&mut lease, &options, &mut signals).await?;
-    let running = match child::spawn(&options, lease.token()) {
-        Ok(running) => running,
+    let lease = Lease::new(endpoint.clone(), options.key.clone(), options.ttl, options.timeout, permit);
+    let record =
+        begin(endpoint, &options, &lease).await.map_err(|why| LockRunError::NoAudit(why.to_string()))?;
+    let held = under_lock(lease, &options, &mut signals, &mut say).await;
+    if let Err(gap) = record.end(end_of(&held)).await {
+        say(&gap);
+    }
+    let held = held?;
+    match held.lost {
+        Some(why) if options.kill_on_loss => Err(LockRunError::Lost { key: options.key, why }),
+        _ => Ok(held.code),
+    }
+}
+
+/// How the command ended that ran under the lock.
+struct Held {
+    code: u8,
+    /// Why the lock was lost meanwhile.
+    lost: Option<String>,
+    /// Why it could not be released, or only perhaps.
+    unreleased: Option<String>,
+}
+
+/// Writes down that the lock is about to be taken. The command may hold secrets: only its digest is written.
+async fn begin(endpoint: &Endpoint, options: &LockRunOptions, lease: &Lease) -> Result<OpenRun, NotDone> {
+    let command: Vec<_> = options.command.iter().map(|word| word.to_string_lossy()).collect();
+    let mut facts = serde_json::Map::new();
+    facts.insert("exec".into(), digest(command.join(" ").as_bytes()).into());
+    let run = AuditedRun {
+        intent: "lock-run",
+        node: options.node.clone(),
+        db: endpoint.db,
+        key: options.key.clone(),
+        commands: vec![lease.set_command()],
+        facts,
+    };
+    options.audit.begin(run).await
+}
+
+fn end_of(held: &Result<Held, LockRunError>) -> RunEnd {
+    let mut facts = serde_json::Map::new();
+    let (outcome, detail) = match held {
+        Ok(Held { code, lost, unreleased }) => {
+            facts.insert("exit_code".into(), (*code).into());
+            let ended = format!("the command ended with exit code {code}");
+            match (lost, unreleased) {
+                (Some(why), _) => ("lost", format!("{ended}; the lock was lost: {why}")),
+                (None, Some(why)) => ("unknown", format!("{ended}; the lock could not be released: {why}")),
+                (None, None) => ("done", ended),
+            }
+        }
+        Err(error @ LockRunError::NotAcquired { .. }) => ("not_acquired", error.to_string()),
+        Err(error) => ("not_done", error.to_string()),
+    };
+    RunEnd { outcome, detail: Some(detail), facts }
+}
+
+/// Takes the lock, runs the command, lets go of the lock.
+async fn under_lock(
+    mut lease: Lease,
+    options: &LockRunOptions,
+    signals: &mut Signals,
+    say: &mut impl FnMut(&str),
+) -> Result<Held, LockRunError> {
+    let until = acquire(&mut lease, options, signals).await?;
+    match child::spawn(options, lease.token()) {
+        Ok(running) => Ok(hold(lease, until, running, options, signals, say).await),
         Err(error) => {
             lease.release().await;
-            return Err(error);
+            Err(error)
         }
-    };
-    hold(lease, until, running, &options, &mut signals, &mut say).await
+    }
 }
 
 /// Tries until it has the lock, the waiting time is over, or a signal comes. Returns until when it is surely ours.
@@ -201,7 +272,7 @@ async fn hold(
     options: &LockRunOptions,
     signals: &mut Signals,
     say: &mut impl FnMut(&str),
-) -> Result<u8, LockRunError> {
+) -> Held {
     let third = options.ttl / 3;
     let again = (options.ttl / 10).min(Duration::from_millis(500));
     let mut renew_at = Instant::now() + third;
@@ -261,24 +332,25 @@ async fn hold(
         Some(renewal) => Some(renewal.await.0),
         None => resting,
     };
+    let mut unreleased = None;
     if let Some(mut lease) = lease {
         match lease.release().await {
             Released::NotOurs(why) if lost.is_none() => {
                 say(&format!("the lock {} was lost before the command ended: {why}", options.key));
                 lost = Some(why);
             }
-            Released::Unknown(why) if lost.is_none() => say(&format!(
-                "the lock {} could not be released ({why}): it ends by itself within {}",
-                options.key,
-                humantime::format_duration(options.ttl)
-            )),
+            Released::Unknown(why) if lost.is_none() => {
+                say(&format!(
+                    "the lock {} could not be released ({why}): it ends by itself within {}",
+                    options.key,
+                    humantime::format_duration(options.ttl)
+                ));
+                unreleased = Some(why);
+            }
             Released::Done | Released::NotOurs(_) | Released::Unknown(_) => {}
         }
     }
-    match lost {
-        Some(why) if options.kill_on_loss => Err(LockRunError::Lost { key: options.key.clone(), why }),
-        _ => Ok(child::code_of(status.as_ref().ok())),
-    }
+    Held { code: child::code_of(status.as_ref().ok()), lost, unreleased }
 }
 
 async fn sleep_until(at: Option<Instant>) {

@@ -2,7 +2,6 @@
 //! `main` prints it.
 
 pub mod check;
-pub mod incident;
 pub mod json;
 pub mod table;
 

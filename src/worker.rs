@@ -10,6 +10,7 @@ mod engine;
 mod exec;
 mod hand;
 pub mod keys;
+mod record;
 mod session;
 pub mod signals;
 mod take;
@@ -24,6 +25,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
+use crate::act::Audit;
 use crate::config::endpoint::Directory;
 use crate::config::{Config, Endpoint};
 use crate::domain::QueueId;
@@ -61,6 +63,8 @@ pub struct WorkerSpec {
     /// Environment variables with secrets that the command must not inherit, beside
     /// [`SECRET_VARIABLES`](crate::config::secrets::SECRET_VARIABLES).
     pub secret_variables: Vec<String>,
+    /// Where the run is written down, before it starts and when it ended.
+    pub audit: Audit,
 }
 
 impl WorkerSpec {
@@ -118,6 +122,7 @@ pub fn spawn(config: Arc<Config>, directory: Directory, permit: Option<WritePerm
                 heartbeat_ttl: config.worker.heartbeat_ttl,
                 timeout: config.timeout,
                 secret_variables: config.secret_variables.clone(),
+                audit: Audit::in_dir(&config.state_dir),
             };
             run_until_ended(spec, permit, &mut inbox, &views).await;
         }

@@ -75,6 +75,13 @@ function guard.hequals(key, field, value)
   if redis.pcall('EXISTS', key) == 0 then return 'GONE' end
   return 'CHANGED'
 end
+function guard.zmember(key, member)
+  local is = redis.pcall('ZSCORE', key, member)
+  if failed(is) then return 'ERR', is.err end
+  if is then return end
+  if redis.pcall('EXISTS', key) == 0 then return 'GONE' end
+  return 'CHANGED'
+end
 function guard.hlen(key, len)
   local is = redis.pcall('HLEN', key)
   if failed(is) then return 'ERR', is.err end

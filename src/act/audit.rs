@@ -3,6 +3,8 @@
 //! Tokens of locks are written as they are, they are what an action is about. Payloads are written as length
 //! and SHA-1 only. No address and no credential ever stands here.
 
+mod run;
+
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -12,7 +14,9 @@ use serde_json::{Map, Value, json};
 
 use super::plan::{Guard, Plan};
 use super::{NotDone, Outcome};
-use crate::domain::{Bytes, Command, Reply, Stamp};
+use crate::domain::{Bytes, Command, NodeId, Reply, Stamp};
+
+pub use run::{AuditedRun, OpenRun, RunEnd, digest};
 
 /// Where actions are written down. Cheap to clone; opens the file for each line, so that it may be rotated.
 #[derive(Clone, Debug)]
@@ -107,21 +111,36 @@ fn open_private(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).append(true).create(true).open(path)
 }
 
-fn entry(plan: &Plan, outcome: Option<&Outcome>) -> Value {
+/// What every entry has: when, who, what, where.
+fn head(
+    phase: &str,
+    id: uuid::Uuid,
+    intent: &str,
+    node: &NodeId,
+    db: u32,
+    key: &Bytes,
+) -> Map<String, Value> {
     let mut map = Map::new();
     let mut put = |name: &str, value: Value| map.insert(name.into(), value);
     put("schema", json!(1));
     put("at", json!(Stamp::now().rfc3339()));
-    put("phase", json!(if outcome.is_some() { "after" } else { "before" }));
-    put("id", json!(plan.id.to_string()));
-    put("intent", json!(plan.intent));
+    put("phase", json!(phase));
+    put("id", json!(id.to_string()));
+    put("intent", json!(intent));
     put("user", json!(user()));
     put("host", json!(crate::redis_io::connect::host_name()));
     put("pid", json!(std::process::id()));
-    put("node", json!(plan.target.node.as_str()));
-    put("db", json!(plan.target.db));
-    put("run_id", json!(plan.target.run_id));
-    put_bytes(&mut map, "key", &plan.subject);
+    put("node", json!(node.as_str()));
+    put("db", json!(db));
+    put_bytes(&mut map, "key", key);
+    map
+}
+
+fn entry(plan: &Plan, outcome: Option<&Outcome>) -> Value {
+    let phase = if outcome.is_some() { "after" } else { "before" };
+    let target = &plan.target;
+    let mut map = head(phase, plan.id, plan.intent, &target.node, target.db, &plan.subject);
+    map.insert("run_id".into(), json!(target.run_id));
     map.insert("seen".into(), plan.guards.iter().map(seen).collect());
     map.insert("unchanged".into(), json!(plan.unchanged));
     map.insert("commands".into(), plan.steps.iter().map(|step| json!(shown(step))).collect());
@@ -169,6 +188,7 @@ fn seen(guard: &Guard) -> Value {
             put_bytes(&mut map, "field", field);
             put_bytes(&mut map, "field_value", value);
         }
+        Guard::ZsetMember { member, .. } => put_bytes(&mut map, "member", member),
         Guard::HashLen { len, .. } => {
             map.insert("fields".into(), json!(len));
         }
@@ -232,7 +252,7 @@ pub fn read(path: &Path) -> io::Result<impl Iterator<Item = Result<Value, String
 
 /// The file as lines for people, one for each action with its outcome, oldest first.
 ///
-/// An action without an outcome was cut off: it may have run.
+/// An action without an outcome was cut off: it may have run. A worker or `lock run` without one may still run.
 pub fn table(entries: impl Iterator<Item = Result<Value, String>>) -> Vec<String> {
     let mut rows: Vec<(String, String)> = Vec::new();
     for entry in entries {
@@ -258,6 +278,8 @@ pub fn table(entries: impl Iterator<Item = Result<Value, String>>) -> Vec<String
             .and_then(Value::as_array)
             .map(|list| list.iter().filter_map(Value::as_str).map(|s| printable(s.into())).collect())
             .unwrap_or_default();
+        let commands =
+            if commands.is_empty() { String::new() } else { format!("  [{}]", commands.join("; ")) };
         let place = format!(
             "{}  {}@{}  {}/{}  {:<8}  {}",
             text("at"),
@@ -269,13 +291,14 @@ pub fn table(entries: impl Iterator<Item = Result<Value, String>>) -> Vec<String
             printable(raw("key")),
         );
         if text("phase") == "before" {
-            rows.push((id, format!("{place}  no outcome: it was cut off  [{}]", commands.join("; "))));
+            let lasts = matches!(text("intent").as_str(), "lock-run" | "worker");
+            let why = if lasts { "it still runs, or was cut off" } else { "it was cut off" };
+            rows.push((id, format!("{place}  no outcome: {why}{commands}")));
             continue;
         }
         let detail =
             entry.get("detail").and_then(Value::as_str).map(|d| format!(" ({})", printable(d.into())));
-        let line =
-            format!("{place}  {}{}  [{}]", text("outcome"), detail.unwrap_or_default(), commands.join("; "));
+        let line = format!("{place}  {}{}{commands}", text("outcome"), detail.unwrap_or_default());
         match rows.iter_mut().rev().find(|(known, _)| *known == id) {
             Some(row) => row.1 = line,
             None => rows.push((id, line)),

@@ -43,7 +43,7 @@ pub(super) async fn carry_out(action: PreparedAction) -> Carried {
     let undoable = match (&ran.outcome, session) {
         (Outcome::Done { pttl_before_ms, server_ms, .. }, Some(session)) if plan.intent == "release" => {
             Some(match value {
-                None if plan.guards.iter().any(|g| matches!(g, Guard::HashFieldExists { .. })) => {
+                None if plan.guards.iter().any(|g| matches!(g, Guard::HashFieldExists { .. } | Guard::ZsetMember { .. })) => {
                     Undoable::No("this kind of lock cannot be put back".into())
                 }
                 None => Undoable::No("its value was too long to be kept: it cannot be undone".into()),

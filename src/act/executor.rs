@@ -146,6 +146,9 @@ impl Action {
             }
             return;
         }
+        if let Some(of) = undo_of {
+            self.shelf.mark_undone(of);
+        }
         let Carried { plan, outcome, undoable, audit_gap } = carry_out(action).await;
         if let Some(undoable) = undoable {
             self.shelf.put(self.ticket, undoable);
@@ -167,7 +170,7 @@ impl Action {
         match (&outcome, plan.intent, tasks) {
             (Outcome::Unknown(_), _, _) => resolve(&self.services, self.ticket, &plan, &self.events).await,
             (Outcome::Done { .. }, "release", _) => {
-                after_release(&self.services, self.ticket, &plan, &self.events).await;
+                after_release(&self.services, &self.shelf, self.ticket, &plan, &self.events).await;
             }
             (Outcome::Done { .. }, "enqueue", Some((queue, push, tasks))) => {
                 follow(&self.services, &queue, push, tasks, &self.events).await;

@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 use super::plan::{Guard, Plan};
 use super::request::TaskPlace;
 use super::services::Services;
+use super::undo::Shelf;
 use super::{ActionEvent, Ticket};
 use crate::domain::queue::PushEnd;
 use crate::domain::{Bytes, QueueId, Reply};
@@ -37,7 +38,15 @@ enum Found {
 }
 
 /// Re-reads a released lock after one and two seconds and says what it finds, each finding once.
-pub(super) async fn after_release(services: &Services, ticket: Ticket, plan: &Plan, events: &Events) {
+///
+/// Ends without a word once the release was undone: the token in the key is then ours to have put there.
+pub(super) async fn after_release(
+    services: &Services,
+    shelf: &Shelf,
+    ticket: Ticket,
+    plan: &Plan,
+    events: &Events,
+) {
     let mut told = None;
     for _ in 0..2 {
         tokio::time::sleep(Duration::from_secs(1)).await;
@@ -45,6 +54,10 @@ pub(super) async fn after_release(services: &Services, ticket: Ticket, plan: &Pl
             Ok(mut reader) => look(&mut reader, plan).await,
             Err(why) => Found::Unreadable(why),
         };
+        // Asked after the look: what an undo put there was marked before it was sent.
+        if shelf.is_undone(ticket) {
+            return;
+        }
         if told.as_ref() == Some(&found) {
             continue;
         }
@@ -116,8 +129,16 @@ async fn look(reader: &mut Reader, plan: &Plan) -> Found {
         _ => None,
     };
     let head = expected.as_ref().map_or(1, |value| value.len() as u32 + 1);
-    if let (None, Some(Guard::HashFieldExists { field, .. })) = (&plan.undo_of, plan.guards.first()) {
-        return look_at_field(reader, key, field).await;
+    match plan.guards.first() {
+        Some(Guard::HashFieldExists { field, .. }) => {
+            // huey's hash stays for its task results.
+            let shared = key.as_slice().starts_with(b"huey.");
+            return look_at_part(reader, key, Read::HashField(key.clone(), field.clone()), shared).await;
+        }
+        Some(Guard::ZsetMember { member, .. }) => {
+            return look_at_part(reader, key, Read::ZScore(key.clone(), member.clone()), true).await;
+        }
+        _ => {}
     }
     let reads = [Read::Type(key.clone()), Read::StrLen(key.clone()), Read::Head(key.clone(), head)];
     let replies = match reader.read(&reads, Dialect::NoScripts).await {
@@ -143,17 +164,22 @@ async fn look(reader: &mut Reader, plan: &Plan) -> Found {
     if same { Found::Same } else { Found::Another }
 }
 
-/// A lock that is a field of a hash: the hash may stay when the lock is gone.
-async fn look_at_field(reader: &mut Reader, key: &Bytes, field: &Bytes) -> Found {
-    let reads = [Read::HashField(key.clone(), field.clone()), Read::Type(key.clone())];
-    match reader.read(&reads, Dialect::NoScripts).await.as_deref() {
-        Err(error) => Found::Unreadable(error.to_string()),
-        Ok([Reply::Int(1), _]) => Found::Same,
-        // Redisson's key goes with its last holder; huey's hash stays for its task results.
-        Ok([Reply::Int(_), kind]) if kind.as_bytes().is_some_and(|t| t.as_slice() == b"none") => Found::Gone,
-        Ok([Reply::Int(_), _]) if key.as_slice().starts_with(b"huey.") => Found::Gone,
-        Ok([Reply::Error(error), _]) if error.code != "WRONGTYPE" => Found::Unreadable(error.to_string()),
-        Ok(_) => Found::Another,
+/// A lock that is a part of its key. `shared`: the key holds more than this lock and may outlive it.
+async fn look_at_part(reader: &mut Reader, key: &Bytes, part: Read, shared: bool) -> Found {
+    let reads = [part, Read::Type(key.clone())];
+    let replies = match reader.read(&reads, Dialect::NoScripts).await {
+        Ok(replies) => replies,
+        Err(error) => return Found::Unreadable(error.to_string()),
+    };
+    let [part, kind] = replies.as_slice() else {
+        return Found::Unreadable("the answers were not understood".into());
+    };
+    let gone = kind.as_bytes().is_some_and(|t| t.as_slice() == b"none");
+    match part {
+        Reply::Error(error) if error.code != "WRONGTYPE" => Found::Unreadable(error.to_string()),
+        Reply::Nil | Reply::Int(0) if gone || shared => Found::Gone,
+        Reply::Error(_) | Reply::Nil | Reply::Int(0) => Found::Another,
+        _ => Found::Same,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::domain::bytes::escape_text;
 use crate::domain::lock::Unknown;
+use crate::domain::reply::ReplyError;
 use crate::domain::{Bytes, Reply};
 use crate::family::{Dialect, Read};
 use crate::redis_io::{CallError, Reader};
@@ -39,6 +40,8 @@ pub struct QueueInspection {
     pub shapes: Vec<Shape>,
     /// Why the ends could not be looked at, if so.
     pub unseen: Option<Unknown>,
+    /// The keys in which libraries register their queues may not be read, and nothing else tells whose this is.
+    pub registry_denied: bool,
     /// Clients blocked in a list pop in that database that are not ours; `None` where CLIENT LIST is denied.
     pub blocked: Option<Vec<String>>,
 }
@@ -96,6 +99,12 @@ impl QueueInspection {
         if self.blocked.is_none() {
             notes.push("CLIENT LIST is not permitted: who waits on the queue is not known".into());
         }
+        if self.registry_denied {
+            notes.push(
+                "reading the libraries' registers is not permitted: whether a library works here is not known"
+                    .into(),
+            );
+        }
         if let KeyKind::Unknown(why) = &self.kind {
             notes.push(format!("its type could not be asked: {why}"));
         }
@@ -133,16 +142,20 @@ pub async fn inspect_queue(reader: &mut Reader, key: &Bytes, db: u32) -> Result<
         }
     }
     // An empty list has no key: only a registry tells that some library's workers wait there.
+    let mut registry_denied = false;
     if !shapes.contains(&Shape::Generic) {
         for ((_, kind, library), reply) in registry.iter().zip(replies.iter().skip(2)) {
             if reply.as_bytes().is_some_and(|t| t.as_slice() == kind.as_bytes()) {
                 shapes.push(Shape::Library(library));
             }
+            registry_denied |= reply.as_error().is_some_and(ReplyError::is_denied);
         }
     }
     shapes.dedup();
+    // Known all the same.
+    registry_denied &= !shapes.iter().any(|shape| shape.library().is_some());
     let blocked = blocked_clients(reader, db).await?;
-    Ok(QueueInspection { kind, depth, shapes, unseen, blocked })
+    Ok(QueueInspection { kind, depth, shapes, unseen, registry_denied, blocked })
 }
 
 /// `(whole length, head)` of the elements at both ends.

@@ -76,6 +76,13 @@ pub enum Guard {
         /// Whole value as seen.
         value: Bytes,
     },
+    /// The sorted set has this member, whatever its score.
+    ZsetMember {
+        /// Key.
+        key: Bytes,
+        /// Member, as seen.
+        member: Bytes,
+    },
     /// The hash has this many fields.
     HashLen {
         /// Key.

@@ -32,6 +32,8 @@ type Slot = Arc<tokio::sync::Mutex<Undoable>>;
 #[derive(Clone, Default)]
 pub(super) struct Shelf {
     slots: Arc<Mutex<VecDeque<(Ticket, Slot)>>>,
+    /// Releases whose undo was confirmed, the last few.
+    undone: Arc<Mutex<VecDeque<Ticket>>>,
 }
 
 impl Shelf {
@@ -65,6 +67,20 @@ impl Shelf {
                 }
             }
         }
+    }
+
+    /// Says that the undo of that release is about to be sent: what is found in its key from now on may be ours.
+    pub(super) fn mark_undone(&self, ticket: Ticket) {
+        let mut undone = self.undone.lock().unwrap_or_else(PoisonError::into_inner);
+        undone.push_back(ticket);
+        while undone.len() > MAX_KEPT {
+            undone.pop_front();
+        }
+    }
+
+    /// Whether an undo of that release was sent, or is about to be.
+    pub(super) fn is_undone(&self, ticket: Ticket) -> bool {
+        self.undone.lock().unwrap_or_else(PoisonError::into_inner).contains(&ticket)
     }
 
     /// One PING on each kept connection, so that a server's `timeout` does not close it.

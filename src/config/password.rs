@@ -61,7 +61,8 @@ impl<'a> Passwords<'a> {
             .envs(self.env.without(self.secret_variables))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
+            // What it complains about may hold the password, or control characters.
+            .stderr(Stdio::null())
             .spawn()
             .map_err(|e| format!("could not be started ({e})"))?;
         let deadline = Instant::now() + self.limit;

@@ -25,6 +25,15 @@ pub enum Read {
     NumSub(Vec<Bytes>),
     /// `HEXISTS`.
     HashField(Bytes, Bytes),
+    /// `ZSCORE`.
+    ZScore(Bytes, Bytes),
+    /// The first members of a sorted set with their scores, cut short, with `ZCARD`, in one read-only script.
+    ZsetLook {
+        /// The sorted set.
+        key: Bytes,
+        /// How many members.
+        count: u32,
+    },
     /// Some fields and values of a hash, cut short, with `HLEN`, in one read-only script.
     HashLook {
         /// The hash.
@@ -138,6 +147,11 @@ local s=redis.call('HSCAN',k,'0','MATCH',ARGV[1],'COUNT',ARGV[2])[2] \
 for i=1,math.min(#s,128),2 do r[#r+1]=string.sub(s[i],1,256) r[#r+1]=string.sub(s[i+1],1,64) end \
 return r";
 
+/// `{number of members, member, score, ...}`, members cut to 256 bytes.
+const ZSET_LOOK: &str = "\
+local k=KEYS[1] local r={redis.call('ZCARD',k)} local s=redis.call('ZRANGE',k,0,ARGV[1]-1,'WITHSCORES') \
+for i=1,#s,2 do r[#r+1]=string.sub(s[i],1,256) r[#r+1]=s[i+1] end return r";
+
 /// One field of a hash, cut.
 const HASH_HEAD: &str = "\
 local v=redis.call('HGET',KEYS[1],ARGV[1]) if not v then return v end return string.sub(v,1,tonumber(ARGV[2]))";
@@ -167,6 +181,7 @@ impl Read {
                 | Self::ListLook { .. }
                 | Self::HashHead { .. }
                 | Self::HashLook { .. }
+                | Self::ZsetLook { .. }
                 | Self::QueuesNamed { .. }
                 | Self::StreamLook(_)
                 | Self::StreamAhead { .. }
@@ -186,6 +201,14 @@ impl Read {
                 channels.iter().cloned().fold(Command::new("PUBSUB NUMSUB"), Command::arg)
             }
             Self::HashField(key, field) => Command::new("HEXISTS").arg(key.clone()).arg(field.clone()),
+            Self::ZScore(key, member) => Command::new("ZSCORE").arg(key.clone()).arg(member.clone()),
+            Self::ZsetLook { key, count } if dialect == Dialect::NoScripts => {
+                let range = Command::new("ZRANGE").arg(key.clone()).arg(0_i64);
+                range.arg(i64::from(*count) - 1).arg("WITHSCORES")
+            }
+            Self::ZsetLook { key, count } => {
+                dialect.script(ZSET_LOOK).arg(1_i64).arg(key.clone()).arg(u64::from(*count))
+            }
             Self::HashLook { key, pattern, count } if dialect == Dialect::NoScripts => {
                 let scan = Command::new("HSCAN").arg(key.clone()).arg(0_i64);
                 scan.arg("MATCH").arg(*pattern).arg("COUNT").arg(u64::from(*count))
@@ -267,6 +290,8 @@ impl Read {
             Self::HashLen(_) => "HLEN",
             Self::Members { .. } => "SSCAN",
             Self::StreamGroups(_) => "XINFO|GROUPS",
+            Self::ZScore(..) => "ZSCORE",
+            Self::ZsetLook { .. } => "ZCARD, ZRANGE",
             Self::ElementHead { .. }
             | Self::ListLook { .. }
             | Self::HashHead { .. }

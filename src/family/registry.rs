@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use super::huey::HueyHash;
 use super::list::ListFamily;
 use super::redisson::Redisson;
+use super::semaphore::Semaphores;
 use super::string::StringLocks;
 use super::{KeyFact, LockFamily, QueueFamily};
 use super::{
@@ -135,7 +136,8 @@ impl Registry {
 }
 
 fn lock_families(disabled: &[String]) -> Vec<Box<dyn LockFamily>> {
-    let mut all: Vec<Box<dyn LockFamily>> = vec![Box::new(StringLocks::without(disabled))];
+    let mut all: Vec<Box<dyn LockFamily>> =
+        vec![Box::new(StringLocks::without(disabled)), Box::new(Semaphores::without(disabled))];
     let on = |id: &str| !disabled.iter().any(|d| d == id);
     if on("redisson") {
         all.push(Box::new(Redisson));
@@ -155,7 +157,7 @@ pub fn lock_family(id: &str, key_type: &str) -> Option<&'static dyn LockFamily> 
 /// Ids of all lock families that can be switched off, sorted.
 pub fn lock_family_ids() -> Vec<&'static str> {
     let rows = super::rows::rows().iter().map(|row| row.id);
-    let mut ids: Vec<&str> = rows.chain(["redisson", "huey"]).collect();
+    let mut ids: Vec<&str> = rows.chain(["redisson", "huey", "symfony"]).collect();
     ids.sort_unstable();
     ids.dedup();
     ids

@@ -79,6 +79,9 @@ async fn push_one(
         out.say(format!("{place}: not pushed: {why}; --force pushes all the same"));
         return EXIT_NOT_DONE;
     }
+    for warning in &action.prepared().plan.warnings {
+        out.say(format!("{place}: {warning}"));
+    }
     // A test task is harmless and the command says all: a question is asked only for a payload of the user's.
     if wish.payload.is_some() && out.interactive && confirmed(wish.yes, "Push it?", out) == Some(false) {
         out.say("not pushed: cancelled");

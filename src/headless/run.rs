@@ -38,6 +38,7 @@ pub async fn worker(config: Arc<Config>, nodes: &[NodeConfig], wish: Worker, out
         heartbeat_ttl: config.worker.heartbeat_ttl,
         timeout: config.timeout,
         secret_variables: config.secret_variables.clone(),
+        audit: audit::Audit::in_dir(&config.state_dir),
     };
     let (commands, inbox) = tokio::sync::mpsc::channel(8);
     if let Err(error) = signals::stop_on_signals(commands.clone()) {
@@ -76,11 +77,13 @@ pub async fn worker(config: Arc<Config>, nodes: &[NodeConfig], wish: Worker, out
 
 /// `redwarden lock run KEY -- command`: the command's exit code, or one of [`lock_run::LockRunError::exit_code`].
 pub async fn lock_run(config: Arc<Config>, nodes: &[NodeConfig], wish: LockRun, out: &mut Out<'_>) -> u8 {
-    let (_node, endpoint) = match one_node(&config, nodes, wish.node, &wish.key, out).await {
+    let (node, endpoint) = match one_node(&config, nodes, wish.node, &wish.key, out).await {
         Ok(found) => found,
         Err(code) => return code,
     };
     let options = LockRunOptions {
+        node,
+        audit: audit::Audit::in_dir(&config.state_dir),
         key: wish.key,
         ttl: wish.ttl,
         wait: wish.wait,

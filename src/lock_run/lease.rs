@@ -92,6 +92,16 @@ impl Lease {
         &self.token
     }
 
+    /// What takes the lock.
+    pub(super) fn set_command(&self) -> Command {
+        Command::new("SET")
+            .arg(self.key.clone())
+            .arg(self.token.as_str())
+            .arg("NX")
+            .arg("PX")
+            .arg(self.ttl.as_millis() as u64)
+    }
+
     /// One try.
     pub(super) async fn acquire(&mut self) -> Acquired {
         if self.uncertain
@@ -132,12 +142,7 @@ impl Lease {
     }
 
     async fn set(&mut self) -> Result<Option<Instant>, Failure> {
-        let command = Command::new("SET")
-            .arg(self.key.clone())
-            .arg(self.token.as_str())
-            .arg("NX")
-            .arg("PX")
-            .arg(self.ttl.as_millis() as u64);
+        let command = self.set_command();
         self.connect().await?;
         let sent = Instant::now();
         match self.call(&command).await {

@@ -71,7 +71,7 @@ pub(super) async fn open(
         }
         Err(_elapsed) => CallError::new(Reason::ConnectTimeout, format!("no connection within {within}")),
     };
-    Err(explain(error, endpoint, &progress))
+    Err(progress.first_bytes.flooded().unwrap_or_else(|| explain(error, endpoint, &progress)))
 }
 
 /// Says more about a broken handshake than the protocol layer can.
@@ -125,6 +125,7 @@ async fn establish(
         .map_err(|e| CallError::from_redis(&e))?;
     let mut link = Link { connection, timeout, driver: tokio::spawn(driver) };
     handshake(&mut link, endpoint, role).await?;
+    progress.first_bytes.handshake_is_over();
     Ok(link)
 }
 

@@ -192,6 +192,7 @@ impl Guard {
             | Self::HashFieldExists { key, .. }
             | Self::HashFieldEquals { key, .. }
             | Self::HashLen { key, .. }
+            | Self::ZsetMember { key, .. }
             | Self::NoTtl { key } => key,
         }
     }

@@ -1,5 +1,5 @@
-//! Dialogs: one frame for all, of which the less important parts give way on small screens, never the commands and
-//! the buttons.
+//! Dialogs: one frame for all, of which the less important parts give way on small screens, never the token, the
+//! warnings, the commands and the buttons.
 
 mod confirm;
 mod forms;
@@ -25,20 +25,32 @@ use crate::app::state::{Button, Dialog};
 struct Section {
     rank: u8,
     lines: Vec<Line<'static>>,
+    /// Says the same in fewer lines, where there is little room.
+    short: Option<Vec<Line<'static>>>,
     /// Belongs to the part above it: no empty line between them.
     joined: bool,
 }
 
 /// Rank of what must be read before anything is confirmed.
 const MUST: u8 = 10;
+/// From this rank on a part says what was seen: TTL, age, verdict.
+const WEIGHTY: u8 = 7;
+/// Columns below which nothing can be confirmed.
+const NARROWEST: u16 = 36;
 
 impl Section {
     fn new(rank: u8, lines: Vec<Line<'static>>) -> Self {
-        Self { rank, lines, joined: false }
+        Self { rank, lines, short: None, joined: false }
     }
 
     fn joined(rank: u8, lines: Vec<Line<'static>>) -> Self {
-        Self { rank, lines, joined: true }
+        Self { rank, lines, short: None, joined: true }
+    }
+
+    /// What must be read, in two lengths.
+    fn must(lines: Vec<Line<'static>>, short: Vec<Line<'static>>) -> Self {
+        let short = (short.len() < lines.len()).then_some(short);
+        Self { rank: MUST, lines, short, joined: false }
     }
 }
 
@@ -137,14 +149,23 @@ fn draw_ask(
     // The line that says so needs its place, too.
     while lines(&ask.sections) + usize::from(left_out) > room {
         let lowest = ask.sections.iter().map(|s| s.rank).filter(|r| *r < MUST).min();
+        // Before anything of weight is left out, all that can be said shorter is.
+        if lowest.is_none_or(|rank| rank >= WEIGHTY)
+            && let Some(long) = ask.sections.iter_mut().find(|s| s.short.is_some())
+        {
+            long.lines = long.short.take().unwrap_or_default();
+            continue;
+        }
         let Some(at) = lowest.and_then(|rank| ask.sections.iter().rposition(|s| s.rank == rank)) else {
             break;
         };
         ask.sections.remove(at);
         left_out = true;
     }
+    // That something is left out may be left out, what must be read may not.
+    left_out &= lines(&ask.sections) < room;
     let used = lines(&ask.sections) + usize::from(left_out);
-    let fits = used <= room && area.width >= 36;
+    let fits = used <= room && area.width >= NARROWEST;
     // Air between the parts, as far as there is room for it.
     let parts = ask.sections.iter().filter(|s| !s.joined).count() + usize::from(!ask.fields.is_empty());
     let airy = used + parts <= room;
@@ -162,8 +183,14 @@ fn draw_ask(
         out.push(Line::default());
     }
     if !fits {
-        let words = "The terminal is too small to show what would be done: enlarge it, or press Esc.";
-        out = text::wrap(words, usize::from(inner_width(area))).into_iter().map(Line::from).collect();
+        // Of the whole screen, of which others have their part.
+        let whole = frame.area();
+        let columns = area.width.max(NARROWEST) + (whole.width - area.width);
+        let rows = used + fixed + 2 + usize::from(whole.height - area.height);
+        let words = format!(
+            "{columns}x{rows} is needed to show all that must be read before this is done: enlarge the terminal, or press Esc."
+        );
+        out = text::wrap(&words, usize::from(inner_width(area))).into_iter().map(Line::from).collect();
     }
     out.truncate(room.max(1));
     let height = (out.len() + fixed + 2) as u16;

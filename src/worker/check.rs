@@ -9,7 +9,8 @@ use crate::redis_io::{ClientRole, connect};
 
 /// Refuses a key of another type always, and with a command also a queue whose tasks look like some library's or for
 /// which others wait, unless forced. Test tasks are ours: taking those harms nobody. Reads only.
-pub(super) async fn may_take(spec: &WorkerSpec, endpoint: &Endpoint) -> Result<(), Trouble> {
+/// `Ok`: what is to be said about it all the same.
+pub(super) async fn may_take(spec: &WorkerSpec, endpoint: &Endpoint) -> Result<Vec<String>, Trouble> {
     let mut reader = connect(endpoint, ClientRole::Worker, spec.timeout).await?;
     // While it loads its data it answers nothing else either: that is to be waited for, not a reason to refuse.
     if let Err(error) = reader.ping().await
@@ -21,8 +22,11 @@ pub(super) async fn may_take(spec: &WorkerSpec, endpoint: &Endpoint) -> Result<(
     if let KeyKind::Other(kind) = &found.kind {
         return Err(Trouble::Never(format!("{} is a {kind}, not a list: nothing was taken", spec.queue.key)));
     }
-    if spec.exec.is_none() || spec.force {
-        return Ok(());
+    if spec.exec.is_none() {
+        return Ok(Vec::new());
+    }
+    if spec.force {
+        return Ok(found.notes());
     }
     let mut reasons = Vec::new();
     if let Some(library) = found.library() {
@@ -42,7 +46,7 @@ pub(super) async fn may_take(spec: &WorkerSpec, endpoint: &Endpoint) -> Result<(
         reasons.push(format!("its elements could not be looked at ({why}): they may be some library's"));
     }
     if reasons.is_empty() {
-        return Ok(());
+        return Ok(found.notes());
     }
     Err(Trouble::Never(format!("refused without force on {}: {}", spec.queue.key, reasons.join("; "))))
 }

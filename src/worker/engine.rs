@@ -14,6 +14,7 @@ use super::board::Board;
 use super::exec::Exec;
 use super::hand::{Finished, Hand, Task};
 use super::keys::{Keys, is_own_key};
+use super::record;
 use super::session::{Identity, Session, Settlement};
 use super::take::Taker;
 use super::task::{self, Ended};
@@ -107,6 +108,7 @@ impl Engine {
     pub(super) async fn run(mut self, permit: Option<WritePermit>) -> WorkerView {
         self.board.counts(0, self.concurrency);
         self.board.publish();
+        let mut record = None;
         match permit {
             None => {
                 self.ending = Some(WorkerState::Failed(
@@ -119,12 +121,23 @@ impl Engine {
                     self.spec.queue.key
                 )));
             }
-            Some(permit) => self.work(permit).await,
+            Some(permit) => match record::begin(&self.spec).await {
+                Ok(open) => {
+                    record = Some(open);
+                    self.work(permit).await;
+                }
+                Err(why) => self.ending = Some(WorkerState::Failed(why.to_string())),
+            },
         }
         let end = self.ending.take().unwrap_or(WorkerState::Stopped);
         match &end {
             WorkerState::Failed(why) => self.board.note(format!("ended: {why}")),
             _ => self.board.note("stopped"),
+        }
+        if let Some(record) = record
+            && let Err(gap) = record.end(record::end(&self.board.view, &end)).await
+        {
+            self.board.note(gap);
         }
         self.board.state(end);
         self.board.counts(self.tasks.len(), self.concurrency);

@@ -120,3 +120,37 @@ async fn libraries_are_found_without_any_lock_pattern_but_their_neighbours_are_n
         assert_eq!(lock.map(|l| l.family), family, "{key} = {value}");
     }
 }
+
+#[test]
+fn a_family_can_be_switched_off() {
+    use redwarden::config::Config;
+    use redwarden::family::Registry;
+    let registry = |off: &[&str]| {
+        Registry::new(&Config {
+            lock_patterns: Vec::new(),
+            disabled_families: off.iter().map(ToString::to_string).collect(),
+            ..Config::default()
+        })
+    };
+    for (key, families) in [
+        ("mutex:a", vec!["redis-semaphore"]),
+        ("semaphore:a", vec!["redis-semaphore"]),
+        ("huey.results.app", vec!["huey"]),
+        ("lock:a", vec!["python-redis-lock", "walrus"]),
+        ("bull:a:1:lock", vec!["bullmq", "bull"]),
+    ] {
+        assert_eq!(registry(&[]).candidate(key.as_bytes()), (true, false), "{key}");
+        assert_eq!(
+            registry(&families).candidate(key.as_bytes()),
+            (false, false),
+            "{key} without {families:?}"
+        );
+    }
+    let all = redwarden::family::registry::lock_family_ids();
+    assert!(!registry(&all).candidate(b"mutex:a").0);
+    let registry = Registry::new(&Config {
+        disabled_families: all.iter().map(ToString::to_string).collect(),
+        ..Config::default()
+    });
+    assert!(registry.candidate(b"lock:a").0, "the generic patterns stay");
+}

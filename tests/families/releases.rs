@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use redwarden::act::{NotDone, Outcome, Request};
+use redwarden::act::{ActionCommand, ActionEvent, NotDone, Outcome, Request, Ticket};
 use redwarden::domain::{Bytes, Command, Lock, Reply};
 use redwarden::redis_io::Writer;
 
-use crate::support::{Bench, act, exists, is_done, not_done, run, until};
+use crate::support::{Bench, act, exists, is_done, next, not_done, run, until};
 use crate::{look, reader, seen};
 
 const HOLDER: &str = "285475da-9152-4c83-822a-67ee2f116a79:52";
@@ -259,4 +259,82 @@ async fn a_constant_value_needs_a_key_that_nobody_touched() {
     let outcome = redwarden::act::execute(action).await.1;
     assert_eq!(not_done(&outcome), &NotDone::Touched);
     assert!(exists(&mut raw, "huey.r.app.app.lock.daily").await);
+}
+
+#[tokio::test]
+async fn one_holder_of_a_semaphore_goes_and_the_others_stay() {
+    let (old, young) = ("e5459dfd-8987-4f50-9689-948fb2be49fb", "799fcb64-726c-47b3-94bf-f686b1a31910");
+    let (app1, app2) =
+        ("APPHOST01_4312_13faded8aaf14ddda350a36240ff8a05", "APPHOST02_99_d168d76730f54e76ab80437dff13da9f");
+    let symfony = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+    for (command, family, holder, left) in [
+        (
+            format!("ZADD semaphore:pool 1795435255614 {old} 1795435273614 {young}"),
+            "redis-semaphore",
+            format!("{old} (and 1 more)"),
+            1,
+        ),
+        (
+            format!("ZADD sem 9795435255614.1172 {app2} 9795435273614.1172 {app1}"),
+            "madelson",
+            "APPHOST02, pid 99 (and 1 more)".to_string(),
+            1,
+        ),
+        (
+            format!("ZADD report 9795435255614 {symfony} 9795435255614 __write__"),
+            "symfony",
+            format!("writer {symfony}"),
+            0,
+        ),
+    ] {
+        for fallback in [false, true] {
+            let bench = Bench::start(&[]);
+            let mut raw = bench.raw().await;
+            run(&mut raw, "ACL SETUSER noeval on >pw ~* &* +@all -eval -evalsha -eval_ro").await;
+            run(&mut raw, &command).await;
+            let key = command.split(' ').nth(1).unwrap();
+            let lock = found(&bench, key).await;
+            assert_eq!((lock.family, lock.holder.as_deref()), (family, Some(holder.as_str())), "{command}");
+            let services = if fallback { bench.services_as("noeval") } else { bench.services() };
+            let gone = services.prepare(release(&lock)).await.unwrap();
+            let outcome = act(&services, release(&lock)).await;
+            assert!(is_done(&outcome), "{outcome:?}");
+            assert_eq!(run(&mut raw, &format!("ZCARD {key}")).await, Reply::Int(left), "{command}");
+            let outcome = redwarden::act::execute(gone).await.1;
+            let expected = if left == 0 { NotDone::Gone } else { NotDone::Changed };
+            assert_eq!(not_done(&outcome), &expected, "{command}, fallback {fallback}");
+        }
+    }
+    // A leaderboard under a lock's name is none.
+    let bench = Bench::start(&[]);
+    run(&mut bench.raw().await, "ZADD scores:lock 12 anna 15 bela").await;
+    assert!(look(&mut reader(&bench).await, &["*"], &"scores:lock".into()).await.is_none());
+}
+
+#[tokio::test]
+async fn a_moment_later_it_says_what_became_of_a_part_of_a_key() {
+    let bench = Bench::start(&[]);
+    let mut raw = bench.raw().await;
+    run(&mut raw, "HSET huey.results.myapp my-app.lock.daily x some-task-uuid result").await;
+    run(&mut raw, &format!("HSET myLock {HOLDER} 1")).await;
+    for (ticket, key, expected) in
+        [(1, "huey.results.myapp", "the key is free"), (2, "myLock", "re-taken by the same token")]
+    {
+        let ticket = Ticket(ticket);
+        let lock = found(&bench, key).await;
+        let (events, mut told) = tokio::sync::mpsc::channel(16);
+        let commands = redwarden::act::spawn_with(bench.services(), events);
+        commands.send(ActionCommand::Prepare(ticket, release(&lock))).await.unwrap();
+        assert!(matches!(next(&mut told).await, ActionEvent::Prepared(_, plan) if plan.is_ok()));
+        commands.send(ActionCommand::Execute(ticket)).await.unwrap();
+        let ActionEvent::Outcome(_, _, outcome) = next(&mut told).await else { panic!("no outcome") };
+        assert!(is_done(&outcome), "{outcome:?}");
+        if key == "myLock" {
+            run(&mut raw, &format!("HSET myLock {HOLDER} 1")).await;
+        }
+        let ActionEvent::Afterwards(_, sentence) = next(&mut told).await else {
+            panic!("nothing afterwards")
+        };
+        assert!(sentence.contains(expected), "{key}: {sentence}");
+    }
 }

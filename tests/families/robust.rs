@@ -31,6 +31,7 @@ fn key() -> impl Strategy<Value = Vec<u8>> {
         "huey.results.",
         "huey.r.",
         "redlock:",
+        "semaphore:",
         "job-lock:",
     ]);
     (prefix, prop::collection::vec(any::<u8>(), 0..40))

@@ -139,3 +139,16 @@ fn a_replica_alone_tells_nothing_of_locks() {
     let ran = Shell::new().run(&["locks", "-u", &replica.url()]);
     assert!(ran.out.contains("not known: no primary"), "{}", ran.out);
 }
+
+/// What a password command complains about may hold the password, or control characters.
+#[test]
+fn a_failing_password_command_is_not_quoted() {
+    let shell = Shell::new();
+    let (script, file) = (shell.home.path().join("password.sh"), shell.home.path().join("redwarden.toml"));
+    std::fs::write(&script, "printf 'hunter2 \\033]0;title\\007' >&2; exit 3\n").unwrap();
+    let node = format!("url = \"redis://127.0.0.1:6379\"\npassword_command = \"sh {}\"", script.display());
+    std::fs::write(&file, format!("[[nodes]]\n{node}\n")).unwrap();
+    let ran = shell.run(&["check", "--config", file.to_str().unwrap()]);
+    assert!(ran.err.contains("exit status: 3"), "{}", ran.err);
+    assert!(!ran.err.contains("hunter2") && !ran.err.contains('\x1b'), "{:?}", ran.err);
+}

@@ -6,19 +6,30 @@
 #[path = "../support/db.rs"]
 mod db;
 
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use db::{Db, eventually};
+use redwarden::act::{Audit, audit};
 use redwarden::config::Endpoint;
+use redwarden::domain::NodeId;
 use redwarden::launcher::Server;
 use redwarden::lock_run::{self, LOST, LockRunError, LockRunOptions, NOT_ACQUIRED, UNAVAILABLE};
 use redwarden::redis_io::WritePermit;
 use rustix::process::{Pid, Signal, kill_process};
 
+/// Of this process, so that no audit file of this machine is touched.
+fn state_dir() -> &'static Path {
+    static DIR: LazyLock<tempfile::TempDir> = LazyLock::new(|| tempfile::tempdir().unwrap());
+    DIR.path()
+}
+
 fn options(key: &str, script: &str) -> LockRunOptions {
     LockRunOptions {
+        node: NodeId::new("a"),
+        audit: Audit::in_dir(state_dir()),
         key: key.into(),
         ttl: Duration::from_secs(10),
         wait: None,
@@ -372,4 +383,72 @@ async fn a_killed_lock_run_leaves_a_lock_that_ends_by_itself() {
     process.0.kill().unwrap();
     process.0.wait().unwrap();
     assert!((1..=10_000).contains(&db.int("PTTL lock:a").await));
+}
+
+fn entries(dir: &Path) -> Vec<serde_json::Value> {
+    audit::read(&audit::path_in(dir)).unwrap().map(Result::unwrap).collect()
+}
+
+#[tokio::test]
+async fn each_run_is_written_down_before_and_after() {
+    let server = Server::start(&[]).unwrap();
+    let mut db = Db::open(&server.endpoint()).await;
+    let dir = tempfile::tempdir().unwrap();
+    let audited =
+        |script: &str| LockRunOptions { audit: Audit::in_dir(dir.path()), ..options("lock:a", script) };
+    assert_eq!(run(&server.endpoint(), audited("exit 7 # hunter2")).await, Ok(7));
+    let mut key_taken = audited("exit 0");
+    db.run("SET lock:b other").await;
+    key_taken.key = "lock:b".into();
+    assert_eq!(run(&server.endpoint(), key_taken).await.unwrap_err().exit_code(), NOT_ACQUIRED);
+    let mut missing = audited("");
+    missing.command = vec!["/there/is/no/such/program".into()];
+    assert_eq!(run(&server.endpoint(), missing).await.unwrap_err().exit_code(), 127);
+    let mut lost = audited("while [ -e \"$GATE\" ]; do sleep 0.02; done; exit 4");
+    let gate = dir.path().join("gate");
+    std::fs::write(&gate, "").unwrap();
+    lost.command.insert(0, format!("GATE={}", gate.display()).into());
+    lost.command.insert(0, "env".into());
+    let endpoint = server.endpoint();
+    let task = tokio::spawn(async move { run(&endpoint, lost).await });
+    eventually("held", async || db.int("EXISTS lock:a").await == 1).await;
+    db.run("SET lock:a thief").await;
+    std::fs::remove_file(&gate).unwrap();
+    assert_eq!(task.await.unwrap(), Ok(4));
+
+    let entries = entries(dir.path());
+    let told: Vec<_> =
+        entries.iter().map(|e| (e["phase"].as_str().unwrap(), e["outcome"].as_str())).collect();
+    let expected = [Some("done"), Some("not_acquired"), Some("not_done"), Some("lost")]
+        .into_iter()
+        .flat_map(|outcome| [("before", None), ("after", outcome)]);
+    assert_eq!(told, expected.collect::<Vec<_>>());
+    for pair in entries.chunks(2) {
+        assert_eq!(pair[0]["id"], pair[1]["id"]);
+        assert!(pair[0]["intent"] == "lock-run" && pair[0]["node"] == "a", "{pair:?}");
+    }
+    assert!(entries[1]["key"] == "lock:a" && entries[1]["exit_code"] == 7, "{entries:?}");
+    assert_eq!(entries[7]["exit_code"], 4);
+    assert!(entries[0]["commands"][0].as_str().unwrap().starts_with("SET lock:a "), "{}", entries[0]);
+    assert!(!format!("{entries:?}").contains("hunter2"), "a command may hold secrets");
+    let table = audit::table(audit::read(&audit::path_in(dir.path())).unwrap());
+    assert!(table[0].contains("lock-run") && table[0].contains("exit code 7"), "{table:?}");
+}
+
+#[tokio::test]
+async fn without_an_audit_file_nothing_is_taken_or_run() {
+    let server = Server::start(&[]).unwrap();
+    let mut db = Db::open(&server.endpoint()).await;
+    let dir = tempfile::tempdir().unwrap();
+    let (ran, blocked) = (dir.path().join("ran"), dir.path().join("file"));
+    // A file where the directory should be: it cannot be made, not even by root.
+    std::fs::write(&blocked, "").unwrap();
+    let script = format!("touch '{}'", ran.display());
+    let job = LockRunOptions { audit: Audit::in_dir(&blocked.join("state")), ..options("lock:a", &script) };
+    let error = run(&server.endpoint(), job).await.unwrap_err();
+    assert_eq!(error.exit_code(), UNAVAILABLE);
+    assert!(error.to_string().contains("audit file cannot be written"), "{error}");
+    assert!(!ran.exists());
+    let stats = db.run("INFO commandstats").await.as_bytes().unwrap().to_string();
+    assert!(!stats.contains("cmdstat_set:"), "nothing was sent");
 }

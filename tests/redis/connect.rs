@@ -248,6 +248,41 @@ async fn what_is_not_redis_is_said_so() {
     fails(&silent, Reason::Reset, "TLS").await;
 }
 
+/// Announces a huge reply and sends it without end: the connection is given up, the memory stays small.
+#[tokio::test]
+async fn a_flood_as_answer_to_hello_is_given_up() {
+    for announced in ["$536870911\r\n", "*1000000\r\n$536870911\r\n"] {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = Endpoint::tcp("127.0.0.1", listener.local_addr().unwrap().port());
+        let flood = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let block = vec![b'x'; 64 * 1024];
+            let mut sent = 0;
+            let mut result = stream.write_all(announced.as_bytes()).await;
+            while result.is_ok() {
+                result = stream.write_all(&block).await;
+                sent += block.len();
+            }
+            sent
+        });
+        let error = connect(&endpoint, ClientRole::Poll, Duration::from_secs(30)).await.err().unwrap();
+        assert_eq!(error.reason, Reason::NotRedis, "{error}");
+        assert!(error.detail.contains("1024 KiB"), "{error}");
+        // The rest stood in the buffers of the two sockets.
+        let sent = flood.await.unwrap();
+        assert!(sent < 64 * 1024 * 1024, "{sent}");
+    }
+}
+
+/// The limit is one of the handshake: a reply may be longer.
+#[tokio::test]
+async fn a_long_reply_is_no_flood() {
+    let bench = Bench::start(&[]);
+    let mut raw = bench.raw().await;
+    run(&mut raw, "SETRANGE big 3000000 x").await;
+    assert_eq!(run(&mut raw, "GET big").await.as_bytes().unwrap().len(), 3_000_001);
+}
+
 #[tokio::test]
 async fn nobody_there_and_nobody_answers() {
     let port = free_port().unwrap();

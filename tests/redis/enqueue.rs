@@ -119,3 +119,26 @@ async fn an_empty_queue_with_a_registry_is_some_librarys() {
     let found = inspect_queue(&mut reader, &"rq:queue:default".into(), 0).await.unwrap();
     assert_eq!(found.library(), Some("RQ"));
 }
+
+/// A user without rights on the registries pushes, but is told that a library may work there.
+#[tokio::test]
+async fn a_registry_that_may_not_be_read_is_said() {
+    let bench = Bench::start(&[]);
+    let mut raw = bench.raw().await;
+    run(&mut raw, "SADD _kombu.binding.queue:a x").await;
+    run(&mut raw, "ACL SETUSER own on >pw ~queue:* +@all").await;
+    run(&mut raw, "ACL SETUSER both on >pw ~queue:* %R~queues %R~_kombu.binding.* +@all").await;
+    let said = |warnings: &[String]| {
+        warnings.iter().any(|w| w.contains("whether a library works here is not known"))
+    };
+    let action = bench.services_as("own").prepare(enqueue("queue:a", &["x"], false)).await.unwrap();
+    assert_eq!(action.prepared().needs_force, None);
+    assert!(said(&action.prepared().plan.warnings), "{:?}", action.prepared().plan.warnings);
+    let action = bench.services_as("both").prepare(enqueue("queue:a", &["x"], false)).await.unwrap();
+    assert!(action.prepared().needs_force.as_ref().unwrap().contains("Celery"));
+    assert!(!said(&action.prepared().plan.warnings));
+    // An element of nobody's says enough.
+    run(&mut raw, "LPUSH queue:b text").await;
+    let action = bench.services_as("own").prepare(enqueue("queue:b", &["x"], false)).await.unwrap();
+    assert!(!said(&action.prepared().plan.warnings));
+}

@@ -181,3 +181,23 @@ async fn works_where_scripts_are_denied() {
     let undo = it.prepare(Request::Undo { of }).await.unwrap();
     assert_eq!(not_done(&it.execute(undo).await), &NotDone::Touched);
 }
+
+#[tokio::test]
+async fn an_undo_is_not_taken_for_a_living_holder() {
+    let mut it = Undoing::start();
+    let of = it.released("PX 60000").await;
+    let undo = it.prepare(Request::Undo { of }).await.unwrap();
+    let outcome = it.execute(undo).await;
+    assert!(is_done(&outcome), "{outcome:?}");
+    let Undoing { bench, commands, mut events, .. } = it;
+    // Without its commands the executor ends, and the events with its last look at the key.
+    drop(commands);
+    let mut told = Vec::new();
+    while let Some(event) = events.recv().await {
+        if let ActionEvent::Afterwards(ticket, sentence) = event {
+            told.push((ticket, sentence));
+        }
+    }
+    assert!(!told.iter().any(|(_, sentence)| sentence.contains("taken")), "{told:?}");
+    drop(bench);
+}

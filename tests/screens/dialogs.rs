@@ -60,7 +60,7 @@ fn release_preparing() {
 
 #[test]
 fn release_ready() {
-    for size in [(80, 24), (120, 36), (48, 16), (30, 8)] {
+    for size in [(80, 24), (120, 36), (60, 12), (48, 16), (42, 10), (30, 8)] {
         insta::assert_snapshot!(format!("release_ready_{}x{}", size.0, size.1), text(&ready(), size));
     }
 }
@@ -114,6 +114,54 @@ fn a_dialog_counts_as_drawn_only_with_commands_and_buttons() {
     assert_eq!(draw(&preparing, (80, 24)).1.drawn_ticket(), None);
     prepared(&mut preparing, Err("no".into()));
     assert!(draw(&preparing, (80, 24)).1.drawn_ticket().is_some());
+}
+
+/// Whatever the size: what can be confirmed shows the token and every warning; else it says what is needed.
+#[test]
+fn nothing_is_confirmed_whose_token_or_warnings_are_not_shown() {
+    let token = "3f8a61c2-9a7e-4a1f-8a55-0c8a2f0d7b11";
+    let mut state = releasing();
+    let Some(Dialog::Confirm(confirm)) = state.dialogs.last_mut() else { panic!("no dialog") };
+    let redwarden::act::Request::Release { seen, .. } = &mut confirm.request else { panic!("no release") };
+    seen.token = redwarden::domain::lock::Token::Known(token.into());
+    let mut plan = release_plan("lock:never".into(), token.into());
+    plan.plan.warnings.push("it frees itself in 4s: wait instead?".into());
+    prepared(&mut state, Ok(plan));
+    let mut armable = 0;
+    for (width, height) in (36..=100).step_by(8).flat_map(|w| (10..=30).map(move |h| (w, h))) {
+        let (buffer, cache) = draw(&state, (width, height));
+        let shown = crate::shot::lines(&buffer).join("\n");
+        // Wrapped text as one line: without frames and what lies beside them.
+        let inside = |line: &str| {
+            let parts: Vec<&str> = line.split('│').collect();
+            if parts.len() >= 3 { parts[1].trim().to_string() } else { String::new() }
+        };
+        let words: String = crate::shot::lines(&buffer).iter().map(|l| inside(l)).collect();
+        let words: String = words.chars().filter(|c| !c.is_whitespace()).collect();
+        if cache.drawn_ticket().is_some() {
+            armable += 1;
+            for must in [token, "twomayworkatonce", "waitinstead?", "DELlock:never"] {
+                assert!(words.contains(must), "{width}x{height}: {must}\n{shown}");
+            }
+        } else if width >= 40 {
+            let (_, rest) = shown.split_once(&format!("{width}x")).expect(&shown);
+            let needed: u16 = rest.split(' ').next().unwrap().parse().unwrap();
+            assert!(needed > height, "{shown}");
+            assert!(draw(&state, (width, needed)).1.drawn_ticket().is_some(), "{shown}");
+        }
+    }
+    assert!(armable > 50, "{armable}");
+}
+
+#[test]
+fn an_empty_token_is_said_to_be_empty() {
+    let mut state = releasing();
+    let Some(Dialog::Confirm(confirm)) = state.dialogs.last_mut() else { panic!("no dialog") };
+    let redwarden::act::Request::Release { seen, .. } = &mut confirm.request else { panic!("no release") };
+    seen.token = redwarden::domain::lock::Token::Known(Bytes::default());
+    prepared(&mut state, Ok(release_plan("lock:never".into(), Bytes::default())));
+    let shown = text(&state, (100, 30));
+    assert!(shown.contains("token seen  (empty)") && shown.contains("still (empty)"), "{shown}");
 }
 
 #[test]

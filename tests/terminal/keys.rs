@@ -148,6 +148,10 @@ fn reading(hands: &mut Hands, esc: Key) {
     // The filter, sort and freeze before have left their lines.
     hands.shows("messages", c('@'), "display runs again");
     hands.shows("messages", c('@'), "2 Locks");
+    hands.shows("events", c('5'), "╭ Events ");
+    hands.hides("back", esc, "╭ Events ");
+    hands.shows("report", c('I'), "the incident report is in");
+    hands.hides("back", esc, "the incident report is in");
     hands.selects("first", c('g'), "lock:00");
     for key in [plain(KeyCode::Enter), c('d')] {
         hands.shows("open", key, "╭ Lock ");

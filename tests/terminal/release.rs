@@ -42,6 +42,8 @@ fn a_lock_that_never_expires_is_released_and_comes_back() {
         std::thread::sleep(Duration::from_millis(10));
     }
     assert_eq!(lines(), 4);
+    // The file comes first: until the outcome is on the screen the action runs, and q asks.
+    terminal.wait_for("put back lock:00-stuck");
     terminal.send("q");
     assert!(terminal.wait_exit().success());
 }

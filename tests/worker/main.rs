@@ -14,9 +14,10 @@ mod process;
 mod refusals;
 mod tasks;
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
+use redwarden::act::Audit;
 use redwarden::config::Endpoint;
 use redwarden::domain::queue::PushEnd;
 use redwarden::domain::{Bytes, NodeId, QueueId};
@@ -24,6 +25,12 @@ use redwarden::redis_io::WritePermit;
 use redwarden::worker::{WorkerCommand, WorkerLine, WorkerSpec, WorkerView, run_headless};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+
+/// Of this process, so that no audit file of this machine is touched.
+fn state_dir() -> &'static std::path::Path {
+    static DIR: LazyLock<tempfile::TempDir> = LazyLock::new(|| tempfile::tempdir().unwrap());
+    DIR.path()
+}
 
 fn spec(endpoint: &Endpoint, queue: &str) -> WorkerSpec {
     WorkerSpec {
@@ -36,6 +43,7 @@ fn spec(endpoint: &Endpoint, queue: &str) -> WorkerSpec {
         heartbeat_ttl: Duration::from_secs(1),
         timeout: Duration::from_millis(500),
         secret_variables: vec!["MY_SECRET".into()],
+        audit: Audit::in_dir(state_dir()),
     }
 }
 

@@ -1,5 +1,6 @@
 //! What the worker refuses, with nothing touched.
 
+use redwarden::act::{Audit, audit};
 use redwarden::domain::{Bytes, Command};
 use redwarden::launcher::Server;
 use redwarden::worker::keys::Keys;
@@ -56,6 +57,49 @@ async fn missing_rights_are_named() {
     endpoint.password = Some(redwarden::config::Secret::new("pw"));
     let why = failure(spec(&endpoint, "q")).await;
     assert!(why.contains("NOPERM"), "{why}");
+}
+
+#[tokio::test]
+async fn without_an_audit_file_nothing_is_taken() {
+    let server = Server::start(&[]).unwrap();
+    let mut db = Db::open(&server.endpoint()).await;
+    db.send(Command::new("LPUSH q").arg(super::test_task("a", 0, false))).await;
+    let dir = tempfile::tempdir().unwrap();
+    let blocked = dir.path().join("file");
+    // A file where the directory should be: it cannot be made, not even by root.
+    std::fs::write(&blocked, "").unwrap();
+    let audit = Audit::in_dir(&blocked.join("state"));
+    let why = failure(WorkerSpec { audit, ..spec(&server.endpoint(), "q") }).await;
+    assert!(why.contains("audit file cannot be written"), "{why}");
+    assert_eq!((db.keys("*").await, db.int("LLEN q").await), (vec!["q".to_string()], 1));
+}
+
+#[tokio::test]
+async fn a_run_is_written_down_before_and_after() {
+    let server = Server::start(&[]).unwrap();
+    let mut db = Db::open(&server.endpoint()).await;
+    for payload in ["good", "bad"] {
+        db.send(Command::new("LPUSH q").arg(payload)).await;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let exec = Some("read -r line; [ \"$line\" = good ] # hunter2".to_string());
+    let audit = Audit::in_dir(dir.path());
+    let worker = Worker::start(WorkerSpec { audit, exec, ..spec(&server.endpoint(), "q") });
+    eventually("both", async || worker.said(" done in ") && worker.said(" failed in ")).await;
+    let entries = || -> Vec<_> {
+        audit::read(&audit::path_in(dir.path())).unwrap().map(Result::unwrap).collect::<Vec<_>>()
+    };
+    assert_eq!(entries().len(), 1, "it still runs");
+    worker.stop().await;
+    let entries = entries();
+    assert_eq!(entries.len(), 2);
+    assert!(entries[0]["phase"] == "before" && entries[1]["phase"] == "after", "{entries:?}");
+    assert_eq!(entries[0]["id"], entries[1]["id"]);
+    assert!(entries[0]["intent"] == "worker" && entries[0]["key"] == "q", "{entries:?}");
+    assert_eq!(entries[1]["outcome"], "done");
+    let counts = ["done", "failed", "recovered", "run_twice"].map(|name| entries[1][name].as_u64());
+    assert_eq!(counts, [Some(1), Some(1), Some(0), Some(0)]);
+    assert!(!format!("{entries:?}").contains("hunter2"), "a command may hold secrets");
 }
 
 /// The rights the README names for the worker are enough.

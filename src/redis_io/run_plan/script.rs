@@ -91,6 +91,7 @@ fn guard_args(guard: &Guard) -> (&'static str, Bytes, Bytes) {
         Guard::NoTtl { .. } => ("nottl", none(), none()),
         Guard::HashFieldExists { field, .. } => ("hexists", field.clone(), none()),
         Guard::HashFieldEquals { field, value, .. } => ("hequals", field.clone(), value.clone()),
+        Guard::ZsetMember { member, .. } => ("zmember", member.clone(), none()),
         Guard::HashLen { len, .. } => ("hlen", (*len).into(), none()),
     }
 }

@@ -76,6 +76,10 @@ fn guard_reads(guard: &Guard) -> Vec<Command> {
             Command::new("HGET").arg(key.clone()).arg(field.clone()),
             Command::new("EXISTS").arg(key.clone()),
         ],
+        Guard::ZsetMember { member, .. } => vec![
+            Command::new("ZSCORE").arg(key.clone()).arg(member.clone()),
+            Command::new("EXISTS").arg(key.clone()),
+        ],
         Guard::HashLen { .. } => vec![Command::new("HLEN").arg(key.clone())],
     }
 }
@@ -119,10 +123,10 @@ fn holds(guard: &Guard, replies: &[&Reply]) -> Result<(), NotDone> {
         {
             Ok(())
         }
-        Guard::HashFieldExists { .. } | Guard::HashFieldEquals { .. } if int(1) == Some(0) => {
-            Err(NotDone::Gone)
+        Guard::ZsetMember { .. } if !matches!(replies.first(), None | Some(Reply::Nil)) => Ok(()),
+        Guard::HashFieldExists { .. } | Guard::HashFieldEquals { .. } | Guard::ZsetMember { .. } => {
+            if int(1) == Some(0) { Err(NotDone::Gone) } else { Err(NotDone::Changed) }
         }
-        Guard::HashFieldExists { .. } | Guard::HashFieldEquals { .. } => Err(NotDone::Changed),
         Guard::NoTtl { .. } => match int(0) {
             Some(-1) => Ok(()),
             Some(-2) => Err(NotDone::Gone),

@@ -94,9 +94,12 @@ fn identity(scene: &Scene<'_>, confirm: &Confirm, width: u16) -> Section {
     let mut sheet = Sheet::new(look, width);
     let shown = text::cut_bytes(key, LONGEST, text::Cut::Middle, look.ellipsis());
     sheet.field("key", &shown, look.strong());
+    let mut short = Sheet::new(look, width);
+    short.field("key", &shown, look.strong());
     let address = scene.node(node).map(|n| format!(" ({})", n.meta.address)).unwrap_or_default();
     sheet.field("on", &format!("{node}{address}, db {db}"), look.plain());
-    Section::new(MUST, sheet.lines)
+    short.field("on", &format!("{node}, db {db}"), look.plain());
+    Section::must(sheet.lines, short.lines)
 }
 
 /// Token as seen, TTL left, age, and the verdict with its reasons.
@@ -106,6 +109,8 @@ fn lock_sections(scene: &Scene<'_>, id: &LockId, seen: &Seen, width: u16) -> Vec
     let mut sheet = Sheet::new(look, width);
     let token = locks::token_text(look, &seen.token, LONGEST);
     sheet.known("token seen", token);
+    let mut out = vec![Section::new(MUST, sheet.lines)];
+    let mut sheet = Sheet::new(look, width);
     let current = find_lock(&scene.state.fleet, id);
     let ttl = match &seen.ttl {
         Ttl::Never => "never expires".to_owned(),
@@ -121,10 +126,12 @@ fn lock_sections(scene: &Scene<'_>, id: &LockId, seen: &Seen, width: u16) -> Vec
     let fault = current.is_none_or(|lock| !lock.no_ttl_is_normal);
     let style = if matches!(seen.ttl, Ttl::Never) && fault { look.critical() } else { look.plain() };
     sheet.field("TTL", &ttl, style);
+    out.push(Section::joined(9, sheet.lines));
     if let Some(lock) = current {
+        let mut sheet = Sheet::new(look, width);
         sheet.field("held", &locks::age(look, lock, scene), look.plain());
+        out.push(Section::joined(8, sheet.lines));
     }
-    let mut out = vec![Section::new(8, sheet.lines)];
     let mut sheet = Sheet::new(look, width);
     let mut why = Sheet::new(look, width);
     match current {
@@ -141,14 +148,14 @@ fn lock_sections(scene: &Scene<'_>, id: &LockId, seen: &Seen, width: u16) -> Vec
                 let mut changed = Sheet::new(look, width);
                 let words = "Its token changed since this dialog opened: confirming will do nothing.";
                 changed.item("!", look.warning(), words, look.warning());
-                out.push(Section::new(9, changed.lines));
+                out.push(Section::new(MUST, changed.lines));
             }
         }
         None => {
             sheet.field("verdict", "not in the list any more: released, deleted or expired", look.warning());
         }
     }
-    out.push(Section::new(9, sheet.lines));
+    out.push(Section::new(8, sheet.lines));
     out.push(Section::joined(4, why.lines));
     out.retain(|s| !s.lines.is_empty());
     out
@@ -166,10 +173,14 @@ fn plan_sections(scene: &Scene<'_>, prepared: &Prepared, width: u16) -> Vec<Sect
         out.push(Section::new(MUST, sheet.lines));
     }
     let mut sheet = Sheet::new(look, width);
+    let mut short = Sheet::new(look, width);
     for (i, warning) in plan.warnings.iter().enumerate() {
-        sheet.field(if i == 0 { "beware" } else { "" }, &format!("! {warning}"), look.warning());
+        let warning = format!("! {warning}");
+        sheet.field(if i == 0 { "beware" } else { "" }, &warning, look.warning());
+        // Without the column of labels.
+        short.text(&warning, look.warning());
     }
-    out.push(Section::new(9, sheet.lines));
+    out.push(Section::must(sheet.lines, short.lines));
     let mut sheet = Sheet::new(look, width);
     for (i, effect) in plan.effects.iter().enumerate() {
         sheet.field(if i == 0 { "effect" } else { "" }, effect, look.plain());
@@ -211,6 +222,7 @@ fn guards(scene: &Scene<'_>, plan: &Plan) -> Vec<String> {
         .guards
         .iter()
         .map(|guard| match guard {
+            Guard::StringEquals { value, .. } if value.is_empty() => "its value is still (empty)".into(),
             Guard::StringEquals { value, .. } => {
                 format!("its value is still exactly {}", text::cut_bytes(value, 80, text::Cut::Middle, mark))
             }
@@ -238,6 +250,9 @@ fn guards(scene: &Scene<'_>, plan: &Plan) -> Vec<String> {
                 text::cut_bytes(field, 40, text::Cut::Middle, mark),
                 text::cut_bytes(value, 40, text::Cut::Middle, mark)
             ),
+            Guard::ZsetMember { member, .. } => {
+                format!("it still has the member {}", text::cut_bytes(member, 80, text::Cut::Middle, mark))
+            }
             Guard::HashLen { len: 1, .. } => "it still has one field".into(),
             Guard::HashLen { len, .. } => format!("it still has {} fields", format::count(*len)),
         })

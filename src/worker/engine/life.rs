@@ -68,7 +68,9 @@ impl Engine {
     /// Connects, works, and at the end puts back and signs off. An error: the session is over, not the worker.
     async fn session(&mut self, permit: WritePermit) -> Result<(), Trouble> {
         if !self.served {
-            check::may_take(&self.spec, &self.endpoint).await?;
+            for note in check::may_take(&self.spec, &self.endpoint).await? {
+                self.board.note(note);
+            }
         }
         let timeout = self.spec.timeout;
         let control = Writer::open(&self.endpoint, ClientRole::Worker, timeout, permit).await?;

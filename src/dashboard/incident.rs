@@ -4,7 +4,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 /// Writes a new file into the directory, which is made if need be. A name that is taken gets a number.
-pub fn save(dir: &Path, name: &str, text: &str) -> io::Result<PathBuf> {
+pub(super) fn save(dir: &Path, name: &str, text: &str) -> io::Result<PathBuf> {
     make_dir(dir)?;
     let (stem, extension) = name.rsplit_once('.').unwrap_or((name, "md"));
     for n in 1..=100 {
