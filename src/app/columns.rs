@@ -106,7 +106,7 @@ pub const NODES: &[Column<FleetNode>] = &[
 
 /// Locks.
 pub const LOCKS: &[Column<Lock>] = &[
-    column!("STATE", "state", true, |l, at| SortKey::Number(l.state(at.rules, at.now).severity() as u64)),
+    column!("STATE", "state", true, |l, at| SortKey::Number(l.severity(at.rules, at.now) as u64)),
     column!("KEY", "key", false, |_, _| SortKey::Position),
     column!("NODE", "node", false, |l, _| SortKey::Bytes(l.id.node.as_str().as_bytes())),
     column!("HOLDER", "holder", false, |l, _| match (&l.holder, l.token.known()) {

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use crate::domain::lock::LockState;
 use crate::domain::queue::Drain;
-use crate::domain::{FleetView, Rules};
+use crate::domain::{FleetView, Rules, Severity};
 
 /// Figures for the header and the panels' titles.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -32,10 +32,10 @@ impl Counts {
         for lock in fleet.locks.iter().filter(|l| !l.has_ended(now)) {
             out.locks += 1;
             match lock.state(rules, now) {
-                LockState::NoTtl => out.never_expires += 1,
+                LockState::NoTtl if lock.severity(rules, now) == Severity::Critical => out.never_expires += 1,
                 LockState::Overdue => out.overdue += 1,
                 LockState::Unknown => out.unknown_locks += 1,
-                LockState::Held | LockState::Renewed | LockState::Expiring => {}
+                LockState::NoTtl | LockState::Held | LockState::Renewed | LockState::Expiring => {}
             }
         }
         for queue in &fleet.queues {

@@ -27,7 +27,7 @@ pub fn of(fleet: &FleetView, rules: &Rules, now: Instant) -> HashSet<Critical> {
     let locks = fleet
         .locks
         .iter()
-        .filter(|l| l.state(rules, now).severity() == Severity::Critical)
+        .filter(|l| l.severity(rules, now) == Severity::Critical)
         .map(|l| Critical::Lock(l.id.clone()));
     nodes.chain(locks).collect()
 }

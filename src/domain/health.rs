@@ -1,6 +1,6 @@
 //! Verdicts over one node: a small set of rules, one file each. Pure.
 //!
-//! A rule looks at one [`Sample`] and says how bad it is, in a sentence with the figures. [`Tracker`] keeps what
+//! A rule looks at one `Sample` and says how bad it is, in a sentence with the figures. [`Tracker`] keeps what
 //! rules need to remember and sees to it that nothing flickers. What INFO does not say gives no verdict: that it
 //! may not be read is a finding of its own.
 

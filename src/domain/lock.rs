@@ -204,6 +204,8 @@ impl LockState {
 pub struct LockVerdict {
     /// The state.
     pub state: LockState,
+    /// How much it weighs, see [`Lock::severity`].
+    pub severity: Severity,
     /// Sentences that explain it, escaped.
     pub reasons: Vec<String>,
 }
@@ -236,11 +238,9 @@ impl Lock {
 
     /// The state alone, cheap enough for a row.
     pub fn state(&self, rules: &Rules, now: Instant) -> LockState {
-        let overdue = self.age(now).is_some_and(|age| age > rules.overdue_after);
+        let overdue = self.is_overdue(rules, now);
         match &self.ttl {
             Ttl::Unknown(_) => LockState::Unknown,
-            Ttl::Never if self.no_ttl_is_normal && overdue => LockState::Overdue,
-            Ttl::Never if self.no_ttl_is_normal => LockState::Held,
             Ttl::Never => LockState::NoTtl,
             Ttl::Left(_) if overdue => LockState::Overdue,
             Ttl::Left(_) if self.ttl_left(now).is_some_and(|l| l < rules.expiring_below) => {
@@ -257,6 +257,20 @@ impl Lock {
         }
     }
 
+    /// How much its state weighs. No TTL is a fault unless the library takes its locks without one; then only a
+    /// long hold is worth a look.
+    pub fn severity(&self, rules: &Rules, now: Instant) -> Severity {
+        match self.state(rules, now) {
+            LockState::NoTtl if self.no_ttl_is_normal && self.is_overdue(rules, now) => Severity::Warning,
+            LockState::NoTtl if self.no_ttl_is_normal => Severity::Info,
+            state => state.severity(),
+        }
+    }
+
+    fn is_overdue(&self, rules: &Rules, now: Instant) -> bool {
+        self.age(now).is_some_and(|age| age > rules.overdue_after)
+    }
+
     /// State and reasons.
     pub fn verdict(&self, rules: &Rules, now: Instant) -> LockVerdict {
         let state = self.state(rules, now);
@@ -264,17 +278,15 @@ impl Lock {
         let mut reasons = Vec::new();
         match (&self.ttl, state) {
             (Ttl::Unknown(why), _) => reasons.push(format!("its TTL could not be read: {why}")),
-            (Ttl::Never, LockState::Overdue) => {
+            (Ttl::Never, _) if self.no_ttl_is_normal => {
+                if self.is_overdue(rules, now) {
+                    reasons.push(format!("held longer than {}", short(rules.overdue_after)));
+                }
                 reasons.push(format!(
-                    "held longer than {}; it has no TTL, as usual for {}: if its holder died it stays for ever",
-                    short(rules.overdue_after),
+                    "it has no TTL, as usual for {}: if its holder died it stays for ever",
                     self.family
                 ));
             }
-            (Ttl::Never, LockState::Held) => reasons.push(format!(
-                "it has no TTL, as usual for {}: if its holder died it stays for ever",
-                self.family
-            )),
             (Ttl::Never, _) => {
                 reasons.push(
                     "it has no TTL: if its holder died it stays for ever (SETNX without EXPIRE)".into(),
@@ -309,18 +321,61 @@ impl Lock {
         } else if !self.token.proves_identity() {
             reasons.push("its value is short or constant: it proves no identity".into());
         }
-        LockVerdict { state, reasons }
+        LockVerdict { state, severity: self.severity(rules, now), reasons }
     }
 
     /// Findings for JSON and `check`.
     pub fn findings(&self, rules: &Rules, now: Instant) -> Vec<Finding> {
         let verdict = self.verdict(rules, now);
         let code = match verdict.state {
-            LockState::NoTtl => "never-expires",
-            LockState::Overdue => "overdue",
+            LockState::NoTtl if verdict.severity == Severity::Critical => "never-expires",
+            LockState::NoTtl if verdict.severity == Severity::Info => return Vec::new(),
+            LockState::NoTtl | LockState::Overdue => "overdue",
             LockState::Unknown => "ttl-unknown",
             LockState::Held | LockState::Renewed | LockState::Expiring => return Vec::new(),
         };
-        vec![Finding::new(verdict.state.severity(), code, verdict.reasons.join("; "))]
+        vec![Finding::new(verdict.severity, code, verdict.reasons.join("; "))]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn without_ttl(normal: bool, held: Duration) -> (Lock, Instant) {
+        let now = Stamp::now();
+        let lock = Lock {
+            id: LockId { node: NodeId::new("a"), db: 0, key: "lock:a".into() },
+            family: "setnx",
+            candidates: [].into(),
+            no_ttl_is_normal: normal,
+            key_type: "string".into(),
+            token: Token::Known("4f9c0c5e-9b52-4d8e-8c0c".into()),
+            holder: None,
+            ttl: Ttl::Never,
+            renewal: Renewal::Unknown,
+            read_at: now,
+            first_seen: now,
+            held_before: Some(held),
+            waiters: None,
+        };
+        (lock, now.mono)
+    }
+
+    #[test]
+    fn no_ttl_is_no_ttl_and_the_family_decides_what_it_weighs() {
+        let rules = Rules::default();
+        let (minute, day) = (Duration::from_secs(60), Duration::from_secs(86_400));
+        for (normal, held, severity, codes) in [
+            (false, minute, Severity::Critical, &["never-expires"][..]),
+            (true, minute, Severity::Info, &[]),
+            (true, day, Severity::Warning, &["overdue"]),
+        ] {
+            let (lock, now) = without_ttl(normal, held);
+            assert_eq!(lock.state(&rules, now), LockState::NoTtl);
+            assert_eq!(lock.verdict(&rules, now).severity, severity);
+            let found: Vec<&str> = lock.findings(&rules, now).iter().map(|f| f.code).collect();
+            assert_eq!(found, codes);
+        }
     }
 }

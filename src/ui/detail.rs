@@ -204,14 +204,10 @@ fn describe_node(scene: &Scene<'_>, node: &FleetNode, sheet: &mut Sheet) {
 fn describe_lock(scene: &Scene<'_>, lock: &Lock, sheet: &mut Sheet) {
     let look = scene.look;
     let verdict = lock.verdict(&scene.state.settings.rules, scene.now.mono);
-    let style = look.severity(verdict.state.severity());
+    let style = look.severity(verdict.severity);
     sheet.field("key", &key(scene, &lock.id.key), look.strong());
     sheet.field("node", &place(scene, &lock.id.node, lock.id.db), look.plain());
-    sheet.field(
-        "verdict",
-        &format!("{} {}", look.sign(verdict.state.severity()), verdict.state.words()),
-        style,
-    );
+    sheet.field("verdict", &format!("{} {}", look.sign(verdict.severity), verdict.state.words()), style);
     for reason in &verdict.reasons {
         sheet.item("-", look.dim(), reason, look.plain());
     }

@@ -36,7 +36,7 @@ pub fn row(scene: &Scene<'_>, lock: &Lock) -> Row {
     let rules = &scene.state.settings.rules;
     let now = scene.now.mono;
     let verdict = lock.verdict(rules, now);
-    let severity = verdict.state.severity();
+    let severity = verdict.severity;
     let style = look.severity(severity);
     let (ttl, ttl_style) = ttl(scene, lock);
     let mark = look.ellipsis();

@@ -137,7 +137,7 @@ fn lock_sections(scene: &Scene<'_>, id: &LockId, seen: &Seen, width: u16) -> Vec
     match current {
         Some(lock) => {
             let verdict = lock.verdict(&scene.state.settings.rules, now.mono);
-            let severity = verdict.state.severity();
+            let severity = verdict.severity;
             sheet.field(
                 "verdict",
                 &format!("{} {}", look.sign(severity), verdict.state.words()),
