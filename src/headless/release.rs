@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use super::place::{Candidate, PlaceError, ambiguous, candidates, services};
 use super::{EXIT_NOT_DONE, EXIT_OK, EXIT_USAGE, Out};
-use crate::act::{Outcome, Plan, Request, Seen, executor};
+use crate::act::{Guard, Outcome, Plan, Request, Seen, executor};
 use crate::cli::Release;
 use crate::config::{Config, NodeConfig};
 use crate::domain::bytes::escape_text;
 use crate::domain::lock::Token;
 use crate::domain::queue::PushEnd;
 use crate::domain::stamp::short;
-use crate::domain::{Lock, LockId, Reply, Stamp};
+use crate::domain::{Bytes, Lock, LockId, Reply, Stamp};
 use crate::family::registry::Kind;
 use crate::family::{Context, Dialect, KeyFact, Read, Registry};
 
@@ -62,6 +62,8 @@ async fn release_one(
             out.say(format!("{place}: not released: another token holds it now: {value}"));
             return EXIT_NOT_DONE;
         }
+        // Longer than is ever fetched: the plan holds its digest, which is compared below.
+        (Some(_), Token::Long { .. }) => lock.token.clone(),
         (Some(token), _) => Token::Known(token.clone()),
         (None, seen) => seen.clone(),
     };
@@ -85,6 +87,14 @@ async fn release_one(
             return EXIT_NOT_DONE;
         }
     };
+    if let (Some(token), Token::Long { .. }) = (&wish.if_token, &lock.token)
+        && !is_digest_of(&action.prepared().plan, token)
+    {
+        out.say(format!(
+            "{place}: not released: its value is another one, or too long to be compared with the token"
+        ));
+        return EXIT_NOT_DONE;
+    }
     describe(&action.prepared().plan, &lock, out);
     if wish.dry_run {
         return EXIT_OK;
@@ -133,6 +143,14 @@ async fn look(registry: &Registry, candidate: &mut Candidate, wish: &Release) ->
     Ok(Lock {
         id: LockId { node: candidate.node.clone(), db: candidate.endpoint.db, key: wish.key.clone() },
         ..lock
+    })
+}
+
+/// True when the plan releases only a value that is this token, by length and SHA-1.
+fn is_digest_of(plan: &Plan, token: &Bytes) -> bool {
+    plan.guards.iter().any(|guard| match guard {
+        Guard::StringDigest { len, sha1, .. } => *len == token.len() as u64 && *sha1 == token.sha1(),
+        _ => false,
     })
 }
 

@@ -158,3 +158,17 @@ fn a_node_that_is_down_may_be_the_one_that_is_meant() {
     assert_eq!(run.code, 2, "{}", run.err);
     assert!(!run.err.contains("--all-nodes"), "{}", run.err);
 }
+
+#[test]
+fn a_long_token_is_compared_by_its_digest() {
+    let server = Server::start(&[]).unwrap();
+    let shell = Shell::new();
+    let token = "0123456789abcdef".repeat(200);
+    cli(&server, &["SET", "lock:long", &token]);
+    let other = format!("{}x", &token[..token.len() - 1]);
+    for (given, code, left) in [(&other, 1, "1"), (&token, 0, "0")] {
+        let ran =
+            shell.run(&["locks", "release", "lock:long", "--yes", "--if-token", given, "-u", &server.url()]);
+        assert_eq!((ran.code, cli(&server, &["EXISTS", "lock:long"]).as_str()), (code, left), "{}", ran.err);
+    }
+}
