@@ -19,7 +19,7 @@ impl Denied {
     /// What the lack weighs: without these only a detail is missing (an age, a rate), and the pane says so.
     pub fn severity(&self) -> Severity {
         match self.command.as_str() {
-            "OBJECT|IDLETIME" | "EVAL_RO" | "TIME" | "STRLEN" => Severity::Info,
+            "OBJECT|IDLETIME" | "EVAL_RO" | "LPOS" | "TIME" | "STRLEN" => Severity::Info,
             _ => Severity::Unknown,
         }
     }

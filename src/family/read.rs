@@ -4,7 +4,7 @@
 //! follow from this list.
 
 use crate::domain::queue::PushEnd;
-use crate::domain::{Bytes, Command};
+use crate::domain::{Bytes, Command, Reply};
 
 /// One bounded, read-only command.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -132,7 +132,7 @@ local k=KEYS[1] local n=redis.call('LLEN',k) if n==0 then return {0} end \
 local a=redis.call('LINDEX',k,ARGV[1]) local b=redis.call('LINDEX',k,ARGV[2]) \
 local r={n,#a,string.sub(a,1,4096),#b,string.sub(b,1,4096)} \
 if ARGV[3]=='1' then local p=redis.pcall('LPOS',k,ARGV[4],'RANK',ARGV[5],'COUNT',2,'MAXLEN',ARGV[6]) \
-if type(p)=='table' and not p.err then if ARGV[5]=='-1' then for i=1,#p do p[i]=n-1-p[i] end end r[6]=p end end \
+if type(p)=='table' and p.err then r[6]=p.err elseif type(p)=='table' then if ARGV[5]=='-1' then for i=1,#p do p[i]=n-1-p[i] end end r[6]=p end end \
 return r";
 
 /// `{whole length, first bytes}` of one list element, or nothing.
@@ -272,6 +272,14 @@ impl Read {
                     .arg(i64::from(*maxlen))
             }
         }
+    }
+
+    /// A command inside the script that is not permitted although the script itself ran.
+    pub fn denied_inside(&self, reply: &Reply) -> Option<&'static str> {
+        let (Self::ListLook { .. }, Reply::Array(items)) = (self, reply) else { return None };
+        let text = items.get(5).and_then(Reply::as_bytes)?.escaped().to_ascii_lowercase();
+        // "NOPERM ..." from 7.0 on, "The user executing the script can't run this command" before.
+        (text.contains("noperm") || text.contains("the user")).then_some("LPOS")
     }
 
     /// What the pane says is not permitted when this read is denied.

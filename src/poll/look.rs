@@ -258,6 +258,9 @@ impl Look<'_> {
             self.cost.add(reads.len(), started.elapsed(), self.rtt);
             let mut scripts_refused = None;
             for (read, reply) in reads.iter().zip(&replies) {
+                if let (Some(pane), Some(command)) = (pane, read.denied_inside(reply)) {
+                    self.denied.insert((pane, command.to_string()));
+                }
                 let Some(error) = reply.as_error() else { continue };
                 let is_script = read.is_script() && *self.dialect != Dialect::NoScripts;
                 let refused = error.is_unknown_command() || (error.is_denied() && !about_keys(error));

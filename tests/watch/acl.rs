@@ -53,10 +53,11 @@ async fn each_right_removed_in_turn_leaves_the_rest_going() {
         "strlen",
         "llen",
         "eval_ro",
+        "lpos",
         "ping",
     ] {
         let rights = WATCH.replace(&format!("+{right} "), "");
-        let rights = if right == "eval_ro" { rights.replace(" +eval_ro", "") } else { rights };
+        let rights = rights.replace(&format!(" +{right}"), "");
         let fleet = watch(&[user(&server, &rights).await]);
         let view = wait_for(&fleet, right, |v| {
             let s = &v.nodes[0].snapshot;
@@ -72,6 +73,9 @@ async fn each_right_removed_in_turn_leaves_the_rest_going() {
             "ping" => {}
             "info" => assert!(told && snapshot.facts.is_none()),
             "scan" => assert!(told && view.locks.is_empty()),
+            "lpos" => {
+                assert!(told && view.queues[0].rates.incoming.is_none() && view.queues[0].waiting == Some(3))
+            }
             "pttl" => {
                 assert!(told);
                 let lock = &view.locks[0];
