@@ -74,7 +74,7 @@ async fn each_right_removed_in_turn_leaves_the_rest_going() {
             "info" => assert!(told && snapshot.facts.is_none()),
             "scan" => assert!(told && view.locks.is_empty()),
             "lpos" => {
-                assert!(told && view.queues[0].rates.incoming.is_none() && view.queues[0].waiting == Some(3))
+                assert!(told && view.queues[0].rates.incoming.is_none() && view.queues[0].waiting == Some(3));
             }
             "pttl" => {
                 assert!(told);
