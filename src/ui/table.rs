@@ -317,11 +317,21 @@ fn aligned(content: &str, width: u16, align: Align, how: Cut, mark: char) -> Str
 /// Columns of this rank and above come first: they get all they want before any other is shown.
 const ESSENTIAL: u8 = 10;
 
+/// The first column of this rank names the row: `127.0.0.1:6379` must be read whole before anything else is shown.
+const FIRST: u8 = 20;
+/// So much of it, at least.
+const NAMED: u16 = 16;
+
 /// Chooses columns by rank until their least widths fit, lets them grow evenly to what they want, and adds the less
 /// essential ones with what is left.
 fn fit(columns: &[Column], shown: Vec<usize>, natural: &[u16], room: u16) -> Vec<(usize, u16)> {
     let rank = |i: usize| columns.get(i).map_or(0, |c| c.rank);
-    let min = |i: usize| columns.get(i).map_or(0, |c| c.min);
+    let min = |i: usize| {
+        let least = columns.get(i).map_or(0, |c| c.min);
+        // What is wanted goes in steps of two: the last column of a step is not worth losing another column for.
+        let wanted = natural.get(i).copied().unwrap_or(0).saturating_sub(1).min(NAMED);
+        if rank(i) >= FIRST { least.max(wanted) } else { least }
+    };
     let (mut kept, mut extra): (Vec<usize>, Vec<usize>) =
         shown.into_iter().partition(|i| rank(*i) >= ESSENTIAL);
     let least = |kept: &[usize]| -> u32 {
