@@ -270,6 +270,8 @@ fn instead_of_rows(scene: &Scene<'_>, panel: Panel, list: &ListState) -> Vec<Str
     let mut lines = vec![format!("No {what}s: no {kind} key matches {}.", patterns.join("  "))];
     if snapshots().any(|n| n.status.reason == Some(Reason::Connecting)) {
         lines.push("Some nodes were not heard yet.".into());
+    } else if snapshots().any(|n| n.scan.passes == 0) {
+        lines.push(format!("Some nodes never answered: what {what}s they hold is not known."));
     }
     lines.push(format!("Watch others with {option} GLOB."));
     lines

@@ -60,9 +60,10 @@ impl<'a> Scene<'a> {
         ages(true).max().or_else(|| ages(false).min())
     }
 
-    /// True while some node that answers was not searched whole yet: what is counted is a lower bound.
+    /// True while some node was not searched whole yet, because it is new or was never up: what is counted is a
+    /// lower bound.
     pub fn is_incomplete(&self) -> bool {
-        self.nodes.values().any(|n| n.status.state == NodeState::Up && n.scan.passes == 0)
+        self.nodes.values().any(|n| n.scan.passes == 0)
     }
 
     /// A count of what the key search found: `?` before anything is known, a lower bound while it is not complete.
