@@ -57,7 +57,6 @@
 pub mod act;
 pub mod app;
 pub mod cli;
-pub mod clock;
 pub mod config;
 pub mod dashboard;
 pub mod demo;

@@ -18,7 +18,6 @@ mod task;
 mod trouble;
 pub mod view;
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -70,7 +69,7 @@ pub struct WorkerSpec {
 impl WorkerSpec {
     /// The view before anything happened.
     fn first_view(&self) -> WorkerView {
-        empty_view(self.queue.clone(), self.exec.clone(), self.concurrency)
+        WorkerView::starting(self.queue.clone(), self.exec.clone(), self.concurrency)
     }
 }
 
@@ -107,7 +106,7 @@ pub fn spawn(config: Arc<Config>, directory: Directory, permit: Option<WritePerm
             // Anything else speaks to a worker that does not run.
             let WorkerCommand::Start { queue, push, concurrency, exec, force } = command else { continue };
             let Some(endpoint) = directory(&queue.node) else {
-                let mut view = empty_view(queue, exec, concurrency);
+                let mut view = WorkerView::starting(queue, exec, concurrency);
                 view.state = WorkerState::Failed("that node is not configured any more".into());
                 views.send_replace(Some(Arc::new(view)));
                 continue;
@@ -164,23 +163,5 @@ async fn run_until_ended(
                 _ => commands = None,
             },
         }
-    }
-}
-
-fn empty_view(queue: QueueId, exec: Option<String>, concurrency: usize) -> WorkerView {
-    WorkerView {
-        queue,
-        exec,
-        state: WorkerState::Starting,
-        concurrency,
-        running: 0,
-        done: 0,
-        failed: 0,
-        recovered: 0,
-        run_twice: 0,
-        p50: None,
-        p95: None,
-        log: VecDeque::new(),
-        ended: VecDeque::new(),
     }
 }

@@ -1,6 +1,5 @@
 //! The worker pane: start (after a question), stop, pause, concurrency.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use tui_input::Input;
@@ -213,21 +212,7 @@ fn start(state: &mut AppState, queue: QueueId, out: &mut Vec<Effect>) {
     let (push, exec) = (push_end(state, &queue), exec_for(state, &queue));
     let concurrency = state.settings.concurrency.clamp(1, MAX_CONCURRENCY);
     // Shown, and counted as running, from this moment on: its first own view comes later.
-    state.worker = Some(Arc::new(WorkerView {
-        queue: queue.clone(),
-        exec: exec.clone(),
-        state: WorkerState::Starting,
-        concurrency,
-        running: 0,
-        done: 0,
-        failed: 0,
-        recovered: 0,
-        run_twice: 0,
-        p50: None,
-        p95: None,
-        log: VecDeque::new(),
-        ended: VecDeque::new(),
-    }));
+    state.worker = Some(Arc::new(WorkerView::starting(queue.clone(), exec.clone(), concurrency)));
     state.worker_note = None;
     state.worker_scroll = 0;
     state.worker_open = true;

@@ -12,7 +12,7 @@ pub struct Stamp {
 }
 
 impl Stamp {
-    /// Both clocks, now. Only `clock` and the tasks that do I/O call this; `update` gets its time passed in.
+    /// Both clocks, now. Only the event loop and the tasks that do I/O call this; `update` gets its time passed in.
     pub fn now() -> Self {
         Self { mono: Instant::now(), wall: SystemTime::now() }
     }

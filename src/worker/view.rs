@@ -80,6 +80,27 @@ pub struct WorkerView {
     pub ended: VecDeque<(String, bool)>,
 }
 
+impl WorkerView {
+    /// A worker that was just asked for: nothing has happened yet.
+    pub fn starting(queue: QueueId, exec: Option<String>, concurrency: usize) -> Self {
+        Self {
+            queue,
+            exec,
+            state: WorkerState::Starting,
+            concurrency,
+            running: 0,
+            done: 0,
+            failed: 0,
+            recovered: 0,
+            run_twice: 0,
+            p50: None,
+            p95: None,
+            log: VecDeque::new(),
+            ended: VecDeque::new(),
+        }
+    }
+}
+
 /// What the pane can tell the worker.
 #[derive(Clone, PartialEq, Debug)]
 pub enum WorkerCommand {
