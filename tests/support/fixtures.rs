@@ -10,7 +10,7 @@ use redwarden::domain::health::{Around, Tracker};
 use redwarden::domain::lock::{Renewal, Token, Ttl, Unknown};
 use redwarden::domain::node::{NodeFacts, NodeState, NodeStatus, Reason, Role};
 use redwarden::domain::queue::{Oldest, PushEnd, RateSource, Rates};
-use redwarden::domain::snapshot::{Board, Cost, Denied, ScanProgress};
+use redwarden::domain::snapshot::{Board, Cost, Denied, History, ScanProgress};
 use redwarden::domain::{Bytes, Lock, LockId, NodeId, NodeMeta, NodeSnapshot, Queue, QueueId, Rules, Stamp};
 
 /// Bytes that a terminal must never get: colour, title, bell, NUL, bidi override, zero width, bad UTF-8.
@@ -76,6 +76,7 @@ pub fn node(name: &str) -> NodeBuilder {
             misses: 0,
             last_ok: Some(now),
             flaps: 0,
+            flapping_since: None,
         },
         rtt: Some(Duration::from_micros(310)),
         rtt_history: Arc::from([300, 310, 290, 0, 320, 900, 310].as_slice()),
@@ -101,6 +102,8 @@ pub fn node(name: &str) -> NodeBuilder {
             ..NodeFacts::default()
         })),
         facts_at: Some(now),
+        history: History::default(),
+        diagnostics: Arc::default(),
         clock_offset_ms: Some(2),
         health: [].into(),
         denied: Vec::new(),
@@ -161,7 +164,7 @@ impl NodeBuilder {
 
     /// A user that may not run a command.
     pub fn denied(mut self, pane: &'static str, command: &str) -> Self {
-        self.0.denied.push(Denied { pane, command: command.into() });
+        self.0.denied.push(Denied { pane, command: command.into(), since: before(base(), s(60)) });
         self
     }
 
