@@ -125,7 +125,8 @@ impl Diagnosis {
         let withheld = connected > CLIENTS_AT_MOST && !visit.backlog;
         if withheld {
             if !matches!(told.clients, Told::NotPermitted(_)) {
-                told.clients = Told::Withheld("more than 10,000 clients: CLIENT LIST would hold everybody up");
+                told.clients =
+                    Told::Withheld("more than 10,000 clients: CLIENT LIST would hold everybody up");
             }
             return Ok(None);
         }

@@ -40,7 +40,8 @@ impl Ring {
     }
 
     pub(super) fn history(&self) -> History {
-        let of = |get: fn(&Figures) -> Option<u64>| -> Arc<[Option<u64>]> { self.0.iter().map(get).collect() };
+        let of =
+            |get: fn(&Figures) -> Option<u64>| -> Arc<[Option<u64>]> { self.0.iter().map(get).collect() };
         History {
             ops: of(|f| f.ops),
             memory: of(|f| f.memory),

@@ -101,7 +101,8 @@ pub fn parse(text: &Bytes, db: u32) -> NodeFacts {
         output_kbps: decimal("instantaneous_output_kbps"),
         latest_fork: number("latest_fork_usec").filter(|us| *us > 0).map(Duration::from_micros),
         keyspace: text.contains("# Keyspace").then(|| {
-            let mut all: Vec<Database> = fields.iter().filter_map(|(name, value)| database(name, value)).collect();
+            let mut all: Vec<Database> =
+                fields.iter().filter_map(|(name, value)| database(name, value)).collect();
             all.sort_by_key(|d| d.db);
             all.truncate(MOST_DATABASES);
             all
@@ -124,7 +125,11 @@ fn replica(line: &str) -> ReplicaLink {
 /// `db0:keys=7,expires=2,avg_ttl=0`.
 fn database(name: &str, value: &str) -> Option<Database> {
     let field = |name: &str| value.trim().split(',').find_map(|pair| pair.strip_prefix(name)?.parse().ok());
-    Some(Database { db: name.strip_prefix("db")?.parse().ok()?, keys: field("keys=")?, expires: field("expires=") })
+    Some(Database {
+        db: name.strip_prefix("db")?.parse().ok()?,
+        keys: field("keys=")?,
+        expires: field("expires="),
+    })
 }
 
 /// What the server calls itself. Valkey and Dragonfly also report a `redis_version` for compatibility.

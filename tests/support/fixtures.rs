@@ -44,6 +44,7 @@ pub fn settings() -> Settings {
         theme: Theme::Dark,
         ascii: false,
         bell: false,
+        report_span: s(3600),
         push: PushEnd::Left,
         concurrency: 1,
         exec: None,

@@ -30,7 +30,8 @@ pub(super) fn parse(reply: &Reply) -> Told<Clients> {
         };
         let Some(address) = field(b"addr") else { continue };
         // The port differs for each client; without it the host is left.
-        let place = address.iter().rposition(|b| *b == b':').and_then(|at| address.get(..at)).unwrap_or(address);
+        let place =
+            address.iter().rposition(|b| *b == b':').and_then(|at| address.get(..at)).unwrap_or(address);
         let blocked = u64::from(field(b"flags").is_some_and(|flags| flags.contains(&b'b')));
         let output = field(b"omem").and_then(|n| std::str::from_utf8(n).ok()?.parse().ok()).unwrap_or(0_u64);
         all.count += 1;
@@ -93,7 +94,8 @@ mod tests {
 
     #[test]
     fn many_names_are_bounded() {
-        let text: String = (0..9_000).map(|n| format!("id={n} addr=h:{n} name=n{n} flags=N omem=1\n")).collect();
+        let text: String =
+            (0..9_000).map(|n| format!("id={n} addr=h:{n} name=n{n} flags=N omem=1\n")).collect();
         let told = parse(&Reply::Bulk(text.into()));
         let clients = told.known().cloned().unwrap_or_default();
         assert_eq!((clients.count, clients.output, clients.groups), (9_000, 9_000, MOST_GROUPS as u64));

@@ -43,13 +43,14 @@ mod tests {
     #[test]
     fn both_shapes_and_only_what_was_asked_for() {
         let bulk = |text: &str| Reply::Bulk(text.into());
-        let flat = Reply::Array(vec![bulk("save"), bulk(""), bulk("requirepass"), bulk("hunter2"), bulk("odd")]);
+        let flat =
+            Reply::Array(vec![bulk("save"), bulk(""), bulk("requirepass"), bulk("hunter2"), bulk("odd")]);
         let map = Reply::Map(vec![(bulk("slave-read-only"), bulk("yes"))]);
         let told = parse(&[flat, map]);
         let found = told.known().cloned().unwrap_or_default();
-        assert_eq!(found.into_iter().collect::<Vec<_>>(), [
-            ("replica-read-only", "yes".to_string()),
-            ("save", String::new())
-        ]);
+        assert_eq!(
+            found.into_iter().collect::<Vec<_>>(),
+            [("replica-read-only", "yes".to_string()), ("save", String::new())]
+        );
     }
 }
