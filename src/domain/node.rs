@@ -322,7 +322,7 @@ pub struct NodeFacts {
     pub input_kbps: Option<f64>,
     /// `instantaneous_output_kbps`.
     pub output_kbps: Option<f64>,
-    /// `latest_fork_usec`; zero is no fork yet and not given.
+    /// `latest_fork_usec`; zero: it did not fork yet.
     pub latest_fork: Option<Duration>,
     /// All databases with keys, the first [`MOST_DATABASES`]; `None` where INFO says nothing of them.
     pub keyspace: Option<Vec<Database>>,

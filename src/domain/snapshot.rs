@@ -20,15 +20,18 @@ pub struct Denied {
 impl Denied {
     /// What the lack weighs: without these only a detail is missing (an age, a rate), and the pane says so.
     pub fn severity(&self) -> Severity {
-        match (self.pane, self.command.as_str()) {
-            (_, "OBJECT|IDLETIME" | "EVAL_RO" | "LPOS" | "TIME" | "STRLEN")
-            | (
-                "nodes",
-                "SLOWLOG|GET" | "SLOWLOG|LEN" | "LATENCY|LATEST" | "CLIENT|LIST" | "CONFIG|GET"
-                | "COMMAND|INFO",
-            ) => Severity::Info,
+        match self.command.as_str() {
+            "OBJECT|IDLETIME" | "EVAL_RO" | "LPOS" | "TIME" | "STRLEN" => Severity::Info,
+            _ if self.is_diagnostic() => Severity::Info,
             _ => Severity::Unknown,
         }
+    }
+
+    /// True where only a part of a node's details is missing, which says so itself.
+    pub fn is_diagnostic(&self) -> bool {
+        let commands =
+            ["SLOWLOG|GET", "SLOWLOG|LEN", "LATENCY|LATEST", "CLIENT|LIST", "CONFIG|GET", "COMMAND|INFO"];
+        self.pane == "nodes" && commands.contains(&self.command.as_str())
     }
 }
 

@@ -99,7 +99,7 @@ pub fn parse(text: &Bytes, db: u32) -> NodeFacts {
         used_memory_peak: number("used_memory_peak"),
         input_kbps: decimal("instantaneous_input_kbps"),
         output_kbps: decimal("instantaneous_output_kbps"),
-        latest_fork: number("latest_fork_usec").filter(|us| *us > 0).map(Duration::from_micros),
+        latest_fork: number("latest_fork_usec").map(Duration::from_micros),
         keyspace: text.contains("# Keyspace").then(|| {
             let mut all: Vec<Database> =
                 fields.iter().filter_map(|(name, value)| database(name, value)).collect();
