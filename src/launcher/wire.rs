@@ -1,5 +1,6 @@
 //! A few words with a server of ours over its plain port: enough to build a fleet, blocking, RESP2.
 
+use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Error, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
@@ -17,7 +18,7 @@ pub(super) fn call(port: u16, words: &[&str]) -> std::io::Result<Reply> {
     stream.set_read_timeout(Some(Duration::from_secs(2)))?;
     let mut command = format!("*{}\r\n", words.len());
     for word in words {
-        command.push_str(&format!("${}\r\n{word}\r\n", word.len()));
+        let _ = write!(command, "${}\r\n{word}\r\n", word.len());
     }
     stream.write_all(command.as_bytes())?;
     read(&mut BufReader::new(stream))
