@@ -54,7 +54,9 @@ impl Consumers {
     /// Enters what is known of this queue's consumers.
     pub fn enter(&self, queue: &mut Queue) {
         queue.blocked = match queue.family {
-            "list" | "celery" | "rq" | "sidekiq" | "bull" => Some(self.list_pops),
+            "list" | "celery" | "rq" | "sidekiq" | "bull" | "bee-queue" | "machinery" | "kue" => {
+                Some(self.list_pops)
+            }
             "stream" => Some(self.stream_reads),
             "bullmq" => Some(self.sorted_pops + self.list_pops),
             _ => None,

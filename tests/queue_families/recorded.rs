@@ -1,7 +1,7 @@
 //! The counts that the recordings' scenarios name.
 
 use redwarden::domain::queue::{Oldest, PushEnd};
-use redwarden::domain::{Command, FleetView, Queue};
+use redwarden::domain::{Bytes, Command, FleetView, Queue};
 use redwarden::launcher::Server;
 use redwarden::redis_io::Writer;
 use serde_json::Value;
@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{call, complete, find, wait_for, watch, writer};
 
 /// Puts back what a library wrote in a scenario of which the name begins so.
-async fn restore(writer: &mut Writer, library: &str, version: &str, scenario: &str) {
+pub(crate) async fn restore(writer: &mut Writer, library: &str, version: &str, scenario: &str) {
     let mut keys = 0;
     for line in include_str!("observed.jsonl").lines() {
         let row: Value = serde_json::from_str(line).unwrap();
@@ -22,6 +22,13 @@ async fn restore(writer: &mut Writer, library: &str, version: &str, scenario: &s
         }
     }
     assert!(keys > 0, "nothing recorded for {library} {version} {scenario}");
+}
+
+/// What is no text was recorded as hex.
+fn bytes(text: String) -> Bytes {
+    let Some(hex) = text.strip_prefix("(hex)") else { return text.into() };
+    let byte = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
+    (0..hex.len()).step_by(2).map(byte).collect::<Vec<u8>>().into()
 }
 
 async fn restore_key(writer: &mut Writer, row: &Value) {
@@ -55,7 +62,7 @@ async fn restore_key(writer: &mut Writer, row: &Value) {
     }
     for item in items {
         let mut command = Command::new(name).arg(key);
-        command.args.extend(item.into_iter().map(Into::into));
+        command.args.extend(item.into_iter().map(bytes));
         call(writer, command).await;
     }
 }
@@ -71,18 +78,18 @@ async fn seen(library: &str, version: &str, scenario: &str) -> FleetView {
 }
 
 /// Waiting, in flight, scheduled, retry, failed, workers.
-fn counts(queue: &Queue) -> [Option<u64>; 6] {
+pub(crate) fn counts(queue: &Queue) -> [Option<u64>; 6] {
     [queue.waiting, queue.in_flight, queue.scheduled, queue.retry, queue.failed, queue.workers]
 }
 
 /// The age of its oldest task is what the recorded time says.
-fn is_from(queue: &Queue, seconds: i64) {
+pub(crate) fn is_from(queue: &Queue, seconds: i64) {
     let Oldest::At { age } = queue.oldest else { panic!("no age: {queue:#?}") };
     let at = queue.read_at.wall.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() as i64;
     assert!((at - age.as_secs() as i64 - seconds).abs() <= 2, "{age:?}");
 }
 
-fn has_detail(queue: &Queue, label: &str, text: &str) {
+pub(crate) fn has_detail(queue: &Queue, label: &str, text: &str) {
     let found = queue.details.iter().any(|d| d.label == label && d.text.contains(text));
     assert!(found, "{label} {text}: {:#?}", queue.details);
 }
