@@ -26,6 +26,7 @@ mod replica_lag;
 mod replication_link;
 mod restart;
 mod resync;
+pub(in crate::domain) mod slot;
 mod slowlog;
 mod tracker;
 mod writes;

@@ -102,16 +102,20 @@ impl Look<'_> {
             let (reads, spans) = joined(chunk.iter().map(|clue| family.site_reads(clue)));
             let replies = self.read_pages(&reads).await?;
             let of = |span: &Range<usize>| replies.get(span.clone()).unwrap_or_default();
-            let (more, more_spans) =
-                joined(chunk.iter().zip(&spans).map(|(clue, span)| family.site_more(clue, of(span))));
-            let mut more_replies = Vec::with_capacity(more.len());
-            for part in more.chunks(READS_A_PIPELINE) {
-                more_replies.extend(self.read_quietly(part).await?);
+            let mut known: Vec<Vec<Reply>> = spans.iter().map(|span| of(span).to_vec()).collect();
+            for round in [QueueFamily::site_more, QueueFamily::site_deep] {
+                let (more, more_spans) =
+                    joined(chunk.iter().zip(&known).map(|(clue, known)| round(family, clue, known)));
+                let mut more_replies = Vec::with_capacity(more.len());
+                for part in more.chunks(READS_A_PIPELINE) {
+                    more_replies.extend(self.read_quietly(part).await?);
+                }
+                for (known, span) in known.iter_mut().zip(more_spans) {
+                    known.extend_from_slice(more_replies.get(span).unwrap_or_default());
+                }
             }
             let ctx = self.context(false);
-            for ((clue, span), more_span) in chunk.iter().zip(&spans).zip(more_spans) {
-                let mut all = of(span).to_vec();
-                all.extend_from_slice(more_replies.get(more_span).unwrap_or_default());
+            for ((clue, span), all) in chunk.iter().zip(&spans).zip(known) {
                 if let (Some(read), Some(error)) =
                     (reads.get(span.start), all.first().and_then(Reply::as_error))
                 {
