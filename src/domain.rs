@@ -11,6 +11,7 @@ pub mod node;
 pub mod queue;
 pub mod reply;
 pub mod rules;
+pub mod slots;
 pub mod snapshot;
 pub mod stamp;
 

@@ -50,6 +50,8 @@ pub(super) struct KeyTable {
     pub(super) consumers: Option<Consumers>,
     pub(super) consumers_read: Option<Instant>,
     pub(super) consumers_denied: bool,
+    /// Keys were found here whose slot is on its way: until then they are asked for by ASKING.
+    pub(super) arriving_until: Option<Instant>,
     /// Clues to a single queue that were followed.
     settled: BTreeSet<Bytes>,
     /// Where the rotation of re-reads goes on.
