@@ -108,6 +108,7 @@ impl DemoFleet {
                     id: NodeId::new(&node.name),
                     address: endpoint.address.to_string(),
                     db: endpoint.db,
+                    group: None,
                 };
                 NodeConfig { meta, endpoint }
             })
