@@ -128,14 +128,24 @@ pub struct Push {
 /// `worker`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Worker {
-    /// Exact key.
-    pub key: Bytes,
+    /// Exact keys; `--queue`: with their weights, else as configured.
+    pub queues: Vec<(Bytes, Option<u32>)>,
     /// `--exec`; `None`: only test tasks.
     pub exec: Option<String>,
     /// `--concurrency`; `None`: as configured.
     pub concurrency: Option<usize>,
-    /// `--node`.
-    pub node: Option<String>,
+    /// `--task-timeout`; `None`: as configured.
+    pub task_timeout: Option<Duration>,
+    /// `--retries`; `None`: as configured.
+    pub retries: Option<u32>,
+    /// `--rate`, a number above 0; `None`: as configured.
+    pub rate: Option<String>,
+    /// `--wait-replicas`; `None`: as configured.
+    pub wait_replicas: Option<u32>,
+    /// `--node`, each.
+    pub nodes: Vec<String>,
+    /// `--all-nodes`.
+    pub all_nodes: bool,
     /// `--left`, `--right`; `None`: as configured.
     pub push: Option<PushEnd>,
     /// Go on although the list looks like some library's.
@@ -244,12 +254,22 @@ fn subcommand(sub: Sub) -> Result<(GlobalArgs, Command), Usage> {
             (outer.merged(inner), command)
         }
         Sub::Worker(args) => {
-            let key = args.queue.map(bytes).or(args.key_b64);
+            let exact = args.queues.into_iter().map(bytes).chain(args.key_b64).map(|key| (key, None));
+            let weighted = args.weighted.into_iter().map(|(key, weight)| (key, Some(weight)));
+            let queues: Vec<(Bytes, Option<u32>)> = exact.chain(weighted).collect();
+            for (key, _) in &queues {
+                some_key(Some(key.clone()))?;
+            }
             let worker = Worker {
-                key: some_key(key)?,
+                queues,
                 exec: args.exec,
                 concurrency: args.concurrency.map(|n| n as usize),
-                node: args.node,
+                task_timeout: args.task_timeout,
+                retries: args.retries,
+                rate: args.rate,
+                wait_replicas: args.wait_replicas,
+                nodes: args.nodes,
+                all_nodes: args.all_nodes,
                 push: args.end.chosen(),
                 force: args.force,
             };

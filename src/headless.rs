@@ -6,6 +6,7 @@ pub mod push;
 pub mod release;
 pub mod run;
 pub mod watch;
+pub mod work;
 
 use std::io::Write;
 

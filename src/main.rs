@@ -102,7 +102,7 @@ async fn command(command: Command, config: Arc<Config>) -> anyhow::Result<u8> {
         }
         Command::Worker(wish) => {
             let nodes = poll::fleet::discover(&config).await;
-            headless::run::worker(config, &nodes, wish, &mut out).await
+            headless::work::worker(config, &nodes, wish, &mut out).await
         }
         Command::LockRun(wish) => {
             let nodes = poll::fleet::discover(&config).await;

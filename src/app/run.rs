@@ -259,7 +259,7 @@ fn back(state: &mut AppState) {
 /// What runs and would be cut short, in words.
 pub fn running(state: &AppState) -> Option<String> {
     let worker =
-        state.worker.as_ref().filter(|w| pane::is_alive(w)).map(|w| format!("the worker on {}", w.queue.key));
+        state.worker.as_ref().filter(|w| pane::is_alive(w)).map(|w| format!("the worker on {}", w.subject()));
     let actions = match state.running.len() {
         0 => None,
         1 => Some("one action".to_owned()),

@@ -205,21 +205,40 @@ pub(super) struct Push {
 
 #[derive(Args, Debug)]
 pub(super) struct Worker {
-    /// Key of the queue.
-    #[arg(value_name = "QUEUE", required_unless_present = "key_b64", conflicts_with = "key_b64")]
-    pub(super) queue: Option<OsString>,
-    /// Key of the queue in base64, as the JSON output gives it.
+    /// Keys of the queues.
+    #[arg(value_name = "QUEUE", required_unless_present_any = ["key_b64", "weighted"])]
+    pub(super) queues: Vec<OsString>,
+    /// Key of a queue in base64, as the JSON output gives it.
     #[arg(long, value_name = "BASE64", value_parser = base64)]
-    pub(super) key_b64: Option<Bytes>,
+    pub(super) key_b64: Vec<Bytes>,
+    /// A queue with its share of the places while others have tasks, too, such as mail=3.
+    #[arg(long = "queue", value_name = "KEY=WEIGHT", value_parser = weighted)]
+    pub(super) weighted: Vec<(Bytes, u32)>,
     /// Run every task by this command (sh -c, payload on stdin) [default: only redwarden test tasks].
     #[arg(long, value_name = "COMMAND")]
     pub(super) exec: Option<String>,
     /// Tasks at once [default: as configured].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub(super) concurrency: Option<u32>,
-    /// On this node.
-    #[arg(long, value_name = "NAME")]
-    pub(super) node: Option<String>,
+    /// End a task that runs longer, and count it as failed [default: as configured, else no limit].
+    #[arg(long, value_name = "DURATION", value_parser = positive)]
+    pub(super) task_timeout: Option<Duration>,
+    /// How often a failed task is tried again, with growing pauses, before it goes to the dead-letter list
+    /// [default: as configured, else 0].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=1000))]
+    pub(super) retries: Option<u32>,
+    /// Start no more tasks in a second [default: as configured, else no limit].
+    #[arg(long, value_name = "N", value_parser = rate)]
+    pub(super) rate: Option<String>,
+    /// Wait until so many replicas have what was taken or removed [default: as configured, else 0].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=100))]
+    pub(super) wait_replicas: Option<u32>,
+    /// On this node; may be repeated.
+    #[arg(long = "node", value_name = "NAME")]
+    pub(super) nodes: Vec<String>,
+    /// On each node that has the queue; on each primary, where none has it.
+    #[arg(long, conflicts_with = "nodes")]
+    pub(super) all_nodes: bool,
     #[command(flatten)]
     pub(super) end: End,
     /// Go on although the list looks like some library's.
@@ -344,6 +363,22 @@ fn lock_ttl(text: &str) -> Result<Duration, String> {
             Err("a lock shorter than 100ms cannot be renewed in time".into())
         }
         value => Ok(value),
+    }
+}
+
+/// `KEY=WEIGHT`; the key may hold further `=`.
+fn weighted(text: &str) -> Result<(Bytes, u32), String> {
+    let wrong = || "write KEY=WEIGHT with a weight from 1 to 1000, such as mail=3".to_string();
+    let (key, weight) = text.rsplit_once('=').ok_or_else(wrong)?;
+    let weight = weight.parse().ok().filter(|w| (1..=1000).contains(w)).ok_or_else(wrong)?;
+    if key.is_empty() { Err("the key must not be empty".into()) } else { Ok((key.into(), weight)) }
+}
+
+/// Checked here and kept as text, so that what was asked for can be compared.
+fn rate(text: &str) -> Result<String, String> {
+    match text.parse::<f64>() {
+        Ok(rate) if rate > 0.0 && rate <= 1e6 => Ok(text.to_string()),
+        _ => Err("write tasks a second, above 0 and up to 1000000".into()),
     }
 }
 
