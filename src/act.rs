@@ -11,6 +11,7 @@ mod prepare;
 pub mod request;
 pub mod services;
 mod session;
+pub mod transfer;
 mod undo;
 
 pub use audit::Audit;

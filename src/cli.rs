@@ -59,6 +59,10 @@ pub enum Command {
     Worker(Worker),
     /// `lock run`.
     LockRun(LockRun),
+    /// `wait`.
+    Wait(Wait),
+    /// `queues move`, `queues requeue`.
+    Move(Move),
     /// `check`: how long to watch.
     Check(Option<Duration>),
     /// `audit`.
@@ -150,6 +154,73 @@ pub struct Worker {
     pub push: Option<PushEnd>,
     /// Go on although the list looks like some library's.
     pub force: bool,
+}
+
+/// What `wait` waits for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum WaitFor {
+    /// `--queue KEY --below N`: fewer than n tasks wait.
+    QueueBelow {
+        /// Key, or its name in its library.
+        key: Bytes,
+        /// Fewer than this.
+        below: u64,
+    },
+    /// `--lock KEY --free`: nobody holds it.
+    LockFree {
+        /// Exact key.
+        key: Bytes,
+    },
+}
+
+/// `wait`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Wait {
+    /// For what.
+    pub until: WaitFor,
+    /// How long.
+    pub timeout: Duration,
+    /// Where.
+    pub place: Where,
+}
+
+/// Which elements `queues move` takes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Pick {
+    /// So many of the oldest.
+    Oldest(u64),
+    /// Those that are exactly these bytes; one.
+    Element(Bytes),
+}
+
+/// `queues move`, `queues requeue`, `queues drop`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Move {
+    /// The list they are taken from; of `requeue` the queue whose dead letters are meant.
+    pub from: Bytes,
+    /// Where they go.
+    pub to: Destination,
+    /// Which.
+    pub pick: Pick,
+    /// `--node`, `--db`.
+    pub place: Where,
+    /// `--left`, `--right`: end of the target that producers push to; `None`: as configured.
+    pub push: Option<PushEnd>,
+    /// Only print the plan.
+    pub dry_run: bool,
+    /// Do not ask.
+    pub yes: bool,
+}
+
+/// Where moved elements go.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Destination {
+    /// From the dead letters of the queue back into it.
+    Back,
+    /// Into this list.
+    List(Bytes),
+    /// Nowhere: they are removed.
+    Nowhere,
 }
 
 /// `lock run`.
@@ -250,6 +321,20 @@ fn subcommand(sub: Sub) -> Result<(GlobalArgs, Command), Usage> {
                     print.must_be_unused("queues list")?;
                     push(args)?
                 }
+                Some(QueuesSub::Move(args)) => {
+                    print.must_be_unused("queues list")?;
+                    let to = Destination::List(some_key(args.to.map(bytes))?);
+                    moved(args.from, to, args.which, &args.end)?
+                }
+                Some(QueuesSub::Requeue(args)) => {
+                    print.must_be_unused("queues list")?;
+                    moved(args.queue, Destination::Back, args.which, &args.end)?
+                }
+                Some(QueuesSub::Drop(args)) => {
+                    print.must_be_unused("queues list")?;
+                    let end = End { left: false, right: false };
+                    moved(args.queue, Destination::Nowhere, args.which, &end)?
+                }
             };
             (outer.merged(inner), command)
         }
@@ -259,6 +344,12 @@ fn subcommand(sub: Sub) -> Result<(GlobalArgs, Command), Usage> {
             let queues: Vec<(Bytes, Option<u32>)> = exact.chain(weighted).collect();
             for (key, _) in &queues {
                 some_key(Some(key.clone()))?;
+                // The names of queues stand where other commands have URLs: not taken for one in silence.
+                if let Some(url) = key.as_utf8().filter(|text| scan::is_url(text)) {
+                    let url = crate::config::masked_url(url);
+                    let message = format!("`{url}` is a URL and no queue: give nodes with -u URL");
+                    return Err((ErrorKind::InvalidValue, message));
+                }
             }
             let worker = Worker {
                 queues,
@@ -286,6 +377,22 @@ fn subcommand(sub: Sub) -> Result<(GlobalArgs, Command), Usage> {
                 command: run.command,
             };
             (args.global.merged(run.global), Command::LockRun(command))
+        }
+        Sub::Wait(mut args) => {
+            // After `wait` the flag says how long to wait; before it, it is the deadline of a call.
+            let timeout = match args.global.timeout.take() {
+                None => Duration::from_secs(300),
+                Some(text) => args::wait_time(&text)
+                    .map_err(|why| (ErrorKind::ValueValidation, format!("--timeout {text}: {why}")))?,
+            };
+            let until = match (args.queue.map(bytes), args.lock.map(bytes)) {
+                (Some(key), None) => {
+                    WaitFor::QueueBelow { key: some_key(Some(key))?, below: args.below.unwrap_or(1) }
+                }
+                (_, lock) => WaitFor::LockFree { key: some_key(lock)? },
+            };
+            let place = Where { node: args.node, all_nodes: false, db: args.db };
+            (args.global, Command::Wait(Wait { until, timeout, place }))
         }
         Sub::Check(args) => {
             (with_checked_urls(args.global, args.positional)?, Command::Check(args.watch_for))
@@ -340,6 +447,25 @@ fn push(args: args::Push) -> Result<(GlobalArgs, Command), Usage> {
         yes: args.yes,
     };
     Ok((args.global, Command::Push(push)))
+}
+
+fn moved(
+    from: OsString,
+    to: Destination,
+    which: args::Which,
+    end: &End,
+) -> Result<(GlobalArgs, Command), Usage> {
+    let from = some_key(Some(bytes(from)))?;
+    let element = which.element.map(bytes).or(which.element_b64);
+    let pick = match (element, which.all, which.count) {
+        (Some(element), ..) => Pick::Element(element),
+        (None, true, _) => Pick::Oldest(u64::MAX),
+        (None, false, count) => Pick::Oldest(count),
+    };
+    let place = Where { node: which.node, all_nodes: false, db: which.db };
+    let (dry_run, yes) = (which.dry_run, which.yes);
+    let wish = Move { from, to, pick, place, push: end.chosen(), dry_run, yes };
+    Ok((which.global, Command::Move(wish)))
 }
 
 /// The exact bytes on Unix; on Windows its WTF-8 form.

@@ -104,6 +104,11 @@ async fn command(command: Command, config: Arc<Config>) -> anyhow::Result<u8> {
             let nodes = poll::fleet::discover(&config).await;
             headless::work::worker(config, &nodes, wish, &mut out).await
         }
+        Command::Wait(wish) => headless::wait::wait(config, wish, &mut out).await,
+        Command::Move(wish) => {
+            let nodes = poll::fleet::discover(&config).await;
+            headless::transfer::transfer(&config, &nodes, &wish, &mut out).await
+        }
         Command::LockRun(wish) => {
             let nodes = poll::fleet::discover(&config).await;
             headless::run::lock_run(config, &nodes, wish, &mut out).await

@@ -48,6 +48,7 @@ pub(super) async fn build(services: &Services, request: Request) -> Result<Prepa
         Request::Enqueue { queue, payloads, push, library, force } => {
             enqueue(services, &queue, &payloads, push, library, force).await?
         }
+        Request::Transfer(wish) => super::transfer::prepare(services, &wish).await?,
         Request::Undo { .. } => {
             return Err("only the session that released a lock can undo it".into());
         }
@@ -56,7 +57,7 @@ pub(super) async fn build(services: &Services, request: Request) -> Result<Prepa
 }
 
 /// A plan without guards, steps and sentences yet.
-fn blank(services: &Services, intent: &'static str, target: Target, subject: &Bytes) -> Plan {
+pub(super) fn blank(services: &Services, intent: &'static str, target: Target, subject: &Bytes) -> Plan {
     Plan {
         id: uuid::Uuid::new_v4(),
         intent,

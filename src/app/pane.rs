@@ -51,19 +51,15 @@ fn weight_of(state: &AppState, queue: &QueueId) -> u32 {
 pub(super) fn open(state: &mut AppState) {
     let Some(queue) = queue_subject(state) else { return fail(state, "no queue is selected") };
     state.worker_open = true;
-    match state.worker.clone().filter(|w| is_alive(w)) {
-        Some(worker) => {
-            state.focus = Panel::Worker;
-            if !worker.works_on(&queue) {
-                let text = format!("the worker runs on {}: stop it with w first", worker.subject());
-                state.worker_note = Some(text.clone());
-                fail(state, text);
-            }
-        }
-        None => {
-            let more = marked(state);
-            ask_start(state, queue, more);
-        }
+    let Some(worker) = state.worker.clone().filter(|w| is_alive(w)) else {
+        let more = marked(state);
+        return ask_start(state, queue, more);
+    };
+    state.focus = Panel::Worker;
+    if !worker.works_on(&queue) {
+        let text = format!("the worker runs on {}: stop it with w first", worker.subject());
+        state.worker_note = Some(text.clone());
+        fail(state, text);
     }
 }
 
@@ -200,7 +196,7 @@ pub(super) fn on_start_key(state: &mut AppState, key: Key, out: &mut Vec<Effect>
     let plain = !key.ctrl && !key.alt;
     match key.code {
         KeyCode::Tab | KeyCode::BackTab => *button = other(*button),
-        KeyCode::Enter if *button == Button::Confirm && right => start(state, queue, out),
+        KeyCode::Enter if *button == Button::Confirm && right => start(state, &queue, out),
         KeyCode::Enter if state.start.typed.as_ref().is_some_and(|t| !t.value().is_empty()) && !right => {
             say(state, "that is not the queue's key as shown: nothing was done");
         }
@@ -218,7 +214,7 @@ pub(super) fn on_start_key(state: &mut AppState, key: Key, out: &mut Vec<Effect>
             }
             match key.code {
                 KeyCode::Left | KeyCode::Right => *button = other(*button),
-                KeyCode::Char('y') if plain => start(state, queue, out),
+                KeyCode::Char('y') if plain => start(state, &queue, out),
                 KeyCode::Char('f') if plain => state.start.force = !state.start.force,
                 KeyCode::Char('n' | 'q') if plain => {
                     state.dialogs.pop();
@@ -235,12 +231,12 @@ pub(super) fn on_start_button(state: &mut AppState, button: Button, out: &mut Ve
         Button::Cancel => {
             state.dialogs.pop();
         }
-        Button::Confirm if state.start.armed && is_start_typed(state, &queue) => start(state, queue, out),
+        Button::Confirm if state.start.armed && is_start_typed(state, &queue) => start(state, &queue, out),
         Button::Confirm => {}
     }
 }
 
-fn start(state: &mut AppState, queue: QueueId, out: &mut Vec<Effect>) {
+fn start(state: &mut AppState, queue: &QueueId, out: &mut Vec<Effect>) {
     state.dialogs.pop();
     let sources: Vec<Source> = std::iter::once(queue.clone())
         .chain(std::mem::take(&mut state.start.more))

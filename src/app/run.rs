@@ -71,6 +71,7 @@ pub fn run(state: &mut AppState, entry: &Entry, out: &mut Vec<Effect>) {
         Command::Expire => forms::open_expire(state),
         Command::Undo => actions::undo(state, out),
         Command::Enqueue => forms::open_enqueue(state),
+        Command::Requeue => actions::requeue(state, out),
         Command::Worker => pane::open(state),
         Command::StopWorker => pane::stop_or_start(state, out),
         Command::PauseWorker => pane::pause_or_resume(state, out),

@@ -54,6 +54,8 @@ pub(super) enum Sub {
     Worker(Worker),
     /// Run a command under a lock.
     Lock(LockCommand),
+    /// Wait until a queue is short or a lock is free: 0 met, 1 not in time, 2 usage, 3 not known.
+    Wait(Wait),
     /// One line and an exit code for monitoring: 0 ok, 1 warning, 2 critical, 3 unknown.
     Check(Check),
     /// Print what was done with redwarden on this machine.
@@ -162,6 +164,12 @@ pub(super) enum QueuesSub {
     List(Look),
     /// Push a test task, or a payload of yours.
     Push(Push),
+    /// Move tasks of a plain list into another one.
+    Move(MoveTo),
+    /// Move the dead letters of redwarden's worker back into their queue.
+    Requeue(Requeue),
+    /// Remove tasks from a plain list, such as a poisoned one.
+    Drop(Requeue),
 }
 
 /// The end that producers push to.
@@ -199,6 +207,88 @@ pub(super) struct Push {
     /// Do not ask.
     #[arg(long)]
     pub(super) yes: bool,
+    #[command(flatten)]
+    pub(super) global: GlobalArgs,
+}
+
+/// Which tasks, and how to go about it.
+#[derive(Args, Debug)]
+pub(super) struct Which {
+    /// How many, the oldest first.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(super) count: u64,
+    /// All that stand there now.
+    #[arg(long, conflicts_with = "count")]
+    pub(super) all: bool,
+    /// The one task that is exactly this.
+    #[arg(long, value_name = "PAYLOAD", conflicts_with_all = ["count", "all", "element_b64"])]
+    pub(super) element: Option<OsString>,
+    /// The same, in base64.
+    #[arg(long, value_name = "BASE64", value_parser = base64, conflicts_with_all = ["count", "all"])]
+    pub(super) element_b64: Option<Bytes>,
+    /// On this node.
+    #[arg(long, value_name = "NAME")]
+    pub(super) node: Option<String>,
+    /// In this logical database.
+    #[arg(long, value_name = "N")]
+    pub(super) db: Option<u32>,
+    /// Print what would be done and do nothing.
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// Do not ask.
+    #[arg(long)]
+    pub(super) yes: bool,
+    #[command(flatten)]
+    pub(super) global: GlobalArgs,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct MoveTo {
+    /// Key of the list they are taken from.
+    #[arg(value_name = "FROM")]
+    pub(super) from: OsString,
+    /// Key of the list they are put into.
+    #[arg(value_name = "TO", required = true)]
+    pub(super) to: Option<OsString>,
+    #[command(flatten)]
+    pub(super) which: Which,
+    #[command(flatten)]
+    pub(super) end: End,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Requeue {
+    /// Key of the queue.
+    #[arg(value_name = "QUEUE")]
+    pub(super) queue: OsString,
+    #[command(flatten)]
+    pub(super) which: Which,
+    #[command(flatten)]
+    pub(super) end: End,
+}
+
+/// For what to wait. After `wait`, --timeout says how long [default: 5m].
+#[derive(Args, Debug)]
+#[command(group = clap::ArgGroup::new("what").required(true).args(["queue", "lock"]))]
+pub(super) struct Wait {
+    /// Key of a queue, or its name in its library.
+    #[arg(long, value_name = "KEY", requires = "below")]
+    pub(super) queue: Option<OsString>,
+    /// Until fewer than so many tasks wait there, on each node that has it.
+    #[arg(long, value_name = "N", requires = "queue", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(super) below: Option<u64>,
+    /// Key of a lock.
+    #[arg(long, value_name = "KEY", requires = "free")]
+    pub(super) lock: Option<OsString>,
+    /// Until nobody holds it, on any node.
+    #[arg(long, requires = "lock")]
+    pub(super) free: bool,
+    /// Only on this node.
+    #[arg(long, value_name = "NAME")]
+    pub(super) node: Option<String>,
+    /// Only in this logical database.
+    #[arg(long, value_name = "N")]
+    pub(super) db: Option<u32>,
     #[command(flatten)]
     pub(super) global: GlobalArgs,
 }
@@ -347,6 +437,14 @@ pub(super) fn with_urls(mut global: GlobalArgs, urls: Vec<OsString>) -> GlobalAr
 
 fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|e| format!("{e}: write it like 10s, 500ms or 2m"))
+}
+
+/// How long to wait: zero looks once.
+pub(super) fn wait_time(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        value if value > Duration::from_secs(7 * 24 * 3600) => Err("it must be no longer than a week".into()),
+        value => Ok(value),
+    }
 }
 
 fn positive(text: &str) -> Result<Duration, String> {

@@ -139,6 +139,7 @@ fn keys_of(plan: &Plan) -> Vec<Bytes> {
 fn step_keys(step: &Command) -> Vec<Bytes> {
     match step.name().as_str() {
         "PUBLISH" => Vec::new(),
+        "LMOVE" | "RPOPLPUSH" => step.args.iter().skip(1).take(2).cloned().collect(),
         "DEL" | "UNLINK" => step.args.iter().skip(1).cloned().collect(),
         _ => step.args.get(1).cloned().into_iter().collect(),
     }
@@ -193,6 +194,8 @@ impl Guard {
             | Self::HashFieldEquals { key, .. }
             | Self::HashLen { key, .. }
             | Self::ZsetMember { key, .. }
+            | Self::ListElement { key, .. }
+            | Self::ListHolds { key, .. }
             | Self::NoTtl { key } => key,
         }
     }

@@ -38,8 +38,8 @@ pub(super) async fn run(
     }
     shared.board().state(end);
     shared.publish();
-    let view = shared.seen().view.clone();
-    view
+    let board = shared.seen();
+    board.view.clone()
 }
 
 /// Why these queues can't be worked on.
@@ -133,7 +133,7 @@ impl Coordinator {
             Some(WorkerCommand::Pause) => orders.send_modify(|orders| orders.paused = true),
             Some(WorkerCommand::Resume) => orders.send_modify(|orders| orders.paused = false),
             Some(WorkerCommand::SetConcurrency(n)) => {
-                self.shared.gate.set_limit((*n).clamp(1, MAX_CONCURRENCY))
+                self.shared.gate.set_limit((*n).clamp(1, MAX_CONCURRENCY));
             }
             Some(WorkerCommand::Start { .. }) => {
                 self.shared.note("a worker runs already: stop it before starting another");

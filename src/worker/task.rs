@@ -101,20 +101,19 @@ impl Job {
     /// Runs the task to its end, its limit, or until it is to be ended.
     pub(super) async fn run(mut self) -> (Ended, Duration) {
         let started = Instant::now();
-        let ended = match self.exec.take() {
-            Some(exec) => exec::run(&exec, &mut self).await,
-            None => {
-                let work = self.envelope.work.min(self.limit.unwrap_or(MAX_WORK));
-                tokio::select! {
-                    () = tokio::time::sleep(work) => {
-                        if work < self.envelope.work {
-                            Ended::TimedOut(String::new())
-                        } else {
-                            Ended::of_test(self.envelope.fail)
-                        }
+        let ended = if let Some(exec) = self.exec.take() {
+            exec::run(&exec, &mut self).await
+        } else {
+            let work = self.envelope.work.min(self.limit.unwrap_or(MAX_WORK));
+            tokio::select! {
+                () = tokio::time::sleep(work) => {
+                    if work < self.envelope.work {
+                        Ended::TimedOut(String::new())
+                    } else {
+                        Ended::of_test(self.envelope.fail)
                     }
-                    _ = self.kill.wait_for(|kill| *kill) => Ended::Killed,
                 }
+                _ = self.kill.wait_for(|kill| *kill) => Ended::Killed,
             }
         };
         (ended, started.elapsed())

@@ -83,7 +83,6 @@ impl Engine {
         };
         let next = match fate {
             _ if !found => "; it was no longer ours: it runs twice".to_string(),
-            Fate::Done => String::new(),
             Fate::Retry { pause, .. } => {
                 // Ours to know, so that nobody waits for the next look.
                 let due = tokio::time::Instant::now() + *pause;
@@ -91,7 +90,7 @@ impl Engine {
                 format!("; attempt {} in {}", task.attempt.saturating_add(1), rounded(*pause))
             }
             Fate::Dead if self.shared.spec.policy.retries > 0 => "; no retry is left: dead".to_string(),
-            Fate::Dead => String::new(),
+            Fate::Done | Fate::Dead => String::new(),
         };
         let said = if said.is_empty() { String::new() } else { format!(": {said}") };
         let text = format!("{label} {word} {}{said}{next}", rounded(*took));
