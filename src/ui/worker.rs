@@ -37,7 +37,7 @@ pub fn draw(scene: &Scene<'_>, area: Rect, frame: &mut Frame<'_>, cache: &mut Vi
     let room = usize::from(area.height - 1);
     match view {
         None => {
-            let words = "No worker runs. Press w on a queue: it takes redwarden test tasks and leaves every other task alone, unless an exec command is configured. Marked queues (Space) go along.";
+            let words = "No worker runs. Press w on a queue: it takes redwarden test tasks and leaves every other task alone, unless an exec command is configured.";
             lines.extend(text::wrap(words, width).into_iter().map(|l| Line::styled(l, look.dim())));
         }
         Some(view) => {
@@ -107,7 +107,7 @@ fn headline(scene: &Scene<'_>, view: &WorkerView) -> Vec<Span<'static>> {
     let queue = text::cut_bytes(&view.queue.key, 32, text::Cut::Middle, dots);
     let more = match view.queues.len() {
         0 | 1 => String::new(),
-        n => format!(" and {} more", n - 1),
+        n => format!(" +{}", n - 1),
     };
     let mut spans = vec![
         Span::styled(format!("{queue} on {}{more}", view.queue.node), look.plain()),

@@ -52,7 +52,10 @@ fn the_examples_in_the_template_are_valid() {
     assert_eq!(names(&config), ["cache-1"]);
     assert_eq!(config.queues.len(), 1);
     assert_eq!(config.worker.exec.as_deref(), Some("run-task"));
-    assert_eq!((config.worker.rate, config.worker.task_timeout.map(|t| t.as_secs())), (Some(100.0), Some(300)));
+    assert_eq!(
+        (config.worker.rate, config.worker.task_timeout.map(|t| t.as_secs())),
+        (Some(100.0), Some(300))
+    );
     assert_eq!(config.queues[0].weight, 1);
     assert_eq!(config.log, Some(case.dir.path().join("redwarden.log")));
     assert_eq!(config.topology.cluster.len(), 1);

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use redwarden::act::Request;
+use redwarden::act::transfer::TransferTo;
 use redwarden::app::command::Panel;
 use redwarden::app::effect::Effect;
 use redwarden::app::event::Event;
@@ -131,6 +132,25 @@ fn the_queues_own_exec_is_used_and_production_wants_its_key_typed() {
     let effects = f.press("<backspace> queue:idle <enter>");
     assert!(matches!(&effects[..], [Effect::Worker(WorkerCommand::Start { sources, .. })]
             if sources[0].exec.as_deref() == Some("run-it") && sources[0].weight == 3));
+}
+
+#[test]
+fn marked_queues_go_along_and_dead_letters_come_back() {
+    let mut f = flow(&rich_board());
+    f.select_queue("queue:idle");
+    f.press("<space>");
+    f.select_queue("queue:draining");
+    f.press("w");
+    f.draw();
+    let effects = f.press("<tab> <enter>");
+    let [Effect::Worker(WorkerCommand::Start { sources, .. })] = &effects[..] else { panic!("{effects:?}") };
+    let keys: Vec<String> = sources.iter().map(|s| s.queue.key.to_string()).collect();
+    assert_eq!(keys, ["queue:draining", "queue:idle"]);
+    f.select_queue("queue:stalled");
+    let (_, request) = asked(&f.press("M"));
+    let Request::Transfer(wish) = request else { panic!("{request:?}") };
+    assert_eq!((wish.to.clone(), wish.queue.clone()), (TransferTo::Back, queue_id("a", "queue:stalled")));
+    assert_eq!(wish.source(), "redwarden:{queue:stalled}:v1:failed".into());
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use ratatui::Terminal;
@@ -13,6 +14,7 @@ use redwarden::app::key::{Key, KeyCode};
 use redwarden::app::state::AppState;
 use redwarden::app::update::update;
 use redwarden::domain::QueueId;
+use redwarden::domain::queue::PushEnd;
 use redwarden::domain::snapshot::Board;
 use redwarden::ui::{ViewCache, render};
 use redwarden::worker::view::{LineKind, WorkerLine, WorkerState};

@@ -66,19 +66,20 @@ pub(super) fn counts(look: Look, view: &WorkerView, width: usize) -> Line<'stati
 
 /// How long tasks ran and waited, as percentiles and small charts.
 pub(super) fn times(look: Look, view: &WorkerView) -> Line<'static> {
+    let chart = |histogram: &Histogram| {
+        let Some((first, last)) = histogram.span() else { return ("-".to_string(), look.dim()) };
+        let bars = look.trend(&histogram.counts[first..=last], last - first + 1);
+        let from = if first == 0 { "0".into() } else { format::latency(BOUNDS[first - 1]) };
+        let to = BOUNDS.get(last).map_or_else(|| "longer".into(), |b| format::latency(*b));
+        (format!("{from} {bars} {to}"), look.plain())
+    };
     let mut figures = Figures::new(look);
-    figures.add("ran p50", or_unknown(view.p50), look.plain());
+    let (ran, style) = chart(&view.run_times);
+    figures.add("ran", ran, style);
+    figures.add("p50", or_unknown(view.p50), look.plain());
     figures.add("p95", or_unknown(view.p95), look.plain());
-    for (label, histogram) in [("", &view.run_times), ("waited", &view.wait_times)] {
-        if let Some((first, last)) = histogram.span() {
-            let bars = look.trend(&histogram.counts[first..=last], last - first + 1);
-            let from = if first == 0 { "0".into() } else { format::latency(BOUNDS[first - 1]) };
-            let to = BOUNDS.get(last).map_or_else(|| "longer".into(), |b| format::latency(*b));
-            figures.add(label, format!("{from} {bars} {to}"), look.plain());
-        } else if !label.is_empty() {
-            figures.add(label, "-".into(), look.dim());
-        }
-    }
+    let (waited, style) = chart(&view.wait_times);
+    figures.add("waited", waited, style);
     Line::from(figures.spans)
 }
 
