@@ -52,6 +52,7 @@ impl Backstage {
         let directory = fleet.directory();
         let services = Services {
             directory: directory.clone(),
+            routes: fleet.routes(),
             permit,
             audit: Audit::in_dir(&config.state_dir),
             timeout: config.timeout,
@@ -246,6 +247,7 @@ fn settings(config: &Config) -> Settings {
         theme: config.ui.theme,
         ascii: config.ui.ascii,
         bell: config.ui.bell,
+        report_span: config.ui.report_span,
         push: config.push,
         concurrency: config.worker.concurrency,
         exec: config.worker.exec.clone(),

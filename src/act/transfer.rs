@@ -102,7 +102,7 @@ pub(super) async fn prepare(services: &Services, wish: &Transfer) -> Result<(Pre
         TransferTo::Nowhere => None,
     };
     refuse_own_keys(wish, &from)?;
-    let mut reader = services.reader(node, db).await?;
+    let mut reader = services.reader(node, db, &from).await?;
     let found = inspect_queue(&mut reader, &from, db).await.map_err(|e| named(node, &e))?;
     // What lies in our dead letters came from that queue as it is, and may go back as it is.
     let own = matches!(wish.to, TransferTo::Back) || is_own_key(from.as_slice());
@@ -116,6 +116,7 @@ pub(super) async fn prepare(services: &Services, wish: &Transfer) -> Result<(Pre
     };
     let mut notes = found.notes();
     if let Some((to, _)) = &to {
+        let mut reader = services.reader(node, db, to).await?;
         let target = inspect_queue(&mut reader, to, db).await.map_err(|e| named(node, &e))?;
         refuse(to, &target, matches!(wish.to, TransferTo::Back))?;
         notes.extend(target.notes());

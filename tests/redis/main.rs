@@ -4,12 +4,17 @@
 #[path = "../support/act.rs"]
 mod support;
 
+#[path = "../support/reshard.rs"]
+mod reshard;
+
 #[path = "../support/proxy.rs"]
 mod proxy;
 
+mod cluster;
 mod connect;
 mod enqueue;
 mod executor;
+mod launching;
 mod plans;
 mod race;
 mod undo;

@@ -33,9 +33,9 @@ async fn after_the_death_of_its_primary_it_goes_on_with_the_replica_that_took_ov
     let stranger = Server::start(&[]).unwrap();
     let mut strange = Db::open(&stranger.endpoint()).await;
     push(&mut strange, "foreign").await;
-    let endpoint = stranger.endpoint();
+    let peers = vec![stranger.endpoint(), replica.endpoint()];
     let mut spec = spec(&primary.endpoint(), "q");
-    spec.peers = std::sync::Arc::new(move || vec![endpoint.clone()]);
+    spec.peers = std::sync::Arc::new(move || peers.clone());
     let worker = Worker::start(spec);
     let mut db = Db::open(&primary.endpoint()).await;
     push(&mut db, "first").await;
@@ -54,10 +54,12 @@ async fn after_the_death_of_its_primary_it_goes_on_with_the_replica_that_took_ov
 }
 
 #[tokio::test]
-async fn when_its_primary_is_demoted_it_follows_where_that_one_follows() {
+async fn when_its_primary_is_demoted_it_goes_on_with_the_one_that_took_over() {
     let primary = Server::start(&[]).unwrap();
     let next = replica_of(&primary).await;
-    let worker = Worker::start(spec(&primary.endpoint(), "q"));
+    let peers = vec![next.endpoint()];
+    let peers = std::sync::Arc::new(move || peers.clone());
+    let worker = Worker::start(WorkerSpec { peers, ..spec(&primary.endpoint(), "q") });
     eventually("it works", async || worker.said("works on q")).await;
     let (mut old, mut new) = (Db::open(&primary.endpoint()).await, Db::open(&next.endpoint()).await);
     new.run("REPLICAOF NO ONE").await;

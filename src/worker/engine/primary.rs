@@ -5,7 +5,7 @@
 
 use super::super::trouble::Trouble;
 use super::Engine;
-use crate::config::{Address, Endpoint};
+use crate::config::Endpoint;
 use crate::domain::{Command, Reply};
 use crate::redis_io::{ClientRole, WritePermit, Writer};
 
@@ -14,8 +14,6 @@ use crate::redis_io::{ClientRole, WritePermit, Writer};
 pub(super) struct Lineage {
     /// Its `master_replid`.
     replid: Option<String>,
-    /// Its replicas as it names them.
-    replicas: Vec<(String, u16)>,
     /// INFO is not permitted: not asked again.
     denied: bool,
 }
@@ -30,11 +28,11 @@ impl Lineage {
             Reply::Error(e) => self.denied = e.is_denied(),
             reply => {
                 let found = Replication::read(&reply);
-                match found.role.as_deref() {
-                    // It was demoted under us: writes would be refused from now on.
-                    Some("slave") => return Err(Trouble::Lost("it is a replica now".into())),
-                    _ => self.remember(found),
+                // It was demoted under us: writes would be refused from now on.
+                if found.is_replica() {
+                    return Err(Trouble::Lost("it is a replica now".into()));
                 }
+                self.remember(found);
             }
         }
         Ok(())
@@ -42,7 +40,6 @@ impl Lineage {
 
     fn remember(&mut self, found: Replication) {
         self.replid = found.replid.or_else(|| self.replid.take());
-        self.replicas = found.replicas;
     }
 }
 
@@ -53,8 +50,6 @@ struct Replication {
     replid: Option<String>,
     /// The primary that this one followed before it was promoted.
     former: Option<String>,
-    primary: Option<(String, u16)>,
-    replicas: Vec<(String, u16)>,
 }
 
 impl Replication {
@@ -62,19 +57,14 @@ impl Replication {
         let bytes = reply.as_bytes().unwrap_or_default();
         let text = String::from_utf8_lossy(bytes.as_slice());
         let mut found = Self::default();
-        let (mut host, mut port) = (None, None);
         for (name, value) in text.lines().filter_map(|line| line.trim_end().split_once(':')) {
             match name {
                 "role" => found.role = Some(value.to_string()),
                 "master_replid" => found.replid = Some(value.to_string()),
                 "master_replid2" => found.former = Some(value.to_string()),
-                "master_host" => host = Some(value.to_string()),
-                "master_port" => port = value.parse().ok(),
-                _ if is_replica(name) => found.replicas.extend(replica(value)),
                 _ => {}
             }
         }
-        found.primary = host.zip(port);
         found
     }
 
@@ -82,21 +72,11 @@ impl Replication {
         self.role.as_deref() == Some("slave")
     }
 
-    /// True when this node took over from the one with that replication id.
+    /// True when this node is the primary of that history, or took it over.
     fn succeeds(&self, replid: &str) -> bool {
         !self.is_replica()
             && (self.former.as_deref() == Some(replid) || self.replid.as_deref() == Some(replid))
     }
-}
-
-fn is_replica(name: &str) -> bool {
-    name.strip_prefix("slave").is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
-}
-
-/// `ip=10.0.0.2,port=6379,state=online,...`
-fn replica(value: &str) -> Option<(String, u16)> {
-    let field = |name: &str| value.split(',').find_map(|f| f.strip_prefix(name)?.strip_prefix('='));
-    Some((field("ip")?.to_string(), field("port")?.parse().ok()?))
 }
 
 impl Engine {
@@ -107,49 +87,34 @@ impl Engine {
         let mut own: Vec<Endpoint> = self.endpoint.clone().into_iter().collect();
         own.extend(configured.map(|endpoint| Endpoint { db, ..endpoint }));
         own.dedup();
-        let Some(template) = own.first().cloned() else {
-            return Err(Trouble::Never("that node is not configured any more".into()));
-        };
-        let at = |(host, port): &(String, u16)| Endpoint {
-            address: Address::Tcp { host: host.clone(), port: *port },
-            ..template.clone()
-        };
+        let mut histories: Vec<String> = self.lineage.replid.clone().into_iter().collect();
         let mut trouble = None;
-        let mut others: Vec<Endpoint> = self.lineage.replicas.iter().map(at).collect();
         for endpoint in own {
             match self.look_at(&endpoint, permit).await {
                 Ok((writer, found)) if !found.is_replica() => {
                     return Ok(self.settle_on(endpoint, writer, found));
                 }
                 Ok((_, found)) => {
-                    trouble.get_or_insert_with(|| {
-                        Trouble::Lost(format!(
-                            "{} is a replica, and its primary was not found",
-                            endpoint.address
-                        ))
-                    });
-                    // It says itself whom it follows.
-                    if let Some(primary) = found.primary.as_ref().map(at)
-                        && let Ok((writer, found)) = self.look_at(&primary, permit).await
-                        && !found.is_replica()
-                    {
-                        return Ok(self.settle_on(primary, writer, found));
-                    }
+                    // What it follows by now is the history of its primary.
+                    histories.extend(found.replid);
+                    let why = format!("{} is a replica, and its primary is not watched", endpoint.address);
+                    trouble.get_or_insert(Trouble::Lost(why));
                 }
                 Err(why) => drop(trouble.get_or_insert(why)),
             }
         }
-        if let Some(replid) = self.lineage.replid.clone() {
-            others.extend((self.shared.spec.peers)().into_iter().map(|e| Endpoint { db, ..e }));
-            for endpoint in others {
+        // Only nodes that are watched are dialled: an address that a server tells may be anybody's.
+        if !histories.is_empty() {
+            for endpoint in (self.shared.spec.peers)() {
+                let endpoint = Endpoint { db, ..endpoint };
                 if let Ok((writer, found)) = self.look_at(&endpoint, permit).await
-                    && found.succeeds(&replid)
+                    && histories.iter().any(|replid| found.succeeds(replid))
                 {
                     return Ok(self.settle_on(endpoint, writer, found));
                 }
             }
         }
-        Err(trouble.unwrap_or_else(|| Trouble::Lost("no primary was found".into())))
+        Err(trouble.unwrap_or_else(|| Trouble::Never("that node is not configured any more".into())))
     }
 
     async fn look_at(
@@ -194,15 +159,11 @@ mod tests {
 
     #[test]
     fn a_successor_is_told_by_its_history() {
-        let old = read(
-            "role:master\r\nmaster_replid:aaa\r\nmaster_replid2:000\r\nslave0:ip=10.0.0.2,port=6380,state=online\r\n",
-        );
-        assert_eq!(old.replicas, [("10.0.0.2".to_string(), 6380)]);
-        assert!(old.succeeds("aaa"));
+        let old = "role:master\r\nmaster_replid:aaa\r\nmaster_replid2:000\r\n";
+        assert!(read(old).succeeds("aaa"));
         assert!(read("role:master\nmaster_replid:bbb\nmaster_replid2:aaa\n").succeeds("aaa"));
         assert!(!read("role:master\nmaster_replid:ccc\nmaster_replid2:000\n").succeeds("aaa"));
-        let replica = read("role:slave\nmaster_host:10.0.0.9\nmaster_port:6379\nmaster_replid:aaa\n");
+        let replica = read("role:slave\nmaster_replid:aaa\n");
         assert!(replica.is_replica() && !replica.succeeds("aaa"));
-        assert_eq!(replica.primary, Some(("10.0.0.9".to_string(), 6379)));
     }
 }
