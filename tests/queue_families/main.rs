@@ -6,6 +6,7 @@
 mod consumers;
 mod hostile;
 mod live;
+mod own;
 mod python;
 mod recorded;
 
