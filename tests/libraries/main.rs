@@ -21,7 +21,12 @@ use redwarden::poll::Fleet;
 
 pub(crate) fn watch(server: &Server) -> Fleet {
     let endpoint = server.endpoint();
-    let meta = NodeMeta { id: NodeId::new("n1"), address: endpoint.address.to_string(), db: endpoint.db };
+    let meta = NodeMeta {
+        id: NodeId::new("n1"),
+        address: endpoint.address.to_string(),
+        db: endpoint.db,
+        group: None,
+    };
     Fleet::spawn(Arc::new(Config {
         nodes: vec![NodeConfig { meta, endpoint }],
         interval: Duration::from_millis(100),

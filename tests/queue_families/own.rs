@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use redwarden::cli;
 use redwarden::config::{Config, Environment, Secret, load};
-use redwarden::domain::bytes::escape_text;
 use redwarden::domain::queue::{Oldest, PushEnd, RateSource};
 use redwarden::domain::{Bytes, Command};
 use redwarden::family::Registry;
@@ -170,13 +169,8 @@ fn prefixes_take_the_place_of_the_usual_ones() {
     let prefixes = [("bullmq", vec!["{shop}".to_string()]), ("celery", vec!["app_".into()])];
     let config = Config { queue_prefixes: prefixes.into_iter().collect(), ..Config::default() };
     let (told, usual) = (Registry::new(&config), Registry::new(&Config::default()));
-    for key in ["{shop}:mails:meta"] {
-        assert!(
-            told.may_be_clue(key.as_bytes()) && !usual.may_be_clue(key.as_bytes()),
-            "{}",
-            escape_text(key)
-        );
-    }
+    let key = b"{shop}:mails:meta";
+    assert!(told.may_be_clue(key) && !usual.may_be_clue(key));
     assert!(!told.may_be_clue(b"{shop}:mails:wait") && !told.may_be_clue(b"{shopping}:mails:meta"));
     let known: Vec<Bytes> = told.well_known().collect();
     assert!(known.contains(&"app__kombu.binding.celery".into()), "{known:?}");
