@@ -136,6 +136,9 @@ pub struct QueueConfig {
     pub exec: Option<String>,
 }
 
+/// Share of a node's time for the steady search unless configured.
+pub const SCAN_BUDGET: f64 = 0.003;
+
 /// Budget of the key search.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ScanConfig {
@@ -199,7 +202,7 @@ impl Default for Config {
             queue_patterns: QUEUE_PATTERNS.map(String::from).to_vec(),
             queues: Vec::new(),
             push: PushEnd::Left,
-            scan: ScanConfig { budget: 0.01, max_keys: 200_000 },
+            scan: ScanConfig { budget: SCAN_BUDGET, max_keys: 200_000 },
             worker: WorkerConfig { concurrency: 1, exec: None, heartbeat_ttl: Duration::from_secs(10) },
             rules: Rules::default(),
             ui: UiConfig { theme: Theme::Dark, ascii: false, mouse: true, bell: false },

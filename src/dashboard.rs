@@ -46,7 +46,7 @@ struct Backstage {
 
 impl Backstage {
     fn start(config: &Arc<Config>) -> Self {
-        let fleet = Fleet::spawn(config.clone());
+        let fleet = Fleet::spawn_live(config.clone());
         let permit = WritePermit::from_config(config);
         let (report, outcomes) = mpsc::channel(256);
         let directory = fleet.directory();
@@ -131,7 +131,9 @@ pub async fn run(config: Arc<Config>) -> anyhow::Result<Vec<String>> {
                     }
                     Effect::Suspend => {
                         input.pause().await;
+                        backstage.fleet.sleep().await;
                         guard.suspend().await?;
+                        backstage.fleet.wake();
                         input.resume().await;
                         let (columns, rows) = guard.repaint(&mut terminal)?;
                         arm = None;

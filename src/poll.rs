@@ -2,8 +2,11 @@
 //! frozen node never delays another. They publish immutable snapshots; the latest wins.
 
 pub mod backoff;
+mod changes;
 mod claims;
+mod connections;
 mod cost;
+mod dirty;
 mod discover;
 pub mod fleet;
 pub mod info;
@@ -12,6 +15,8 @@ pub mod liveness;
 mod look;
 mod patience;
 mod poller;
+mod prefixes;
+mod push;
 mod roster;
 mod sample;
 mod search;

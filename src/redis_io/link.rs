@@ -86,7 +86,7 @@ fn to_cmd(command: &Command) -> redis::Cmd {
     cmd
 }
 
-fn to_reply(value: redis::Value) -> Reply {
+pub(super) fn to_reply(value: redis::Value) -> Reply {
     use redis::Value;
     match value {
         Value::Int(i) => Reply::Int(i),

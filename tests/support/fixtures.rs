@@ -10,7 +10,7 @@ use redwarden::domain::health::{Around, Tracker};
 use redwarden::domain::lock::{Renewal, Token, Ttl, Unknown};
 use redwarden::domain::node::{NodeFacts, NodeState, NodeStatus, Reason, Role};
 use redwarden::domain::queue::{Oldest, PushEnd, RateSource, Rates};
-use redwarden::domain::snapshot::{Board, Cost, Denied, ScanProgress};
+use redwarden::domain::snapshot::{Board, Cost, Denied, Live, ScanProgress};
 use redwarden::domain::{Bytes, Lock, LockId, NodeId, NodeMeta, NodeSnapshot, Queue, QueueId, Rules, Stamp};
 
 /// Bytes that a terminal must never get: colour, title, bell, NUL, bidi override, zero width, bad UTF-8.
@@ -107,7 +107,8 @@ pub fn node(name: &str) -> NodeBuilder {
         locks: Arc::new(Vec::new()),
         queues: Arc::new(Vec::new()),
         scan: ScanProgress { passes: 1, ..ScanProgress::default() },
-        cost: Cost { commands_per_sec: 9.0, busy_share: 0.001 },
+        cost: Cost { commands_per_sec: 9.0, busy_share: 0.001, pushes_per_sec: 2.0 },
+        live: Live { pushed: true, prefixes: 20, ..Live::default() },
     })
 }
 

@@ -4,6 +4,7 @@
 mod acl;
 mod liveness;
 mod locks;
+mod push;
 mod queues;
 
 #[path = "../support/fleet.rs"]
