@@ -23,6 +23,7 @@ mod replica_lag;
 mod replication_link;
 mod restart;
 mod resync;
+pub(in crate::domain) mod slot;
 mod tracker;
 mod writes;
 

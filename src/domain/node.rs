@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::Stamp;
+use super::{GroupId, Stamp};
 
 /// Name of a configured node: unique in the fleet, stable for its life, safe to show.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -39,6 +39,8 @@ pub struct NodeMeta {
     pub address: String,
     /// Logical database that is watched.
     pub db: u32,
+    /// The group it belongs to, if any.
+    pub group: Option<GroupId>,
 }
 
 /// Does it answer? A closed list, documented in the README.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::node::{NodeFacts, NodeStatus};
-use super::{Finding, Lock, NodeMeta, Queue, Severity, Stamp};
+use super::{Finding, GroupSnapshot, Lock, NodeMeta, Queue, Severity, Stamp};
 
 /// A command this user may not run there, so that a pane can say what is missing.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -109,5 +109,18 @@ pub struct NodeSnapshot {
     pub live: Live,
 }
 
-/// All nodes as last seen, in configuration order. Cheap to clone; latest wins.
-pub type Board = Arc<Vec<Arc<NodeSnapshot>>>;
+/// All nodes and groups as last seen, in configuration order. Cheap to clone; latest wins.
+#[derive(Clone, Debug, Default)]
+pub struct Board {
+    /// The nodes; those of one group stand together.
+    pub nodes: Arc<Vec<Arc<NodeSnapshot>>>,
+    /// The groups, in the order of their nodes. A fleet of independent nodes has none.
+    pub groups: Arc<Vec<Arc<GroupSnapshot>>>,
+}
+
+impl Board {
+    /// The nodes.
+    pub fn iter(&self) -> std::slice::Iter<'_, Arc<NodeSnapshot>> {
+        self.nodes.iter()
+    }
+}

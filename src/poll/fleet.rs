@@ -64,7 +64,7 @@ impl Shared {
     /// Puts a look in its node's place on the board.
     pub(super) fn publish(&self, snapshot: NodeSnapshot) {
         self.board.send_modify(|board| {
-            let slots = Arc::make_mut(board);
+            let slots = Arc::make_mut(&mut board.nodes);
             if let Some(slot) = slots.iter_mut().find(|s| s.meta.id == snapshot.meta.id) {
                 *slot = Arc::new(snapshot);
             }
@@ -221,7 +221,7 @@ impl Pollers {
                     board.iter().find(|s| s.meta == node.meta && self.running.contains_key(&node.meta.id));
                 kept.cloned().unwrap_or_else(|| Arc::new(unheard(&node.meta, now)))
             });
-            *board = Arc::new(slots.collect());
+            board.nodes = Arc::new(slots.collect());
         });
         for (position, node) in nodes.iter().enumerate() {
             if self.running.contains_key(&node.meta.id) {

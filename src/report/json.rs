@@ -13,6 +13,8 @@ struct Envelope<'a> {
     taken_at: String,
     fleet: Fleet,
     #[serde(skip_serializing_if = "Option::is_none")]
+    groups: Option<Vec<super::json_group::Group<'a>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     nodes: Option<Vec<Node<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     locks: Option<Vec<LockRow<'a>>>,
@@ -30,6 +32,7 @@ struct Fleet {
 struct Node<'a> {
     name: &'a str,
     address: &'a str,
+    group: Option<&'a str>,
     state: crate::domain::node::NodeState,
     reason: Option<&'static str>,
     since: String,
@@ -116,6 +119,9 @@ pub fn render(fleet: &FleetView, rules: &Rules, now: Stamp, sections: Sections) 
             verdict: verdict.code(),
             reasons: verdict.reasons.into_iter().map(|f| f.message).collect(),
         },
+        groups: sections
+            .nodes
+            .then(|| fleet.groups.iter().map(|g| super::json_group::group(g, fleet)).collect()),
         nodes: sections
             .nodes
             .then(|| fleet.nodes.iter().map(|n| node(&n.snapshot, &n.aliases, rules, now)).collect()),
@@ -137,6 +143,7 @@ fn node<'a>(snapshot: &'a NodeSnapshot, aliases: &'a [String], rules: &Rules, no
     Node {
         name: snapshot.meta.id.as_str(),
         address: &snapshot.meta.address,
+        group: snapshot.meta.group.as_ref().map(crate::domain::GroupId::as_str),
         state: status.state,
         reason: status.reason.map(crate::domain::node::Reason::code),
         since: status.since.rfc3339(),

@@ -119,7 +119,8 @@ async fn spent(writer: &mut Writer) -> Spent {
 /// From nothing to a board with every lock, its token and its TTL.
 async fn dashboard(server: &Server) -> (Duration, usize) {
     let endpoint = server.endpoint();
-    let meta = NodeMeta { id: NodeId::new("bench"), address: endpoint.address.to_string(), db: 0 };
+    let meta =
+        NodeMeta { id: NodeId::new("bench"), address: endpoint.address.to_string(), db: 0, group: None };
     let config = Config { nodes: vec![NodeConfig { meta, endpoint }], ..Config::default() };
     let start = Instant::now();
     let fleet = Fleet::spawn(Arc::new(config));

@@ -6,6 +6,7 @@
 mod consumers;
 mod hostile;
 mod live;
+mod python;
 mod recorded;
 
 use std::sync::Arc;
@@ -20,7 +21,12 @@ use redwarden::redis_io::{ClientRole, WritePermit, Writer};
 
 pub(crate) fn config(server: &Server) -> Config {
     let endpoint = server.endpoint();
-    let meta = NodeMeta { id: NodeId::new("n1"), address: endpoint.address.to_string(), db: endpoint.db };
+    let meta = NodeMeta {
+        id: NodeId::new("n1"),
+        address: endpoint.address.to_string(),
+        db: endpoint.db,
+        group: None,
+    };
     Config {
         nodes: vec![NodeConfig { meta, endpoint }],
         interval: Duration::from_millis(100),

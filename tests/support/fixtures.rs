@@ -65,7 +65,12 @@ pub struct NodeBuilder(pub NodeSnapshot);
 pub fn node(name: &str) -> NodeBuilder {
     let now = base();
     NodeBuilder(NodeSnapshot {
-        meta: NodeMeta { id: NodeId::new(name), address: format!("127.0.0.1:{}", port(name)), db: 0 },
+        meta: NodeMeta {
+            id: NodeId::new(name),
+            address: format!("127.0.0.1:{}", port(name)),
+            db: 0,
+            group: None,
+        },
         seq: 1,
         taken_at: now,
         status: NodeStatus {
@@ -356,7 +361,8 @@ impl QueueBuilder {
 
 /// A board of these nodes.
 pub fn board(nodes: Vec<NodeBuilder>) -> Board {
-    Arc::new(nodes.into_iter().map(|n| Arc::new(judged(n.0))).collect())
+    let nodes = nodes.into_iter().map(|n| Arc::new(judged(n.0))).collect();
+    Board { nodes: Arc::new(nodes), ..Board::default() }
 }
 
 /// With what the rules say of it at first sight.

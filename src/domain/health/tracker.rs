@@ -4,10 +4,11 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Around, Memory, RULES, Rule, Sample};
+use super::slot::{Slot, Terms};
+use super::{Around, Memory, RULES, Sample};
 use crate::domain::lock::Renewal;
 use crate::domain::node::{NodeFacts, NodeState};
-use crate::domain::{Finding, NodeSnapshot, Rules, Severity, Stamp};
+use crate::domain::{Finding, NodeSnapshot, Rules, Stamp};
 
 /// Counters are compared over this time.
 const WINDOW: Duration = Duration::from_secs(60);
@@ -56,13 +57,14 @@ impl Tracker {
             rules,
         };
         for (rule, slot) in RULES.iter().zip(&mut self.slots) {
-            slot.take(rule, (rule.judge)(&sample), is_new, is_first, rules, at);
+            let terms = Terms { code: rule.code, remedy: rule.remedy, at_once: rule.at_once };
+            slot.take(terms, (rule.judge)(&sample), is_new, is_first, rules, at);
         }
         self.shown()
     }
 
     fn shown(&self) -> Arc<[Finding]> {
-        self.slots.iter().filter_map(|slot| slot.shown.clone()).collect()
+        self.slots.iter().filter_map(Slot::shown).collect()
     }
 
     fn remember(&mut self, node: &NodeSnapshot, facts: &Arc<NodeFacts>, at: Stamp) {
@@ -112,66 +114,5 @@ impl Tracker {
                 Some(left(&l)? + watched)
             })
             .min();
-    }
-}
-
-/// What is shown of one rule.
-#[derive(Debug, Default)]
-struct Slot {
-    shown: Option<Finding>,
-    /// What the last looks say instead, and how many in a row.
-    candidate: Option<Severity>,
-    streak: u32,
-    last_bad: Option<Stamp>,
-    cleared_at: Option<Stamp>,
-    /// It came back soon after it had gone.
-    flickers: bool,
-}
-
-impl Slot {
-    fn take(
-        &mut self,
-        rule: &Rule,
-        verdict: Option<(Severity, String)>,
-        is_new: bool,
-        is_first: bool,
-        rules: &Rules,
-        now: Stamp,
-    ) {
-        let severity = verdict.as_ref().map(|(severity, _)| *severity);
-        let shown = self.shown.as_ref().map(|f| f.severity);
-        if severity.is_some() {
-            self.last_bad = Some(now);
-        }
-        if severity == shown {
-            self.streak = 0;
-        } else {
-            if self.streak == 0 || self.candidate != severity {
-                self.streak = u32::from(is_new);
-            } else if is_new {
-                self.streak = self.streak.saturating_add(1);
-            }
-            self.candidate = severity;
-            let at_once = is_first || (rule.at_once && severity > shown);
-            let calm = severity.is_some()
-                || !self.flickers
-                || self.last_bad.is_none_or(|at| now.since(at) >= rules.cool_down);
-            if !at_once && (self.streak < rules.samples || !calm) {
-                // The figures are of now even while the weight is not settled.
-                if let (Some(shown), Some((_, message))) = (&mut self.shown, verdict) {
-                    shown.message = message;
-                }
-                return;
-            }
-            self.streak = 0;
-            if shown.is_none() {
-                self.flickers = self.cleared_at.is_some_and(|at| now.since(at) < rules.cool_down);
-            }
-            if severity.is_none() {
-                self.cleared_at = Some(now);
-            }
-        }
-        self.shown = verdict
-            .map(|(severity, message)| Finding::new(severity, rule.code, message).with_remedy(rule.remedy));
     }
 }
