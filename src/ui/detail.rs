@@ -193,12 +193,7 @@ fn describe_node(scene: &Scene<'_>, node: &FleetNode, sheet: &mut Sheet) {
         ),
         look.plain(),
     );
-    let cost = format!(
-        "{:.1} commands/s, at most {:.2} % of its time",
-        n.cost.commands_per_sec,
-        n.cost.busy_share * 100.0
-    );
-    sheet.field("our cost", &cost, look.plain());
+    super::cost::describe(scene, n, sheet);
 }
 
 fn describe_lock(scene: &Scene<'_>, lock: &Lock, sheet: &mut Sheet) {
