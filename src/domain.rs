@@ -2,6 +2,7 @@
 
 pub mod bytes;
 pub mod command;
+pub mod diagnostics;
 pub mod finding;
 pub mod fleet;
 pub mod glob;
@@ -19,6 +20,7 @@ pub mod stamp;
 
 pub use bytes::Bytes;
 pub use command::Command;
+pub use diagnostics::Diagnostics;
 pub use finding::{Finding, Severity};
 pub use fleet::{FleetView, Verdict};
 pub use group::{GroupId, GroupSnapshot};

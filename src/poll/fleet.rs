@@ -15,7 +15,7 @@ use super::roster::Roster;
 use crate::config::endpoint::Directory;
 use crate::config::{Config, NodeConfig};
 use crate::domain::node::NodeState;
-use crate::domain::snapshot::{Board, Cost, Live, ScanProgress};
+use crate::domain::snapshot::{Board, Cost, History, Live, ScanProgress};
 use crate::domain::{NodeId, NodeMeta, NodeSnapshot, Stamp};
 use crate::family::Registry;
 
@@ -248,8 +248,10 @@ fn unheard(meta: &NodeMeta, now: Stamp) -> NodeSnapshot {
         status: Liveness::new(1, now).status().clone(),
         rtt: None,
         rtt_history: [].into(),
+        history: History::default(),
         facts: None,
         facts_at: None,
+        diagnostics: Arc::default(),
         clock_offset_ms: None,
         health: [].into(),
         denied: Vec::new(),

@@ -2,13 +2,15 @@
 
 mod live;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::backoff;
 use super::cost::CostMeter;
+use super::diagnose::{Diagnosis, Visit};
 use super::fleet::{Pace, Shared};
+use super::history::{LOOKS, Ring};
 use super::info;
 use super::keys::KeyTable;
 use super::liveness::Liveness;
@@ -25,9 +27,6 @@ use crate::domain::snapshot::{Denied, ScanProgress};
 use crate::domain::{NodeSnapshot, Reply, Stamp};
 use crate::family::Dialect;
 use crate::redis_io::{CallError, ClientRole, Reader, connect};
-
-/// Round trips kept for the sparkline.
-const RTT_HISTORY: usize = 60;
 
 /// While changes are pushed the search goes on at most so often.
 const SEARCH_EVERY: Duration = Duration::from_secs(1);
@@ -50,10 +49,13 @@ pub(super) struct Poller {
     rtt: Option<Duration>,
     rtt_least: Duration,
     rtt_history: VecDeque<u64>,
+    history: Ring,
     facts: Option<Arc<NodeFacts>>,
     facts_at: Option<Stamp>,
     clock_offset_ms: Option<i64>,
+    diagnosis: Diagnosis,
     denied: BTreeSet<(&'static str, String)>,
+    denied_since: BTreeMap<(&'static str, String), Stamp>,
     dialect: Dialect,
     table: KeyTable,
     search: Search,
@@ -61,9 +63,10 @@ pub(super) struct Poller {
     cost: CostMeter,
     push: Push,
     turns: live::Turns,
-    /// When the last look ended, and what the rules said of it.
+    /// When the last look ended, what the rules said of it, and what was refused then.
     looked_at: Stamp,
     verdicts: Arc<[Finding]>,
+    told_denied: Vec<Denied>,
 }
 
 impl Poller {
@@ -83,10 +86,13 @@ impl Poller {
             rtt: None,
             rtt_least: Duration::MAX,
             rtt_history: VecDeque::new(),
+            history: Ring::default(),
             facts: None,
             facts_at: None,
             clock_offset_ms: None,
+            diagnosis: Diagnosis::default(),
             denied: BTreeSet::new(),
+            denied_since: BTreeMap::new(),
             dialect: Dialect::default(),
             table: KeyTable::default(),
             search: Search::new(),
@@ -96,6 +102,7 @@ impl Poller {
             turns: live::Turns::default(),
             looked_at: now,
             verdicts: [].into(),
+            told_denied: Vec::new(),
         }
     }
 
@@ -128,6 +135,7 @@ impl Poller {
                 let now = Stamp::now();
                 self.patience.answered();
                 let first = self.live.status().state != NodeState::Up;
+                self.history.push(self.facts.as_deref());
                 self.live.answered(now);
                 push_bounded(&mut self.rtt_history, self.rtt.map_or(0, |d| (d.as_micros() as u64).max(1)));
                 if first && self.watches_keys() {
@@ -142,6 +150,7 @@ impl Poller {
                 self.reader = None;
                 self.rtt = None;
                 push_bounded(&mut self.rtt_history, 0);
+                self.history.push(None);
                 self.live.missed(error.reason, &error.detail, Stamp::now());
                 if self.live.status().state == NodeState::Down {
                     self.shared.claims.release(self.position);
@@ -152,18 +161,49 @@ impl Poller {
         if !self.watches_keys() {
             self.push.close();
             self.table.clear();
-            return;
+        } else {
+            let ops = self.facts.as_ref().and_then(|f| f.ops_per_sec);
+            let table = &self.table;
+            if self.push.keep(&self.shared, &self.node, ops, |prefix| table.has_lock_under(prefix)).await {
+                self.resync();
+            }
         }
-        let ops = self.facts.as_ref().and_then(|f| f.ops_per_sec);
-        let table = &self.table;
-        if self.push.keep(&self.shared, &self.node, ops, |prefix| table.has_lock_under(prefix)).await {
-            self.resync();
-        }
-        if let Err(error) = self.look_at_keys(until).await {
+        if self.watches_keys()
+            && let Err(error) = self.look_at_keys(until).await
+        {
             // Whether the node is alive is for the next PING to say.
             self.search.failed(error.to_string());
             self.reader = None;
         }
+        // The same holds here; what was told before stays, with its age.
+        if self.diagnose().await.is_err() {
+            self.reader = None;
+        }
+        self.own_denials |= self.reader.as_ref().is_some_and(Reader::was_denied) || self.push.was_denied();
+        let denied = &self.denied;
+        self.denied_since.retain(|what, _| denied.contains(what));
+    }
+
+    /// Slow log, latency events, clients, configuration: what is due of it.
+    async fn diagnose(&mut self) -> Result<(), CallError> {
+        let Some(reader) = &mut self.reader else { return Ok(()) };
+        let visit = Visit {
+            reader,
+            facts: self.facts.as_deref(),
+            backlog: self.table.has_backlog(),
+            cost: &mut self.cost,
+            rtt: self.rtt_least,
+        };
+        let clients = self.diagnosis.look(visit).await;
+        let told = self.diagnosis.told();
+        self.denied.extend(told.denied().map(|command| ("nodes", command.to_string())));
+        if told.clients.denied().is_some() && self.table.has_backlog() {
+            self.denied.insert(("queues", "CLIENT|LIST".into()));
+        }
+        if let Some(list) = clients? {
+            self.table.take_clients(&list, self.node.meta.db);
+        }
+        Ok(())
     }
 
     /// A server that loads or lost its primary still answers INFO: how far it is goes into the detail.
@@ -227,6 +267,7 @@ impl Poller {
                     self.table.clear();
                     self.search.restart();
                     self.push.forget();
+                    self.diagnosis.forget();
                 }
                 self.facts = Some(Arc::new(facts));
                 self.facts_at = Some(Stamp::now());
@@ -259,13 +300,11 @@ impl Poller {
 
     async fn look_at_keys(&mut self, until: Instant) -> Result<(), CallError> {
         let interval = self.shared.pace.borrow().interval;
-        let clients = self.facts.as_ref().and_then(|f| f.connected_clients);
         let pace = self.search_pace(interval);
         let pushed = self.push.tracked().is_some();
         let Some(mut look) = self.at_keys() else { return Ok(()) };
         look.add_configured_queues();
         look.look_at_sites().await?;
-        look.look_at_consumers(clients).await?;
         look.reread(interval).await?;
         loop {
             let Some(mut look) = self.at_keys() else { return Ok(()) };
@@ -322,6 +361,12 @@ impl Poller {
     /// Publishes what a look gave.
     fn publish(&mut self) {
         self.looked_at = Stamp::now();
+        let (since, now) = (&mut self.denied_since, self.looked_at);
+        let denied = self.denied.iter().map(|(pane, command)| {
+            let since = *since.entry((*pane, command.clone())).or_insert(now);
+            Denied { pane, command: command.clone(), since }
+        });
+        self.told_denied = denied.collect();
         let snapshot = self.snapshot();
         let around = Around { clock_median_ms: self.shared.clock_median_ms(), own_denials: self.own_denials };
         self.verdicts = self.health.observe(&snapshot, &around, &self.shared.config.rules);
@@ -345,15 +390,13 @@ impl Poller {
             status: self.live.status().clone(),
             rtt: self.rtt,
             rtt_history: self.rtt_history.iter().copied().collect(),
+            history: self.history.history(),
             facts: self.facts.clone(),
             facts_at: self.facts_at,
+            diagnostics: self.diagnosis.told().clone(),
             clock_offset_ms: self.clock_offset_ms,
             health: self.verdicts.clone(),
-            denied: self
-                .denied
-                .iter()
-                .map(|(pane, command)| Denied { pane, command: command.clone() })
-                .collect(),
+            denied: self.told_denied.clone(),
             locks: self.table.locks_list(),
             queues: self.table.queues_list(),
             scan,
@@ -364,7 +407,7 @@ impl Poller {
 }
 
 fn push_bounded(history: &mut VecDeque<u64>, value: u64) {
-    if history.len() == RTT_HISTORY {
+    if history.len() == LOOKS {
         history.pop_front();
     }
     history.push_back(value);

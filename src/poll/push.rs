@@ -45,6 +45,7 @@ pub(super) struct Push {
     spared: bool,
     spared_at: Option<Instant>,
     why: Option<String>,
+    denied: bool,
     tries: u32,
     retry_at: Option<Instant>,
     ping_at: Instant,
@@ -62,6 +63,7 @@ impl Push {
             spared: false,
             spared_at: None,
             why: None,
+            denied: false,
             tries: 0,
             retry_at: None,
             ping_at: Instant::now(),
@@ -118,6 +120,7 @@ impl Push {
             }
             Err(Refusal::Never(why)) => {
                 self.close();
+                self.denied |= why.ends_with("not permitted");
                 self.why = Some(why);
                 self.retry_at = Some(now + ASK_AGAIN);
                 false
@@ -130,6 +133,11 @@ impl Push {
                 false
             }
         }
+    }
+
+    /// True once the server's ACL refused something here: its count of denials is ours too.
+    pub(super) fn was_denied(&self) -> bool {
+        self.denied
     }
 
     /// Another server process answers there: what the last one refused tells nothing.

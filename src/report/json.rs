@@ -1,5 +1,7 @@
 //! The stable JSON of the headless commands, schema 1, documented in the README. Unknown is `null`.
 
+mod diagnostics;
+
 use base64::Engine as _;
 use serde::Serialize;
 
@@ -47,6 +49,8 @@ struct Node<'a> {
     blocked_clients: Option<u64>,
     uptime_s: Option<u64>,
     watching: Watching<'a>,
+    #[serde(flatten)]
+    told: diagnostics::Told<'a>,
     findings: Vec<Finding>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     aliases: &'a [String],
@@ -179,6 +183,7 @@ fn node<'a>(snapshot: &'a NodeSnapshot, aliases: &'a [String], rules: &Rules, no
             commands_per_sec: rounded(snapshot.cost.commands_per_sec),
             busy_share: (snapshot.cost.busy_share * 1e6).round() / 1e6,
         },
+        told: diagnostics::told(snapshot),
         findings: snapshot.findings(rules, now.mono),
         aliases,
     }

@@ -59,6 +59,7 @@ impl Poller {
                     let fresh = *pace.borrow_and_update();
                     if fresh.refreshes != known.refreshes {
                         self.search.hurry = true;
+                        self.diagnosis.hurry();
                     }
                     *known = fresh;
                     true
