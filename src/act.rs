@@ -9,6 +9,7 @@ pub mod outcome;
 pub mod plan;
 mod prepare;
 pub mod request;
+pub mod route;
 pub mod services;
 mod session;
 mod undo;

@@ -54,6 +54,7 @@ impl Backstage {
         let directory = fleet.directory();
         let services = Services {
             directory: directory.clone(),
+            routes: fleet.routes(),
             permit,
             audit: Audit::in_dir(&config.state_dir),
             timeout: config.timeout,
