@@ -217,6 +217,9 @@ pub enum Liveness {
     },
 }
 
+/// Share of a node's time for the steady search unless configured.
+pub const SCAN_BUDGET: f64 = 0.003;
+
 /// Budget of the key search.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ScanConfig {
@@ -315,7 +318,7 @@ impl Default for Config {
             push: PushEnd::Left,
             queue_families: Vec::new(),
             queue_prefixes: QueuePrefixes::new(),
-            scan: ScanConfig { budget: 0.01, max_keys: 200_000 },
+            scan: ScanConfig { budget: SCAN_BUDGET, max_keys: 200_000 },
             worker: WorkerConfig::default(),
             rules: Rules::default(),
             ui: UiConfig {

@@ -76,6 +76,16 @@ impl Registry {
         self.lock_globs.iter().any(|g| g.matches(key))
     }
 
+    /// What the keys of the watched patterns on this node begin with, and whether a family brought the pattern;
+    /// those that may begin with anything are left out.
+    pub fn prefixes(&self, node: &NodeId) -> Vec<(Bytes, bool)> {
+        let named = self.configured_queues(node).map(|key| (key, false));
+        let generic = self.lock_globs.iter().chain(&self.queue_globs).map(|g| (g, false));
+        let all = generic.chain(self.own.globs().map(|g| (g, true)));
+        let prefixes = all.map(|(glob, own)| (Bytes::from(glob.literal_prefix()), own));
+        prefixes.chain(named).filter(|(prefix, _)| !prefix.is_empty()).collect()
+    }
+
     /// Which patterns a key matches: lock (generic or a family's own), queue. Our own keys match none.
     pub fn candidate(&self, key: &[u8]) -> (bool, bool) {
         if key.starts_with(b"redwarden:") {
@@ -211,6 +221,10 @@ impl OwnPatterns {
             }
         }
         own
+    }
+
+    fn globs(&self) -> impl Iterator<Item = &Glob> {
+        self.by_first.iter().flatten().chain(&self.anywhere)
     }
 
     fn is_empty(&self) -> bool {
