@@ -9,7 +9,8 @@ use redwarden::poll::Fleet;
 use serde_json::{Value, json};
 
 use super::db::{Db, eventually};
-use super::python::{Driver, Process, Python};
+use super::driver::{Driver, Process};
+use super::python::Python;
 use super::{agree, watch};
 
 /// A library, its program and a server that both use.

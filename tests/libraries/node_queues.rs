@@ -1,0 +1,70 @@
+//! Node's queue libraries: what they count is what we count.
+
+use redwarden::domain::Queue;
+use redwarden::launcher::Server;
+use serde_json::{Value, json};
+
+use super::db::{Db, eventually};
+use super::locks::beside;
+use super::node::Node;
+use super::{agree, watch};
+
+/// BullMQ's states as we show them. Its `waiting` is the plain list.
+fn counts(queue: &Queue) -> Value {
+    let detail = |label: &str| {
+        let found = queue.details.iter().find(|d| d.label == label);
+        found.map(|d| d.text.split(' ').next().unwrap().parse::<u64>().unwrap())
+    };
+    let prioritized = detail("prioritized").unwrap_or(0);
+    json!({
+        "waiting": queue.waiting.map(|n| n - prioritized),
+        "prioritized": prioritized,
+        "active": queue.in_flight,
+        "delayed": queue.scheduled,
+        "failed": queue.failed,
+        "completed": detail("completed").unwrap_or(0),
+        "waiting-children": detail("waits for children").unwrap_or(0),
+    })
+}
+
+fn moment(waiting: u64, prioritized: u64, active: u64, [failed, completed, children]: [u64; 3]) -> Value {
+    json!({
+        "waiting": waiting, "prioritized": prioritized, "active": active, "delayed": 1,
+        "failed": failed, "completed": completed, "waiting-children": children,
+    })
+}
+
+#[tokio::test]
+async fn bullmq_counts_as_its_get_job_counts_does() {
+    const KEY: &str = "bull:mail:wait";
+    let node = Node::with(&beside("node/bullmq"));
+    let server = Server::start(&[]).unwrap();
+    let mut driver = node.driver(&server, "queue_bullmq.js", &[]);
+    let (mut db, fleet) = (Db::open(&server.endpoint()).await, watch(&server));
+    driver.ask("enqueue", &[]);
+
+    let before = moment(9, 2, 0, [0, 0, 1]);
+    assert_eq!(driver.ask("counts", &[]), before);
+    agree(&fleet, KEY, "bullmq", "before", |q| counts(q) == before && q.workers == Some(0)).await;
+
+    driver.ask("pause", &[]);
+    let told = driver.ask("counts", &[]);
+    agree(&fleet, KEY, "bullmq", "paused", |q| q.paused == Some(true) && counts(q) == told).await;
+    driver.ask("resume", &[]);
+
+    let worker = node.worker(&server, "queue_bullmq.js", &[]);
+    eventually("a job at the gate", async || db.run("EXISTS gate-started").await.as_int() == Some(1)).await;
+    let busy = moment(6, 2, 1, [1, 1, 1]);
+    driver.until("counts", &busy);
+    agree(&fleet, KEY, "bullmq", "busy", |q| {
+        counts(q) == busy && (q.workers, q.paused) == (Some(1), Some(false))
+    })
+    .await;
+
+    db.run("SET gate-open 1").await;
+    let done = moment(0, 0, 0, [1, 11, 0]);
+    driver.until("counts", &done);
+    agree(&fleet, KEY, "bullmq", "done", |q| counts(q) == done).await;
+    drop(worker);
+    agree(&fleet, KEY, "bullmq", "left", |q| counts(q) == done && q.workers == Some(0)).await;
+}
