@@ -66,6 +66,8 @@ pub struct Config {
     pub push: PushEnd,
     /// Budget of the key search.
     pub scan: ScanConfig,
+    /// Words in names of fields of which a peek masks the values.
+    pub redact: Vec<String>,
     /// The embedded worker.
     pub worker: WorkerConfig,
     /// Thresholds of the verdicts.
@@ -200,6 +202,7 @@ impl Default for Config {
             queues: Vec::new(),
             push: PushEnd::Left,
             scan: ScanConfig { budget: 0.01, max_keys: 200_000 },
+            redact: crate::decode::DEFAULT_SECRETS.map(String::from).to_vec(),
             worker: WorkerConfig { concurrency: 1, exec: None, heartbeat_ttl: Duration::from_secs(10) },
             rules: Rules::default(),
             ui: UiConfig { theme: Theme::Dark, ascii: false, mouse: true, bell: false },

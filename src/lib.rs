@@ -26,6 +26,8 @@
 //!   [`family::registry`].
 //! - [`redis_io`]: the only module that knows the `redis` crate. A [`redis_io::Reader`] can't express a write; a
 //!   [`redis_io::Writer`] can't be built without a [`redis_io::WritePermit`].
+//! - [`decode`]: what the bytes of a task say, as safe text with secrets masked. [`peek`]: a few tasks of a queue,
+//!   read without taking them.
 //! - [`poll`]: one task for each node; connection, back-off, search and cost are its own.
 //! - [`act`]: requests, plans, the executor, undo, the audit file.
 //! - [`worker`]: the embedded worker. [`lock_run`]: `redwarden lock run`.

@@ -63,10 +63,9 @@ pub async fn peek(
         seen.waiting = seen.waiting.saturating_add(next.len);
         // Those that stand at both ends are shown once.
         let rest = usize::try_from(next.len).unwrap_or(usize::MAX).saturating_sub(next.items.len());
-        for (items, into) in [
-            (next.items, &mut seen.next),
-            (newest.items.into_iter().take(rest).collect(), &mut seen.newest),
-        ] {
+        for (items, into) in
+            [(next.items, &mut seen.next), (newest.items.into_iter().take(rest).collect(), &mut seen.newest)]
+        {
             let room = (count as usize).saturating_sub(into.len());
             for item in items.into_iter().take(room) {
                 into.push(task(&mut scripts, family, key, item, redactor).await?);
@@ -128,7 +127,11 @@ async fn task(
     let wanted = element.as_ref().map(|e| family.task_parts(key, e)).unwrap_or_default();
     if wanted.is_empty() {
         let parts = item.parts.iter().map(|(name, len, head)| {
-            let label = if redactor.is_secret(&name.escaped()) { masked() } else { show(head, *len == head.len() as u64) };
+            let label = if redactor.is_secret(&name.escaped()) {
+                masked()
+            } else {
+                show(head, *len == head.len() as u64)
+            };
             (name.escaped(), label)
         });
         return Ok(Task { id: item.id.map(|id| id.escaped()), parts: parts.collect() });
@@ -146,8 +149,13 @@ async fn task(
                 }
                 parts.extend(unfolded.iter().map(|(label, part)| ((*label).to_owned(), show(part, true))));
             }
-            Reply::Nil => parts.push(((*label).to_owned(), note("not there: the task was taken or removed meanwhile"))),
-            Reply::Error(e) => parts.push(((*label).to_owned(), note(&format!("not read: {}", escape_text(&e.to_string()))))),
+            Reply::Nil => {
+                parts.push(((*label).to_owned(), note("not there: the task was taken or removed meanwhile")));
+            }
+            Reply::Error(e) => {
+                parts
+                    .push(((*label).to_owned(), note(&format!("not read: {}", escape_text(&e.to_string())))));
+            }
             _ => parts.push(((*label).to_owned(), note("not read"))),
         }
     }
@@ -172,7 +180,10 @@ impl Scripts<'_> {
     async fn read(&mut self, reads: &[Read]) -> Result<Vec<Reply>, String> {
         let failed = |e: CallError| e.to_string();
         let replies = self.reader.read(reads, self.dialect).await.map_err(failed)?;
-        let unknown = replies.iter().filter_map(Reply::as_error).any(|e| e.is_unknown_command());
+        let unknown = replies
+            .iter()
+            .filter_map(Reply::as_error)
+            .any(crate::domain::reply::ReplyError::is_unknown_command);
         if self.dialect == Dialect::EvalRo && unknown {
             self.dialect = Dialect::Eval;
             return self.reader.read(reads, self.dialect).await.map_err(failed);

@@ -71,6 +71,8 @@ pub enum Command {
     Expire,
     /// Undo the last release.
     Undo,
+    /// Look at tasks of the queue without taking them.
+    Peek,
     /// Enqueue a test task.
     Enqueue,
     /// Open the worker pane; asks to start the worker on the selected queue if none runs.
@@ -179,6 +181,7 @@ pub const COMMANDS: &[Entry] = &[
     writes(entry(Command::Undo, "undo", &[c('u')], "undo the last release")),
     on(&[Panel::Queues], writes(entry(Command::Enqueue, "enqueue", &[c('t')], "enqueue a test task"))),
     on(&[Panel::Queues], writes(entry(Command::Worker, "worker", &[c('w')], "worker on the queue"))),
+    on(&[Panel::Queues], entry(Command::Peek, "peek", &[c('v')], "view tasks without taking them")),
     on(
         WORKER,
         writes(entry(Command::StopWorker, "stop-worker", &[c('w')], "stop the worker, or start it again")),

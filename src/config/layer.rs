@@ -51,6 +51,7 @@ pub(super) struct Layer {
     pub(super) queue_patterns: Option<Sited<Vec<String>>>,
     pub(super) push: Option<Sited<PushEnd>>,
     pub(super) queues: Option<Sited<Vec<QueueDraft>>>,
+    pub(super) redact: Option<Sited<Vec<String>>>,
     pub(super) concurrency: Option<Sited<usize>>,
     pub(super) exec: Option<Sited<String>>,
     pub(super) heartbeat_ttl: Option<Sited<Duration>>,

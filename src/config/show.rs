@@ -69,6 +69,8 @@ impl Page<'_> {
                 self.line("exec", "queues.list", &quoted(exec));
             }
         }
+        self.title("[peek]");
+        self.line("redact", "peek.redact", &list(&c.redact));
         self.title("[worker]");
         self.line("concurrency", "worker.concurrency", &c.worker.concurrency.to_string());
         self.optional("exec", "worker.exec", c.worker.exec.as_deref());

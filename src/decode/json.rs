@@ -21,9 +21,8 @@ pub(super) fn parse(bytes: &[u8], whole: bool, budget: &mut Budget) -> Option<Va
     let (rest, stopped) = (parser.rest, parser.stopped);
     match stopped {
         None if rest.trim().is_empty() => value,
-        None => None,
-        Some(Stop::Bad) => None,
         Some(Stop::End) if whole => None,
+        None | Some(Stop::Bad) => None,
         Some(Stop::End) => {
             budget.stop(CUT);
             value

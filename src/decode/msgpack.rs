@@ -66,12 +66,12 @@ impl<'a> Parser<'a, '_> {
             0xe0..=0xff => Some(Value::Number(i8::from_ne_bytes([first]).to_string())),
             0x80..=0x8f => Some(self.map(u64::from(first & 0x0f), depth)),
             0x90..=0x9f => Some(self.list(u64::from(first & 0x0f), depth)),
-            0xa0..=0xbf => self.text(u64::from(first & 0x1f)),
+            0xa0..=0xbf => Some(self.string(u64::from(first & 0x1f))),
             0xc0 => Some(Value::Null),
             0xc2 | 0xc3 => Some(Value::Bool(first == 0xc3)),
             0xc4..=0xc6 => {
                 let len = self.number(len_of(first - 0xc4))?;
-                self.bytes(len)
+                Some(self.string(len))
             }
             0xc7..=0xc9 => {
                 let len = self.number(len_of(first - 0xc7))?;
@@ -89,7 +89,7 @@ impl<'a> Parser<'a, '_> {
             0xd4..=0xd8 => self.extension(1 << (first - 0xd4)),
             0xd9..=0xdb => {
                 let len = self.number(len_of(first - 0xd9))?;
-                self.text(len)
+                Some(self.string(len))
             }
             0xdc | 0xdd => {
                 let len = self.number(len_of(first - 0xdb))?;
@@ -112,13 +112,9 @@ impl<'a> Parser<'a, '_> {
         }
     }
 
-    fn text(&mut self, len: u64) -> Option<Value> {
-        let bytes = self.slice(len);
-        Some(Value::bytes(bytes))
-    }
-
-    fn bytes(&mut self, len: u64) -> Option<Value> {
-        Some(Value::bytes(self.slice(len)))
+    /// Text or bytes: some writers call all of it text.
+    fn string(&mut self, len: u64) -> Value {
+        Value::bytes(self.slice(len))
     }
 
     fn extension(&mut self, len: u64) -> Option<Value> {

@@ -455,11 +455,10 @@ fn decimal(digits: &[u8]) -> Result<Value, End> {
     Ok(Value::Number(text))
 }
 
-/// A whole number of any size, little-endian and signed; beyond 16 bytes as hex.
+/// A whole number of any size, little-endian and signed; beyond 16 bytes only how long it is.
 fn long(bytes: &[u8]) -> Value {
     if bytes.len() > 16 {
-        let hex: String = bytes.iter().rev().take(32).map(|b| format!("{b:02x}")).collect();
-        return Value::Number(format!("0x{hex}"));
+        return Value::Number(format!("a whole number of {} bytes", bytes.len()));
     }
     let fill = if bytes.last().is_some_and(|b| b & 0x80 != 0) { 0xff } else { 0 };
     let mut whole = [fill; 16];

@@ -103,10 +103,7 @@ fn formats_within_formats() {
     let lines = decoded.lines.join("\n");
     assert!(lines.contains(r#"body: [base64, json] [["bob"], {api_key: ***}, {}]"#), "{lines}");
     // JSON in a string, as Laravel and Active Job write it, and msgpack as asynq's users like it.
-    assert_eq!(
-        shown(br#"{"data":"{\"token\":\"t-1\",\"n\":1}"}"#),
-        r#"data: [json] {token: ***, n: 1}"#.replace("data", "{data") + "}"
-    );
+    assert_eq!(shown(br#"{"data":"{\"token\":\"t-1\",\"n\":1}"}"#), "{data: [json] {token: ***, n: 1}}");
     let packed = [&b"\x82\xa1n\xcd\x01\x00\xa6secret\xa3abc"[..]].concat();
     assert_eq!((whole(&packed).how.as_str(), shown(&packed).as_str()), ("msgpack", "{n: 256, secret: ***}"));
     assert_eq!(shown(b"\x93\xd0\x80\xcb\x3f\xf8\0\0\0\0\0\0\xc4\x01\xff"), r#"[-128, 1.5, b"\xff"]"#);
