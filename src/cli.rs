@@ -55,6 +55,8 @@ pub enum Command {
     Release(Release),
     /// `queues push`.
     Push(Push),
+    /// `queues peek`.
+    Peek(Peek),
     /// `worker`.
     Worker(Worker),
     /// `lock run`.
@@ -148,6 +150,19 @@ pub struct Push {
     pub force: bool,
     /// Do not ask.
     pub yes: bool,
+}
+
+/// `queues peek`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Peek {
+    /// Exact key.
+    pub key: Bytes,
+    /// Where.
+    pub place: Where,
+    /// How many tasks of each end, 1 to 20.
+    pub count: u32,
+    /// How to print.
+    pub format: Format,
 }
 
 /// `worker`.
@@ -355,6 +370,16 @@ fn subcommand(sub: Sub) -> Result<(GlobalArgs, Command), Usage> {
                     print.must_be_unused("queues list")?;
                     let end = End { left: false, right: false };
                     moved(args.queue, Destination::Nowhere, args.which, &end)?
+                }
+                Some(QueuesSub::Peek(args)) => {
+                    print.must_be_unused("queues list")?;
+                    let peek = Peek {
+                        key: some_key(args.queue.map(bytes).or(args.key_b64))?,
+                        place: args.place.into(),
+                        count: args.count,
+                        format: args.format.unwrap_or_default(),
+                    };
+                    (args.global, Command::Peek(peek))
                 }
             };
             (outer.merged(inner), command)

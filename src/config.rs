@@ -73,6 +73,8 @@ pub struct Config {
     pub queue_prefixes: QueuePrefixes,
     /// Budget of the key search.
     pub scan: ScanConfig,
+    /// Words in names of fields of which a peek masks the values.
+    pub redact: Vec<String>,
     /// The embedded worker.
     pub worker: WorkerConfig,
     /// Thresholds of the verdicts.
@@ -319,6 +321,7 @@ impl Default for Config {
             queue_families: Vec::new(),
             queue_prefixes: QueuePrefixes::new(),
             scan: ScanConfig { budget: SCAN_BUDGET, max_keys: 200_000 },
+            redact: crate::decode::DEFAULT_SECRETS.map(String::from).to_vec(),
             worker: WorkerConfig::default(),
             rules: Rules::default(),
             ui: UiConfig {

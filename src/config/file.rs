@@ -133,6 +133,10 @@ fn read_layer(root: &mut Section<'_>, problems: &mut Problems) -> Layer {
     }
     layer.queue_families = super::queue_family::read(root, problems);
     layer.queue_prefixes = super::queue_family::read_prefixes(root, problems);
+    if let Some(mut peek) = root.section("peek", problems) {
+        layer.redact = read_redact(&mut peek, problems);
+        peek.finish(problems, &[]);
+    }
     if let Some(mut worker) = root.section("worker", problems) {
         layer.concurrency = count(worker.integer("concurrency", problems, (1, 1024)));
         layer.exec = worker.text("exec", problems);
@@ -204,6 +208,16 @@ fn read_families(locks: &mut Section<'_>, problems: &mut Problems) -> Option<Sit
         problems.add(&id.source, what, super::value::did_you_mean(&id.value, &known));
     }
     Some(Sited::new(list.value.into_iter().map(|id| id.value).collect(), list.source))
+}
+
+fn read_redact(peek: &mut Section<'_>, problems: &mut Problems) -> Option<Sited<Vec<String>>> {
+    let list = peek.strings("redact", problems)?;
+    for word in list.value.iter().filter(|w| !w.value.contains(char::is_alphanumeric)) {
+        // It would be in every name.
+        let what = "a word to mask needs a letter or digit";
+        problems.add(&word.source, what, "Write a part of a field's name, such as \"iban\".");
+    }
+    Some(Sited::new(list.value.into_iter().map(|word| word.value).collect(), list.source))
 }
 
 fn count(value: Option<Sited<i64>>) -> Option<Sited<usize>> {

@@ -247,6 +247,7 @@ fn settings(picker: &mut Picker<'_>, problems: &mut Problems) -> Config {
             budget: picker.pick("scan.budget", scan.budget, |l| &l.scan_budget),
             max_keys: picker.pick("scan.max_keys", scan.max_keys, |l| &l.scan_max_keys),
         },
+        redact: picker.pick("peek.redact", default.redact, |l| &l.redact),
         worker: WorkerConfig {
             concurrency: picker.pick("worker.concurrency", worker.concurrency, |l| &l.concurrency),
             exec: picker.optional("worker.exec", |l| &l.exec),

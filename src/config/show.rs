@@ -123,6 +123,8 @@ impl Page<'_> {
                 self.line(id, "queue_prefixes", &list(prefixes));
             }
         }
+        self.title("[peek]");
+        self.line("redact", "peek.redact", &list(&c.redact));
         self.title("[worker]");
         self.line("concurrency", "worker.concurrency", &c.worker.concurrency.to_string());
         self.optional("exec", "worker.exec", c.worker.exec.as_deref());

@@ -193,6 +193,12 @@ pub fn lock_family(id: &str, key_type: &str) -> Option<&'static dyn LockFamily> 
     ALL.iter().find(|f| f.owns(id, key_type)).map(AsRef::as_ref)
 }
 
+/// The queue family of this id.
+pub fn queue_family(id: &str) -> Option<&'static dyn QueueFamily> {
+    static ALL: LazyLock<Vec<Box<dyn QueueFamily>>> = LazyLock::new(queue_families);
+    ALL.iter().find(|f| f.id() == id).map(AsRef::as_ref)
+}
+
 /// Ids of all lock families that can be switched off, sorted.
 pub fn lock_family_ids() -> Vec<&'static str> {
     let rows = super::rows::rows().iter().map(|row| row.id);

@@ -214,6 +214,7 @@ fn describe_queue(scene: &Scene<'_>, queue: &Queue, sheet: &mut Sheet) {
             look.plain(),
         );
     }
+    let charts = super::chart::lines(scene, &queue.id, sheet.width());
     let rate = |r: Option<f64>| r.map_or("?".to_owned(), format::rate);
     let rates = format!(
         "in {}, out {}, net {}",
@@ -223,6 +224,11 @@ fn describe_queue(scene: &Scene<'_>, queue: &Queue, sheet: &mut Sheet) {
     );
     sheet.field("rates", &rates, look.plain());
     sheet.field("", queue.rates.source.words(), look.dim());
+    if !charts.is_empty() {
+        sheet.blank();
+        sheet.lines.extend(charts);
+        sheet.blank();
+    }
     let oldest = match (&queue.oldest, queue.oldest_age(scene.now.mono)) {
         (Oldest::Empty, _) => "nothing waits".to_owned(),
         (Oldest::At { .. }, Some(age)) => format!("{} (from its payload)", format::duration(age)),

@@ -3,6 +3,7 @@
 
 mod acl;
 mod facts;
+mod peek;
 mod release;
 mod topology;
 mod transfer;
