@@ -11,12 +11,12 @@ use std::time::{Duration, Instant};
 use redwarden::act::Audit;
 use redwarden::config::{Config, Endpoint};
 use redwarden::domain::queue::PushEnd;
-use redwarden::domain::{Command, NodeId, QueueId, Reply};
+use redwarden::domain::{Command, NodeId, QueueId};
 use redwarden::launcher::Server;
 use redwarden::redis_io::{ClientRole, WritePermit, Writer};
-use redwarden::worker::{Source, WorkerCommand, WorkerSpec, WorkerView, run_headless};
+use redwarden::worker::{LineKind, Source, WorkerCommand, WorkerLine, WorkerSpec, WorkerView, run_headless};
 
-const TASKS: u64 = 20_000;
+const TASKS: u64 = 5_000;
 const ROUNDS: u32 = 3;
 
 /// The same three steps in redis-py: connect, pop until it is empty, say how long it took.
@@ -53,15 +53,15 @@ async fn worker(endpoint: &Endpoint, concurrency: usize, dir: &std::path::Path) 
     let spec = WorkerSpec { concurrency, audit: Audit::in_dir(dir), ..spec };
     let (commands, inbox) = tokio::sync::mpsc::channel(1);
     let begun = Instant::now();
-    let run = tokio::spawn(run_headless(spec, Some(WritePermit::for_own_servers()), inbox, |_| {}));
-    let mut writer = open(endpoint).await;
-    while writer.call(&Command::new("LLEN jobs")).await.unwrap() != Reply::Int(0) {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    let (done, mut all_done) = tokio::sync::watch::channel(0);
+    let on_line = move |line: &WorkerLine| done.send_modify(|n| *n += u64::from(line.kind == LineKind::Done));
+    let run = tokio::spawn(run_headless(spec, Some(WritePermit::for_own_servers()), inbox, on_line));
+    all_done.wait_for(|n| *n == TASKS).await.unwrap();
+    let took = begun.elapsed();
     commands.send(WorkerCommand::Stop).await.unwrap();
     let view: WorkerView = run.await.unwrap();
     assert_eq!((view.counts.done, view.counts.run_twice), (TASKS, 0));
-    begun.elapsed()
+    took
 }
 
 async fn plain_loop(endpoint: &Endpoint) -> Duration {
