@@ -7,9 +7,13 @@ mod backlog;
 pub mod bull;
 pub mod celery;
 pub mod consumers;
+mod holders;
 pub mod huey;
 pub mod list;
+pub mod permits;
+pub mod portalocker;
 pub mod read;
+pub mod readers;
 pub mod recipe;
 pub mod redisson;
 pub mod registry;
@@ -21,6 +25,7 @@ pub mod sidekiq;
 pub mod site;
 pub mod stream;
 pub mod string;
+pub mod unique_jobs;
 
 use std::sync::Arc;
 

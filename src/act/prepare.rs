@@ -2,15 +2,14 @@
 
 use std::time::Duration;
 
-use super::plan::{Guard, Plan, Target};
+use super::plan::{Guard, Plan, Target, Undo};
 use super::services::{Services, named};
 use super::session::Session;
-use super::undo::Released;
 use super::{NotDone, Prepared, Request, Seen, inspect_queue};
 use crate::domain::lock::{MAX_TOKEN, Token};
 use crate::domain::queue::PushEnd;
 use crate::domain::{Bytes, Command, LockId, QueueId, Reply};
-use crate::family::registry::lock_family;
+use crate::family::recipe::{CONNECTION, Proof};
 use crate::family::{LockFamily, Recipe};
 use crate::redis_io::run_plan::{Means, watch};
 
@@ -56,7 +55,7 @@ pub(super) async fn build(services: &Services, request: Request) -> Result<Prepa
 }
 
 /// A plan without guards, steps and sentences yet.
-fn blank(services: &Services, intent: &'static str, target: Target, subject: &Bytes) -> Plan {
+pub(super) fn blank(services: &Services, intent: &'static str, target: Target, subject: &Bytes) -> Plan {
     Plan {
         id: uuid::Uuid::new_v4(),
         intent,
@@ -68,28 +67,45 @@ fn blank(services: &Services, intent: &'static str, target: Target, subject: &By
         valid_for: services.valid_for(),
         effects: Vec::new(),
         warnings: Vec::new(),
+        undo: Undo::No(""),
         undo_of: None,
     }
 }
 
 async fn release(services: &Services, lock: &LockId, seen: &Seen) -> Result<(Prepared, Session), String> {
-    let family = family_of(seen)?;
+    let family = family_of(services, seen)?;
     let (mut plan, session, pttl, recipe) = if &*seen.key_type == "string" {
         // A family that refuses does so before anything is asked of the server.
         let recipe = family.release(seen.family, &lock.key, &seen.token, &[])?;
-        let (plan, session, pttl) = guarded(services, "release", lock, seen, recipe.unchanged).await?;
+        let proof = recipe.proof();
+        let (plan, session, pttl) = guarded(services, "release", lock, seen, proof).await?;
         (plan, session, pttl, recipe)
+    } else if &*seen.key_type == CONNECTION {
+        connected(services, lock, seen, family).await?
     } else {
         looked_up(services, lock, seen, family).await?
     };
     plan.guards.extend(recipe.guards);
-    plan.steps.extend(recipe.steps);
-    plan.effects.extend(recipe.effects);
-    plan.effects.push("its holder is not told: if it is alive it goes on without the lock".into());
-    plan.warnings.extend(recipe.warnings);
-    if !recipe.undoable {
-        plan.warnings.push("this kind of lock cannot be put back: this release cannot be undone".into());
+    for step in recipe.steps {
+        // In a cluster Redisson's clients may listen to the shard's channel instead; a message to both is harmless.
+        if recipe.sharded && session.sharded && step.name() == "PUBLISH" {
+            let mut sharded = step.clone();
+            if let Some(name) = sharded.args.first_mut() {
+                *name = "SPUBLISH".into();
+            }
+            plan.steps.push(sharded);
+        }
+        plan.steps.push(step);
     }
+    plan.effects.extend(recipe.effects);
+    if !recipe.tells {
+        plan.effects.push("its holder is not told: if it is alive it goes on without the lock".into());
+    }
+    plan.warnings.extend(recipe.warnings);
+    if let Undo::No(why) = recipe.undo {
+        plan.warnings.push(why.into());
+    }
+    plan.undo = recipe.undo;
     if let Some(left) = u64::try_from(pttl).ok().map(Duration::from_millis).filter(|left| *left <= SHORT_TTL)
     {
         plan.warnings.push(format!("it frees itself in {}: wait instead?", short(left)));
@@ -101,8 +117,8 @@ async fn release(services: &Services, lock: &LockId, seen: &Seen) -> Result<(Pre
 }
 
 /// The family that releases what was seen.
-fn family_of(seen: &Seen) -> Result<&'static dyn LockFamily, String> {
-    lock_family(seen.family, &seen.key_type).ok_or_else(|| {
+fn family_of<'s>(services: &'s Services, seen: &Seen) -> Result<&'s dyn LockFamily, String> {
+    services.families.find(seen.family, &seen.key_type).ok_or_else(|| {
         format!(
             "no release is known for {} in a key of type {}",
             seen.family,
@@ -116,7 +132,7 @@ async fn looked_up(
     services: &Services,
     lock: &LockId,
     seen: &Seen,
-    family: &'static dyn LockFamily,
+    family: &dyn LockFamily,
 ) -> Result<(Plan, Session, i64, Recipe), String> {
     let mut session = Session::open(services, &lock.node, lock.db, &lock.key).await?;
     let target = Target { node: lock.node.clone(), db: lock.db, run_id: session.run_id.clone() };
@@ -148,6 +164,26 @@ async fn looked_up(
     Ok((plan, session, pttl, recipe))
 }
 
+/// A plan for a lock that is a connection: the client is looked for when the dialog opens.
+async fn connected(
+    services: &Services,
+    lock: &LockId,
+    seen: &Seen,
+    family: &dyn LockFamily,
+) -> Result<(Plan, Session, i64, Recipe), String> {
+    let mut session = Session::open(services, &lock.node, lock.db, &lock.key).await?;
+    let target = Target { node: lock.node.clone(), db: lock.db, run_id: session.run_id.clone() };
+    let plan = blank(services, "release", target, &lock.key);
+    let list = session.writer.call(&Command::new("CLIENT LIST")).await.map_err(|e| named(&lock.node, &e))?;
+    match &list {
+        Reply::Error(e) if e.is_denied() => return Err(NotDone::Denied("CLIENT|LIST".into()).to_string()),
+        Reply::Error(e) => return Err(NotDone::Refused(e.to_string()).to_string()),
+        _ => {}
+    }
+    let recipe = family.release(seen.family, &lock.key, &seen.token, &[list])?;
+    Ok((plan, session, -1, recipe))
+}
+
 async fn expire(
     services: &Services,
     lock: &LockId,
@@ -162,8 +198,10 @@ async fn expire(
             crate::domain::bytes::escape_text(&seen.key_type)
         ));
     }
-    let constant = family_of(seen).is_ok_and(|f| f.is_constant(seen.family, &lock.key, &seen.token));
-    let (mut plan, session, pttl) = guarded(services, "expire", lock, seen, constant).await?;
+    let constant =
+        family_of(services, seen).is_ok_and(|f| f.is_constant(seen.family, &lock.key, &seen.token));
+    let proof = if constant { Proof::Untouched } else { Proof::Value };
+    let (mut plan, session, pttl) = guarded(services, "expire", lock, seen, proof).await?;
     if let Ok(left) = u64::try_from(pttl) {
         return Err(format!("it has a TTL already: {} are left", short(Duration::from_millis(left))));
     }
@@ -181,7 +219,7 @@ async fn guarded(
     intent: &'static str,
     lock: &LockId,
     seen: &Seen,
-    constant: bool,
+    proof: Proof,
 ) -> Result<(Plan, Session, i64), String> {
     if let Token::Unknown(why) = &seen.token {
         return Err(format!(
@@ -196,7 +234,11 @@ async fn guarded(
         && session.means == Means::Script;
     plan.unchanged = match &seen.token {
         Token::Long { .. } => !digest,
-        known => constant || !known.proves_identity(),
+        known => match proof {
+            Proof::Count => false,
+            Proof::Untouched => true,
+            Proof::Value => !known.proves_identity(),
+        },
     };
     if plan.unchanged {
         watch(&mut session.writer, std::slice::from_ref(key)).await.map_err(|why| why.to_string())?;
@@ -335,60 +377,6 @@ async fn enqueue(
         plan.warnings.extend(against.iter().cloned());
     }
     Ok((Prepared { plan, needs_force: against.filter(|_| !force) }, session))
-}
-
-/// The plan that puts a released lock back, on the connection that watched its key since.
-pub(super) async fn undo(services: &Services, released: &mut Released) -> Result<Prepared, String> {
-    let lost = |why: String| {
-        format!(
-            "the connection that watched the key since its release is gone, so \"not used since\" cannot be proven ({why})"
-        )
-    };
-    let now_ms = crate::redis_io::run_plan::server_time(&mut released.session.writer)
-        .await
-        .map_err(|why| lost(why.to_string()))?;
-    let rest_ms = match released.restore.pttl_ms {
-        None => None,
-        Some(pttl) => {
-            let gone = now_ms.saturating_sub(released.restore.released_at_ms);
-            let rest = pttl.saturating_sub(gone);
-            if rest == 0 {
-                return Err(NotDone::Expired.to_string());
-            }
-            Some(rest)
-        }
-    };
-    let key = &released.lock.key;
-    let exists = Command::new("EXISTS").arg(key.clone());
-    let exists = released.session.writer.call(&exists).await.map_err(|e| lost(e.to_string()))?;
-    match exists {
-        Reply::Int(0) => {}
-        Reply::Error(error) => return Err(NotDone::Refused(error.to_string()).to_string()),
-        _ => return Err(NotDone::Taken.to_string()),
-    }
-    let target = Target {
-        node: released.lock.node.clone(),
-        db: released.lock.db,
-        run_id: released.session.run_id.clone(),
-    };
-    let mut plan = blank(services, "undo", target, key);
-    plan.guards.push(Guard::Absent { key: key.clone() });
-    plan.unchanged = true;
-    let set = Command::new("SET").arg(key.clone()).arg(released.restore.value.clone());
-    plan.effects.push(match rest_ms {
-        Some(rest) => format!(
-            "puts the same token back with what is left of its TTL: {}, less what passes until it runs",
-            short(Duration::from_millis(rest))
-        ),
-        None => "puts the same token back without a TTL, as it was".into(),
-    });
-    plan.effects.push("only if nobody used the key since its release, proven by WATCH".into());
-    plan.steps.push(match rest_ms {
-        Some(rest) => set.arg("PX").arg(rest),
-        None => set,
-    });
-    plan.undo_of = Some(released.restore.clone());
-    Ok(Prepared { plan, needs_force: None })
 }
 
 /// A duration in at most two units.

@@ -9,6 +9,7 @@ use super::prepare::{PreparedAction, build};
 use crate::config::endpoint::Directory;
 use crate::config::{Config, Endpoint};
 use crate::domain::NodeId;
+use crate::family::registry::LockFamilies;
 use crate::redis_io::{CallError, ClientRole, Reader, WritePermit, connect};
 
 /// The configured nodes as a directory.
@@ -25,6 +26,8 @@ pub struct Services {
     pub directory: Directory,
     /// `None` in read-only mode: then no connection that may write is ever made.
     pub permit: Option<WritePermit>,
+    /// Which libraries' locks are released, and how.
+    pub families: LockFamilies,
     /// Where actions are written down.
     pub audit: Audit,
     /// Deadline of a connect and of each call.
@@ -34,7 +37,13 @@ pub struct Services {
 impl Services {
     /// Services for the configured nodes.
     pub fn new(config: &Config, permit: Option<WritePermit>, audit: Audit) -> Self {
-        Self { directory: directory(config), permit, audit, timeout: config.timeout }
+        Self {
+            directory: directory(config),
+            permit,
+            families: LockFamilies::new(config),
+            audit,
+            timeout: config.timeout,
+        }
     }
 
     /// Prepares one action. `Err` is an escaped sentence; nothing was changed.

@@ -1,5 +1,6 @@
 //! The connection of one action: opened when its dialog opens, kept until it ends.
 
+use super::plan::Back;
 use super::services::{Services, named};
 use super::{NotDone, Plan};
 use crate::domain::bytes::escape_text;
@@ -13,6 +14,8 @@ pub(super) struct Session {
     pub(super) writer: Writer,
     pub(super) means: Means,
     pub(super) run_id: Option<String>,
+    /// A cluster node that knows sharded pub/sub (7.0).
+    pub(super) sharded: bool,
 }
 
 impl Session {
@@ -44,8 +47,10 @@ impl Session {
             return Err(NotDone::Replica(format!("its primary is {primary}")).to_string());
         }
         let run_id = field("run_id").map(str::to_string);
+        let major = field("redis_version").and_then(|v| v.split('.').next()?.parse::<u32>().ok());
+        let sharded = field("redis_mode") == Some("cluster") && major.is_some_and(|major| major >= 7);
         let means = means_of(&mut writer, subject).await.map_err(fail)?;
-        Ok(Self { writer, means, run_id })
+        Ok(Self { writer, means, run_id, sharded })
     }
 
     /// Makes sure the connection is alive before anything is sent: a lost one is opened again where that
@@ -53,12 +58,21 @@ impl Session {
     pub(super) async fn ready(self, services: &Services, plan: &Plan) -> Result<Self, NotDone> {
         let mut session = self;
         let Err(error) = session.writer.call(&Command::new("PING")).await else { return Ok(session) };
-        if plan.undo_of.is_some() {
+        let watched = plan.undo_of.as_ref().is_some_and(|restore| match &restore.back {
+            Back::Value(_) => true,
+            Back::Parts(parts) => parts.alone,
+        });
+        if watched {
             let why = "the connection that watched the key since its release is gone, so \"not used since\" cannot be proven";
             return Err(NotDone::NotSent(format!("{why} ({error})")));
         }
         if plan.unchanged {
             let why = "the connection that watched the key since the dialog opened is gone: ask again";
+            return Err(NotDone::NotSent(format!("{why} ({error})")));
+        }
+        if plan.client().is_some() && plan.target.run_id.is_none() {
+            let why =
+                "the connection broke, and whether the same server process answers now cannot be proven";
             return Err(NotDone::NotSent(format!("{why} ({error})")));
         }
         if error.reason == Reason::Timeout {

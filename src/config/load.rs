@@ -234,8 +234,8 @@ fn settings(picker: &mut Picker<'_>, problems: &mut Problems) -> Config {
         interval,
         timeout,
         lock_patterns: picker.pick("locks.patterns", default.lock_patterns, |l| &l.lock_patterns),
-        disabled_families: picker
-            .pick("locks.disabled_families", default.disabled_families, |l| &l.disabled_families),
+        lock_families: bare(picker.optional("lock_family", |l| &l.lock_families)),
+        disabled_families: bare(picker.optional("locks.disabled_families", |l| &l.disabled_families)),
         queue_patterns: picker.pick("queues.patterns", default.queue_patterns, |l| &l.queue_patterns),
         queues: queues.collect(),
         push,
@@ -479,4 +479,9 @@ impl Resolver<'_> {
             }
         }
     }
+}
+
+/// The values without their places.
+fn bare<T>(list: Option<Vec<super::problem::Sited<T>>>) -> Vec<T> {
+    list.into_iter().flatten().map(|item| item.value).collect()
 }

@@ -116,6 +116,7 @@ pub fn services(config: &Config, nodes: &[NodeConfig]) -> Services {
     Services {
         directory: Arc::new(move |id| nodes.iter().find(|n| n.meta.id == *id).map(|n| n.endpoint.clone())),
         permit: WritePermit::from_config(config),
+        families: crate::family::registry::LockFamilies::new(config),
         audit: Audit::in_dir(&config.state_dir),
         timeout: config.timeout,
     }

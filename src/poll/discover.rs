@@ -51,26 +51,35 @@ impl Look<'_> {
         Ok(())
     }
 
-    /// Asks who waits for tasks, when some wait and it is time: at most every ten seconds, rarer with many clients.
-    pub(super) async fn look_at_consumers(&mut self, clients: Option<u64>) -> Result<(), CallError> {
+    /// Asks who is connected, when it is time: at most every ten seconds, rarer with many clients. Some wait for tasks,
+    /// some hold a lock by being connected.
+    pub(super) async fn look_at_clients(&mut self, clients: Option<u64>) -> Result<(), CallError> {
         let waits = |queue: &Queue| queue.waiting.is_some_and(|n| n > 0);
         let backlog = self.table.queues.values().any(|e| e.queue.as_deref().is_some_and(waits));
         let share = u32::try_from(clients.unwrap_or(0) / CLIENTS_AT_EASE + 1).unwrap_or(u32::MAX);
         let every = CONSUMERS_EVERY.saturating_mul(share);
         let due = self.table.consumers_read.is_none_or(|at| at.elapsed() >= every);
-        if backlog && due {
+        let connections = self.registry.seeks_connections();
+        if (backlog || connections) && due {
             let started = Instant::now();
             let reply = self.reader.client_list().await?;
             self.cost.add(1, started.elapsed(), self.rtt);
             self.table.consumers_read = Some(Instant::now());
-            self.table.consumers_denied = reply.is_denied();
+            self.table.clients_denied = reply.is_denied();
+            if let (true, Reply::Bulk(list)) = (connections, &reply) {
+                let ctx = self.context(self.table.connections_seen);
+                self.table.put_connections(list, &ctx);
+            }
             // What is older than this would tell of workers that may be long gone.
             self.table.consumers = match &reply {
                 Reply::Bulk(text) => Some(Consumers::parse(text, self.meta.db)),
                 _ => None,
             };
         }
-        if self.table.consumers_denied {
+        if self.table.clients_denied && connections {
+            self.denied.insert(("locks", "CLIENT|LIST".into()));
+        }
+        if self.table.clients_denied && backlog {
             self.denied.insert(("queues", "CLIENT|LIST".into()));
         }
         Ok(())

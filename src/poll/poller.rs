@@ -260,7 +260,7 @@ impl Poller {
         };
         look.add_configured_queues();
         look.look_at_sites().await?;
-        look.look_at_consumers(clients).await?;
+        look.look_at_clients(clients).await?;
         look.reread(interval).await?;
         look.search(until, interval.mul_f64(config.scan.budget)).await?;
         if *look.dialect == Dialect::NoScripts {

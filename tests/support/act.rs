@@ -35,6 +35,7 @@ impl Bench {
         Services {
             directory: Arc::new(move |_| Some(endpoint.clone())),
             permit: Some(WritePermit::for_own_servers()),
+            families: redwarden::family::registry::LockFamilies::default(),
             audit: Audit::in_dir(self.state.path()),
             timeout: TIMEOUT,
         }

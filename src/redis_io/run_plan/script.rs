@@ -93,6 +93,13 @@ fn guard_args(guard: &Guard) -> (&'static str, Bytes, Bytes) {
         Guard::HashFieldEquals { field, value, .. } => ("hequals", field.clone(), value.clone()),
         Guard::ZsetMember { member, .. } => ("zmember", member.clone(), none()),
         Guard::HashLen { len, .. } => ("hlen", (*len).into(), none()),
+        Guard::HashFieldAbsent { field, .. } => ("hnofield", field.clone(), none()),
+        Guard::ZsetMemberAbsent { member, .. } => ("znomember", member.clone(), none()),
+        Guard::ZsetLenAtMost { len, .. } => ("zatmost", (*len).into(), none()),
+        Guard::SetMember { member, .. } => ("smember", member.clone(), none()),
+        Guard::SetMemberAbsent { member, .. } => ("snomember", member.clone(), none()),
+        // Scripts may not ask for clients: such a plan never comes here.
+        Guard::ClientNamed { .. } => ("client", none(), none()),
     }
 }
 

@@ -253,6 +253,21 @@ fn guards(scene: &Scene<'_>, plan: &Plan) -> Vec<String> {
             Guard::ZsetMember { member, .. } => {
                 format!("it still has the member {}", text::cut_bytes(member, 80, text::Cut::Middle, mark))
             }
+            Guard::HashFieldAbsent { field: part, .. }
+            | Guard::ZsetMemberAbsent { member: part, .. }
+            | Guard::SetMemberAbsent { member: part, .. } => {
+                format!("{} is still not in it", text::cut_bytes(part, 80, text::Cut::Middle, mark))
+            }
+            Guard::ZsetLenAtMost { len, .. } => {
+                format!("it has no more than {} members: nobody took the free place", format::count(*len))
+            }
+            Guard::SetMember { member, .. } => {
+                format!("it still has the member {}", text::cut_bytes(member, 80, text::Cut::Middle, mark))
+            }
+            Guard::ClientNamed { id, name, .. } => format!(
+                "the client with id {id} is still called {}",
+                text::cut_bytes(name, 80, text::Cut::Middle, mark)
+            ),
             Guard::HashLen { len: 1, .. } => "it still has one field".into(),
             Guard::HashLen { len, .. } => format!("it still has {} fields", format::count(*len)),
         })
