@@ -53,7 +53,7 @@ impl Backstage {
         let services = Services {
             directory: directory.clone(),
             permit,
-            families: crate::family::registry::LockFamilies::new(&config),
+            families: crate::family::registry::LockFamilies::new(config),
             audit: Audit::in_dir(&config.state_dir),
             timeout: config.timeout,
         };

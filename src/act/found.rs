@@ -62,8 +62,9 @@ pub(super) async fn look(reader: &mut Reader, plan: &Plan) -> Found {
 async fn whole(reader: &mut Reader, plan: &Plan) -> Found {
     let key = &plan.subject;
     let expected = match (plan.undo_of.as_ref().map(|restore| &restore.back), plan.guards.first()) {
-        (Some(Back::Value(value)), _) => Some(value.clone()),
-        (None, Some(Guard::StringEquals { value, .. })) => Some(value.clone()),
+        (Some(Back::Value(value)), _) | (None, Some(Guard::StringEquals { value, .. })) => {
+            Some(value.clone())
+        }
         _ => None,
     };
     let head = expected.as_ref().map_or(1, |value| value.len() as u32 + 1);

@@ -6,6 +6,10 @@ use crate::domain::{Bytes, Command};
 /// Stands where a key's `TYPE` stands, for locks that are a client's connection and no key.
 pub const CONNECTION: &str = "connection";
 
+/// Nobody's name. A removal of it does nothing, and says before anything is deleted where it is not permitted: rights
+/// are checked only as each command of a script runs.
+pub const NOBODY: &str = "redwarden:none";
+
 /// The family's part of a release plan. Steps that can be refused stand before deletions.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Recipe {

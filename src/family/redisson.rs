@@ -3,7 +3,7 @@
 //! Waiters sleep on a channel: a deletion without its PUBLISH leaves them there until the TTL they last read.
 
 use super::holders::{pick, with_holders};
-use super::recipe::Recipe;
+use super::recipe::{NOBODY, Recipe};
 use super::shape::{is_number, is_uuid};
 use super::string::{lock, ttl};
 use super::{Context, KeyFact, LockFamily, Read, hash_pairs};
@@ -137,9 +137,10 @@ impl LockFamily for Redisson {
             let value = mode.clone();
             recipe.guards.push(Guard::HashFieldEquals { key: key.clone(), field: "mode".into(), value });
         }
+        let mut given_up = Vec::new();
         match (waiting(queue), &held.mode) {
             (Some(waiters), _) if !waiters.is_empty() => {
-                fair(&mut recipe, key, &waiters, timeouts, time);
+                given_up = fair(&mut recipe, key, &waiters, timeouts, time);
             }
             (_, mode) => {
                 let write = mode.as_ref().is_some_and(|m| m.as_slice() == b"write");
@@ -159,6 +160,7 @@ impl LockFamily for Redisson {
             recipe.effects.push(format!("ends all {} holds of this lock at once", held.holders));
         }
         recipe.steps.push(Command::new("DEL").arg(key.clone()));
+        recipe.steps.extend(given_up);
         Ok(recipe)
     }
 }
@@ -212,7 +214,9 @@ fn whole_back(key: &Bytes, fields: &[(Bytes, Bytes)], len: u64) -> Undo {
 const CHANGED: &str = "it changed hands since it was shown: nothing was done";
 
 /// Wakes the first waiter of a fair lock whose time is not over; those before it are given up, as Redisson does.
-fn fair(recipe: &mut Recipe, key: &Bytes, waiters: &[Bytes], timeouts: &Reply, time: &Reply) {
+/// Gives the commands that take them out of the line: after the lock is gone, for a release that is refused must not
+/// have touched the line.
+fn fair(recipe: &mut Recipe, key: &Bytes, waiters: &[Bytes], timeouts: &Reply, time: &Reply) -> Vec<Command> {
     let queue = braced("redisson_lock_queue", key);
     let scores = braced("redisson_lock_timeout", key);
     let now = time.as_array().and_then(|t| t.first()?.as_int()).map(|s| s as f64 * 1000.0);
@@ -232,13 +236,19 @@ fn fair(recipe: &mut Recipe, key: &Bytes, waiters: &[Bytes], timeouts: &Reply, t
             dead.len()
         ));
     }
-    for waiter in &dead {
-        recipe.steps.push(Command::new("ZREM").arg(scores.clone()).arg((*waiter).clone()));
-        recipe.steps.push(Command::new("LREM").arg(queue.clone()).arg(1_i64).arg((*waiter).clone()));
-    }
     if !dead.is_empty() {
         recipe.effects.push(format!("takes {} waiters out of the line whose time is over", dead.len()));
+        // They find nobody: where they are not permitted the lock stays.
+        recipe.steps.extend(out_of_line(&queue, &scores, &NOBODY.into()));
     }
+    dead.into_iter().flat_map(|waiter| out_of_line(&queue, &scores, waiter)).collect()
+}
+
+fn out_of_line(queue: &Bytes, scores: &Bytes, waiter: &Bytes) -> [Command; 2] {
+    [
+        Command::new("ZREM").arg(scores.clone()).arg(waiter.clone()),
+        Command::new("LREM").arg(queue.clone()).arg(1_i64).arg(waiter.clone()),
+    ]
 }
 
 fn score(timeouts: &Reply, waiter: &Bytes) -> Option<f64> {

@@ -3,7 +3,7 @@
 //! free, and waiters of 7 and 8 sleep on `DIGEST:QUEUED`.
 
 use super::holders::{pick, with_holders};
-use super::recipe::Recipe;
+use super::recipe::{NOBODY, Recipe};
 use super::string::{lock, ttl};
 use super::{Context, Dialect, KeyFact, LockFamily, Read, hash_pairs};
 use crate::act::plan::{Guard, Parts, Undo};
@@ -20,8 +20,6 @@ const LOCKED: &[u8] = b":LOCKED";
 const RUN: &[u8] = b":RUN";
 const DIGESTS: &str = "uniquejobs:digests";
 const EXPIRING: &str = "uniquejobs:expiring_digests";
-/// Nobody's digest: where ZREM is not permitted this says so before anything is deleted.
-const NOBODY: &str = "redwarden:none";
 /// What an unlock of version 8 gives the list on which waiters sleep.
 const WAKE_MS: i64 = 5000;
 /// Jids come cut to this length: a longer one is not known exactly.

@@ -132,14 +132,13 @@ fn holds(guard: &Guard, replies: &[&Reply]) -> Result<(), NotDone> {
                 Err(NotDone::Taken)
             }
         }
-        Guard::HashFieldExists { .. } if int(0) == Some(1) => Ok(()),
+        Guard::HashFieldExists { .. } | Guard::SetMember { .. } if int(0) == Some(1) => Ok(()),
         Guard::HashFieldEquals { value, .. }
             if replies.first().and_then(|r| r.as_bytes()).as_ref() == Some(value) =>
         {
             Ok(())
         }
         Guard::ZsetMember { .. } if !matches!(replies.first(), None | Some(Reply::Nil)) => Ok(()),
-        Guard::SetMember { .. } if int(0) == Some(1) => Ok(()),
         Guard::HashFieldExists { .. }
         | Guard::HashFieldEquals { .. }
         | Guard::ZsetMember { .. }

@@ -250,7 +250,7 @@ fn guards(scene: &Scene<'_>, plan: &Plan) -> Vec<String> {
                 text::cut_bytes(field, 40, text::Cut::Middle, mark),
                 text::cut_bytes(value, 40, text::Cut::Middle, mark)
             ),
-            Guard::ZsetMember { member, .. } => {
+            Guard::ZsetMember { member, .. } | Guard::SetMember { member, .. } => {
                 format!("it still has the member {}", text::cut_bytes(member, 80, text::Cut::Middle, mark))
             }
             Guard::HashFieldAbsent { field: part, .. }
@@ -260,9 +260,6 @@ fn guards(scene: &Scene<'_>, plan: &Plan) -> Vec<String> {
             }
             Guard::ZsetLenAtMost { len, .. } => {
                 format!("it has no more than {} members: nobody took the free place", format::count(*len))
-            }
-            Guard::SetMember { member, .. } => {
-                format!("it still has the member {}", text::cut_bytes(member, 80, text::Cut::Middle, mark))
             }
             Guard::ClientNamed { id, name, .. } => format!(
                 "the client with id {id} is still called {}",
