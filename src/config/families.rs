@@ -7,6 +7,7 @@ use toml::de::DeTable;
 
 use super::document::{FileText, Section};
 use super::problem::{Complaint, Problems, Sited};
+use super::show::{list, quoted};
 use crate::domain::bytes::escape_text;
 use crate::family::rows::{Count, Source};
 use crate::family::shape::Shape;
@@ -94,6 +95,9 @@ fn row(mut section: Section<'_>, problems: &mut Problems) -> Option<Sited<Source
         section.string(key, problems, template).map(|text| text.value)
     };
     let keys = globs(&mut section, "keys", problems);
+    // Written, if wrongly: then that is the only complaint.
+    let is_sure = ["sure", "value_sure", "key_sure"].iter().any(|key| section.has(key));
+    let fits = section.has("keys") || section.has("values");
     let source = Source {
         hints: globs(&mut section, "hints", problems),
         sure: percent(&mut section, "sure", problems),
@@ -136,7 +140,7 @@ fn row(mut section: Section<'_>, problems: &mut Problems) -> Option<Sited<Source
     if source.id.is_empty() {
         return None;
     }
-    complain(&source).map_or_else(
+    complain(&source, is_sure, fits).map_or_else(
         || Some(Sited::new(source, at.clone())),
         |(what, remedy)| {
             problems.add(&at, what, remedy);
@@ -145,16 +149,73 @@ fn row(mut section: Section<'_>, problems: &mut Problems) -> Option<Sited<Source
     )
 }
 
+/// The fields that a row sets, in the words of the file.
+pub(super) fn shown(row: &Source) -> Vec<(&'static str, String)> {
+    let mut lines = vec![("id", quoted(&row.id))];
+    let values: Vec<String> = row.values.iter().map(|shape| shape.name().to_string()).collect();
+    for (name, items) in [("keys", &row.keys), ("hints", &row.hints), ("values", &values)] {
+        if !items.is_empty() {
+            lines.push((name, list(items)));
+        }
+    }
+    for (name, percent) in [
+        ("sure", row.sure),
+        ("value_sure", row.value_sure),
+        ("key_sure", row.key_sure),
+        ("heard_sure", row.heard_sure),
+    ] {
+        if percent > 0 {
+            lines.push((name, percent.to_string()));
+        }
+    }
+    for (name, flag) in [("no_ttl_ok", row.no_ttl_ok), ("constant", row.constant)] {
+        if flag {
+            lines.push((name, "true".into()));
+        }
+    }
+    let count = row.count.and_then(|count| COUNTS.iter().find(|(_, known)| *known == count));
+    let count = count.map(|(name, _)| (*name).to_string());
+    for (name, text) in [
+        ("count", &count),
+        ("holder", &row.holder),
+        ("holder_hash", &row.holder_hash),
+        ("holder_found", &row.holder_found),
+        ("queue", &row.queue),
+        ("heard", &row.heard),
+        ("wake_list", &row.wake_list),
+        ("message", &row.message),
+        ("refuse", &row.refuse),
+    ] {
+        if let Some(text) = text {
+            lines.push((name, quoted(text)));
+        }
+    }
+    if let Some(ms) = row.wake_ttl_ms {
+        lines.push(("wake_ttl_ms", ms.to_string()));
+    }
+    for (name, items) in [
+        ("holder_fields", &row.holder_fields),
+        ("publish", &row.publish),
+        ("effects", &row.effects),
+        ("warnings", &row.warnings),
+    ] {
+        if !items.is_empty() {
+            lines.push((name, list(items)));
+        }
+    }
+    lines
+}
+
 /// What makes a row useless.
-fn complain(row: &Source) -> Option<Complaint> {
+fn complain(row: &Source, is_sure: bool, fits: bool) -> Option<Complaint> {
     let complaint = |what: &str, remedy: &str| Some((what.to_string(), remedy.to_string()));
-    if row.keys.is_empty() && row.values.is_empty() {
+    if !fits {
         return complaint(
             "this lock family fits everything",
             "Add keys = [\"PATTERN\"] or values = [\"SHAPE\"].",
         );
     }
-    if row.sure == 0 && row.value_sure == 0 && row.key_sure == 0 {
+    if !is_sure {
         return complaint("this lock family is never recognised", "Add sure = 90 (or value_sure, key_sure).");
     }
     if row.wake_list.is_some() && row.keys.len() != 1 {

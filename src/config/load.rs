@@ -234,7 +234,7 @@ fn settings(picker: &mut Picker<'_>, problems: &mut Problems) -> Config {
         interval,
         timeout,
         lock_patterns: picker.pick("locks.patterns", default.lock_patterns, |l| &l.lock_patterns),
-        lock_families: bare(picker.optional("lock_family", |l| &l.lock_families)),
+        lock_families: lock_families(picker),
         disabled_families: bare(picker.optional("locks.disabled_families", |l| &l.disabled_families)),
         queue_patterns: picker.pick("queues.patterns", default.queue_patterns, |l| &l.queue_patterns),
         queues: queues.collect(),
@@ -479,6 +479,15 @@ impl Resolver<'_> {
             }
         }
     }
+}
+
+/// The user's lock families, each with its own place.
+fn lock_families(picker: &mut Picker<'_>) -> Vec<crate::family::rows::Source> {
+    let rows = picker.optional("lock_family", |l| &l.lock_families);
+    for (index, row) in rows.iter().flatten().enumerate() {
+        picker.note(&format!("lock_family.{index}"), row.source.clone());
+    }
+    bare(rows)
 }
 
 /// The values without their places.

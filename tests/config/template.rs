@@ -29,7 +29,8 @@ fn the_template_equals_the_defaults() {
     // Every value with a default is in the file, so that the comparison above means something.
     for (key, source) in &loaded.sources {
         let from_file = matches!(source, Source::File { .. });
-        let has_no_default = ["log", "worker.exec", "queues.list", "nodes.127.0.0.1:6379"].contains(&&**key);
+        let has_no_default =
+            ["log", "worker.exec", "queues.list", "lock_family", "nodes.127.0.0.1:6379"].contains(&&**key);
         assert_eq!(from_file, !has_no_default, "{key}");
     }
 }
@@ -43,6 +44,7 @@ fn the_examples_in_the_template_are_valid() {
     let config = case.config("");
     assert_eq!(names(&config), ["cache-1"]);
     assert_eq!(config.queues.len(), 1);
+    assert_eq!(config.lock_families.len(), 3);
     assert_eq!(config.worker.exec.as_deref(), Some("run-task"));
     assert_eq!(config.log, Some(case.dir.path().join("redwarden.log")));
     assert_eq!(config.topology.cluster.len(), 1);
@@ -65,6 +67,7 @@ fn every_known_key_is_in_the_template() {
     for (name, head) in [
         ("root", ""),
         ("locks", "[locks]"),
+        ("lock_family", "[[lock_family]]"),
         ("queues", "[queues]"),
         ("queue", "[[queues.list]]"),
         ("worker", "[worker]"),
@@ -93,7 +96,8 @@ fn show_names_the_source_of_each_value_and_masks_secrets() {
     let case = Case::new(
         "interval = \"3s\"\n[ui]\nbell = true\n[profiles.p]\ntimeout = \"1s\"\n[[profiles.p.nodes]]\n\
          name = \"a\"\nurl = \"redis://alice:hunter2@h/2\"\n[[profiles.p.nodes]]\nurl = \"rediss://g\"\n\
-         username = \"bob\"\npassword_env = \"PW\"\n[[profiles.p.nodes]]\nurl = \"redis://k\"\n",
+         username = \"bob\"\npassword_env = \"PW\"\n[[profiles.p.nodes]]\nurl = \"redis://k\"\n\
+         [[lock_family]]\nid = \"stock\"\nkeys = [\"s:*\"]\nkey_sure = 60\ncount = \"held\"\n",
     )
     .env("PW", "hunter2")
     .env("REDISCLI_AUTH", "hunter2")
@@ -111,6 +115,8 @@ fn show_names_the_source_of_each_value_and_masks_secrets() {
         ("theme = \"light\"", "--theme"),
         ("bell = true", "config.toml:3"),
         ("mouse = true", "default"),
+        ("id = \"stock\"", "config.toml:16"),
+        ("count = \"held\"", "config.toml:16"),
         ("url = \"redis://alice@h:6379/2\"", "config.toml:8"),
         ("url = \"rediss://bob@g:6379\"", "config.toml:10"),
         ("password = \"***\"", "config.toml:12"),
