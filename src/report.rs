@@ -3,6 +3,7 @@
 
 pub mod check;
 pub mod json;
+mod json_group;
 pub mod table;
 
 /// Which lists a report holds.

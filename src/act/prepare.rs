@@ -6,7 +6,7 @@ use super::plan::{Guard, Plan, Target, Undo};
 use super::services::{Services, named};
 use super::session::Session;
 use super::{NotDone, Prepared, Request, Seen, inspect_queue};
-use crate::domain::lock::{MAX_TOKEN, Token};
+use crate::domain::lock::{MAX_TOKEN, Token, Ttl};
 use crate::domain::queue::PushEnd;
 use crate::domain::{Bytes, Command, LockId, QueueId, Reply};
 use crate::family::recipe::{CONNECTION, Proof};
@@ -106,8 +106,15 @@ async fn release(services: &Services, lock: &LockId, seen: &Seen) -> Result<(Pre
         plan.warnings.push(why.into());
     }
     plan.undo = recipe.undo;
-    if let Some(left) = u64::try_from(pttl).ok().map(Duration::from_millis).filter(|left| *left <= SHORT_TTL)
-    {
+    // One of several holders ends before its key does.
+    let own = match &seen.ttl {
+        Ttl::Left(left) if &*seen.key_type == "zset" => {
+            Some(left.saturating_sub(seen.read_at.mono.elapsed()))
+        }
+        _ => None,
+    };
+    let key = u64::try_from(pttl).ok().map(Duration::from_millis);
+    if let Some(left) = key.into_iter().chain(own).min().filter(|left| *left <= SHORT_TTL) {
         plan.warnings.push(format!("it frees itself in {}: wait instead?", short(left)));
     }
     if matches!(seen.token, Token::Long { .. }) {

@@ -120,6 +120,7 @@ impl NodeDraft {
             id: NodeId::new(&self.name),
             address: escape_text(&self.endpoint.address.to_string()),
             db: self.endpoint.db,
+            group: None,
         }
     }
 }

@@ -6,13 +6,15 @@ use std::time::Instant;
 
 use super::node::NodeState;
 use super::snapshot::Board;
-use super::{Finding, Lock, NodeSnapshot, Queue, Rules, Severity};
+use super::{Finding, GroupId, GroupSnapshot, Lock, NodeSnapshot, Queue, Rules, Severity};
 
 /// Every node once, with all locks and queues. Built from a board; holds no time of its own.
 #[derive(Clone, Debug, Default)]
 pub struct FleetView {
     /// Nodes in configuration order; a second address of the same server (same run_id) is merged into the first.
     pub nodes: Vec<FleetNode>,
+    /// Clusters, primaries that Sentinels watch, and named groups, in the order of their nodes.
+    pub groups: Vec<Arc<GroupSnapshot>>,
     /// Locks of all primaries, sorted by key, then node.
     pub locks: Vec<Arc<Lock>>,
     /// Queues of all primaries, sorted by key, then node.
@@ -78,17 +80,22 @@ impl FleetView {
                 queues.extend(snapshot.queues.iter().cloned());
             }
         }
-        if board.len() > 1 {
+        if board.nodes.len() > 1 {
             locks.sort_by(|a, b| (&a.id.key, &a.id.node, a.id.db).cmp(&(&b.id.key, &b.id.node, b.id.db)));
             queues.sort_by(|a, b| (&a.id.key, &a.id.node, a.id.db).cmp(&(&b.id.key, &b.id.node, b.id.db)));
         }
-        Self { nodes, locks, queues }
+        Self { nodes, groups: board.groups.to_vec(), locks, queues }
     }
 
     /// Nodes that are up, and all nodes.
     pub fn up_of_total(&self) -> (usize, usize) {
         let up = self.nodes.iter().filter(|n| n.snapshot.status.state == NodeState::Up).count();
         (up, self.nodes.len())
+    }
+
+    /// The group of this name.
+    pub fn group(&self, id: &GroupId) -> Option<&Arc<GroupSnapshot>> {
+        self.groups.iter().find(|g| g.id == *id)
     }
 
     /// The verdict at this moment. Locks and queues of one kind are summed up in one sentence.
@@ -102,6 +109,15 @@ impl FleetView {
                     .into_iter()
                     .filter(|f| f.severity > Severity::Info)
                     .map(|f| Finding { message: format!("{name}: {}", f.message), ..f }),
+            );
+        }
+        for group in &self.groups {
+            reasons.extend(
+                group
+                    .findings()
+                    .into_iter()
+                    .filter(|f| f.severity > Severity::Info)
+                    .map(|f| Finding { message: format!("{}: {}", group.id, f.message), ..f }),
             );
         }
         let locks = self

@@ -6,7 +6,7 @@ use super::list::{self, Look, MAX_SEARCHED};
 use super::{Context, KeyFact, QueueMemory, Sample};
 use crate::domain::lock::Unknown;
 use crate::domain::queue::{Oldest, PushEnd, RateSource};
-use crate::domain::{Bytes, Queue, Reply};
+use crate::domain::{Bytes, Queue, Reply, Stamp};
 
 /// The queue as it was, or a blank one, with what its site told of it.
 pub(super) fn begin(
@@ -44,7 +44,8 @@ pub(super) fn unreadable(mut queue: Queue, why: Unknown) -> Queue {
 
 /// True when the key has another type now.
 pub(super) fn is_wrong_type(reply: Option<&Reply>) -> bool {
-    reply.and_then(Reply::as_error).is_some_and(|e| e.code == "WRONGTYPE")
+    // Before 7.0 the error of a command inside a script comes wrapped.
+    reply.and_then(Reply::as_error).is_some_and(|e| e.code == "WRONGTYPE" || e.message.contains("WRONGTYPE"))
 }
 
 /// Takes a look at one list into its memory; what happened since the last one, and whether another task is next.
@@ -129,10 +130,75 @@ pub(super) fn age(ms: i64, ctx: &Context) -> Oldest {
     Oldest::At { age: Duration::from_millis(u64::try_from(ctx.server_ms.saturating_sub(ms)).unwrap_or(0)) }
 }
 
+/// The lower bound where a task was enqueued then and older ones may wait.
+pub(super) fn at_least_from(ms: i64, ctx: &Context) -> Oldest {
+    match age(ms, ctx) {
+        Oldest::At { age } => match (ctx.at.mono.checked_sub(age), ctx.at.wall.checked_sub(age)) {
+            (Some(mono), Some(wall)) => Oldest::AtLeast { since: Stamp { mono, wall } },
+            _ => Oldest::Unknown(Unknown::NotRead),
+        },
+        other => other,
+    }
+}
+
 /// The lower bound where no time is told: since when the next task stands there.
 pub(super) fn at_least(memory: &QueueMemory) -> Oldest {
     match &memory.next {
         Some((_, since)) => Oldest::AtLeast { since: *since },
         None => Oldest::Unknown(Unknown::NotRead),
     }
+}
+
+/// Enters the depth of a queue whose waiting tasks stand in one list. `counted` is what counters say, if the
+/// library keeps any.
+pub(super) fn settle_list(
+    queue: &mut Queue,
+    look: &Look,
+    counted: Option<Sample>,
+    memory: &mut QueueMemory,
+    ctx: &Context,
+) {
+    let (found, moved) = list_step(look, memory, ctx);
+    let (sample, source) = match counted.filter(|s| s.pushed.is_some()) {
+        Some(sample) => (Some(sample), RateSource::Counters),
+        None => (found, RateSource::NewestFoundAgain),
+    };
+    settle(queue, look.depth, sample, moved, source, memory, ctx);
+}
+
+/// The oldest task of so many: as told, milliseconds since the epoch, else how long it was seen there.
+pub(super) fn oldest(depth: u64, told: Option<i64>, memory: &QueueMemory, ctx: &Context) -> Oldest {
+    match (depth, told) {
+        (0, _) => Oldest::Empty,
+        (_, Some(ms)) => age(ms, ctx),
+        (_, None) => at_least(memory),
+    }
+}
+
+/// Taken and pushed since the last look where the library counts what is done: what was done and what is taken
+/// more than before was taken, and what left and still did not make it shorter was pushed.
+pub(super) fn taken_by_done(
+    depth: u64,
+    done: Option<i64>,
+    in_flight: Option<u64>,
+    memory: &mut QueueMemory,
+    ctx: &Context,
+) -> Option<Sample> {
+    let both = done.and_then(|done| done.checked_add(i64::try_from(in_flight?).ok()?));
+    let popped = since_last(memory, &"taken".into(), both);
+    let pushed = match (popped, memory.last) {
+        (Some(popped), Some((before, _))) => u64::try_from(popped as i64 + depth as i64 - before as i64).ok(),
+        _ => None,
+    };
+    counted(depth, pushed, popped, memory, ctx)
+}
+
+/// Remembers which task is next where they stand in no list; true when it is another one than before.
+pub(super) fn next_moved(next: Option<Bytes>, memory: &mut QueueMemory, ctx: &Context) -> bool {
+    if next.is_some() && next.as_ref() == memory.next.as_ref().map(|(id, _)| id) {
+        return false;
+    }
+    let moved = next.is_some() && memory.next.is_some();
+    memory.next = next.map(|id| (id, ctx.at));
+    moved
 }

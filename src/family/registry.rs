@@ -14,6 +14,10 @@ use super::string::StringLocks;
 use super::unique_jobs::UniqueJobs;
 use super::{KeyFact, LockFamily, QueueFamily};
 use super::{
+    arq::ArqFamily, dramatiq::DramatiqFamily, huey_queue::HueyFamily, saq::SaqFamily, streaq::StreaqFamily,
+    taskiq::TaskiqFamily,
+};
+use super::{
     bull::BullFamily, celery::CeleryFamily, rq::RqFamily, sidekiq::SidekiqFamily, stream::StreamFamily,
 };
 use crate::config::Config;
@@ -258,6 +262,21 @@ fn queue_families() -> Vec<Box<dyn QueueFamily>> {
         Box::new(BullFamily::BULLMQ),
         Box::new(BullFamily::BULL),
         Box::new(SidekiqFamily),
+        Box::new(HueyFamily),
+        Box::new(ArqFamily),
+        Box::new(SaqFamily),
+        Box::new(DramatiqFamily),
+        Box::new(StreaqFamily),
+        Box::new(TaskiqFamily),
+        Box::new(super::resque::ResqueFamily),
+        Box::new(super::laravel::LaravelFamily),
+        Box::new(super::asynq::AsynqFamily),
+        Box::new(super::gocraft_work::GocraftWorkFamily),
+        Box::new(super::rmq::RmqFamily),
+        Box::new(super::apalis::ApalisFamily),
+        Box::new(super::bee_queue::BeeQueueFamily),
+        Box::new(super::kue::KueFamily),
+        Box::new(super::machinery::MachineryFamily),
         Box::new(StreamFamily),
     ]
 }

@@ -40,6 +40,8 @@ pub struct Part {
     pub paused: Option<bool>,
     /// The rest, for the details.
     pub details: Vec<Detail>,
+    /// Type of the queue's key, where the library has queues of several types.
+    pub key_type: Option<&'static str>,
 }
 
 /// How many entries name which queue, from [`super::Read::QueuesNamed`].
@@ -80,6 +82,11 @@ impl Tally {
     }
 }
 
+/// A queue's key that is told by a key of its own.
+pub(super) fn single(key: Bytes, key_type: Option<&'static str>) -> Site {
+    Site { queues: vec![SiteQueue { key, part: Part { key_type, ..Part::default() } }], registry: false }
+}
+
 /// Members of a set, from [`super::Read::Members`]; `None` when it could not be read.
 pub(super) fn members(reply: Option<&Reply>) -> Option<Vec<Bytes>> {
     let page = reply?.as_array()?.get(1)?.as_array()?;
@@ -107,4 +114,44 @@ pub(super) fn is_type(reply: Option<&Reply>, name: &str) -> bool {
 /// Key made of parts.
 pub(super) fn join(parts: &[&[u8]]) -> Bytes {
     parts.concat().into()
+}
+
+/// Number of members and how many of them are due, from [`super::Read::Due`]; what is due is not known where
+/// scripts are denied.
+pub(super) fn due(reply: Option<&Reply>) -> (Option<u64>, Option<u64>) {
+    match reply {
+        Some(Reply::Array(counts)) => {
+            let [all, zero, due] = [0, 1, 2].map(|at| count(counts.get(at)));
+            (all, zero.zip(due).map(|(zero, due)| zero.saturating_add(due)))
+        }
+        other => (count(other), None),
+    }
+}
+
+/// Members with their scores, and how many there are in all if that is known.
+pub(super) type Scored = (Vec<(Bytes, f64)>, Option<u64>);
+
+/// What [`super::Read::ZsetLook`] told. `None`: it could not be read.
+pub(super) fn scored(reply: Option<&Reply>) -> Option<Scored> {
+    let items = reply?.as_array()?;
+    let (flat, len) = match items.split_first() {
+        Some((Reply::Int(len), flat)) => (flat, u64::try_from(*len).ok()),
+        // ZRANGE, where scripts are not permitted.
+        _ => (items, None),
+    };
+    let pair = |pair: &[Reply]| match pair {
+        [member, score] => Some((member.as_bytes()?, score.as_bytes()?.as_utf8()?.parse().ok()?)),
+        _ => None,
+    };
+    Some((flat.chunks(2).filter_map(pair).collect(), len))
+}
+
+/// The first bytes of a list element, if there is one: from [`super::Read::ElementHead`].
+pub(super) fn element(reply: Option<&Reply>) -> Option<Bytes> {
+    reply?.as_array()?.get(1)?.as_bytes()
+}
+
+/// The number in a string.
+pub(super) fn number(reply: Option<&Reply>) -> Option<i64> {
+    text(reply)?.as_utf8()?.trim().parse().ok()
 }

@@ -170,7 +170,8 @@ impl LockFamily for StringLocks {
 
     fn release(&self, id: &str, key: &Bytes, token: &Token, _: &[Reply]) -> Result<Recipe, String> {
         let row = Row::of(self.all(), id, key.as_slice(), token);
-        let Some(row) = row else {
+        let plain = matches!(id, "setnx" | "unknown");
+        let Some(row) = row.filter(|_| !plain) else {
             let mut recipe = Recipe::plain(key);
             if token.known().is_some_and(|value| Shape::Count.captures(value.as_slice()).is_some()) {
                 recipe.warnings.push(

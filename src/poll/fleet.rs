@@ -14,7 +14,7 @@ use super::roster::Roster;
 use crate::config::endpoint::Directory;
 use crate::config::{Config, NodeConfig};
 use crate::domain::node::NodeState;
-use crate::domain::snapshot::{Board, Cost, ScanProgress};
+use crate::domain::snapshot::{Board, Cost, History, ScanProgress};
 use crate::domain::{NodeId, NodeMeta, NodeSnapshot, Stamp};
 use crate::family::Registry;
 
@@ -57,7 +57,7 @@ impl Shared {
     /// Puts a look in its node's place on the board.
     pub(super) fn publish(&self, snapshot: NodeSnapshot) {
         self.board.send_modify(|board| {
-            let slots = Arc::make_mut(board);
+            let slots = Arc::make_mut(&mut board.nodes);
             if let Some(slot) = slots.iter_mut().find(|s| s.meta.id == snapshot.meta.id) {
                 *slot = Arc::new(snapshot);
             }
@@ -184,7 +184,7 @@ impl Pollers {
                     board.iter().find(|s| s.meta == node.meta && self.running.contains_key(&node.meta.id));
                 kept.cloned().unwrap_or_else(|| Arc::new(unheard(&node.meta, now)))
             });
-            *board = Arc::new(slots.collect());
+            board.nodes = Arc::new(slots.collect());
         });
         for (position, node) in nodes.iter().enumerate() {
             if self.running.contains_key(&node.meta.id) {
@@ -211,8 +211,10 @@ fn unheard(meta: &NodeMeta, now: Stamp) -> NodeSnapshot {
         status: Liveness::new(1, now).status().clone(),
         rtt: None,
         rtt_history: [].into(),
+        history: History::default(),
         facts: None,
         facts_at: None,
+        diagnostics: Arc::default(),
         clock_offset_ms: None,
         health: [].into(),
         denied: Vec::new(),

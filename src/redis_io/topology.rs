@@ -129,7 +129,7 @@ fn node_at(host: &str, port: u16, like: &Endpoint) -> NodeConfig {
 pub fn node_of(endpoint: &Endpoint) -> NodeConfig {
     let shown = escape_text(&endpoint.address.to_string());
     NodeConfig {
-        meta: NodeMeta { id: NodeId::new(&shown), address: shown, db: endpoint.db },
+        meta: NodeMeta { id: NodeId::new(&shown), address: shown, db: endpoint.db, group: None },
         endpoint: endpoint.clone(),
     }
 }

@@ -1,5 +1,7 @@
 //! The stable JSON of the headless commands, schema 1, documented in the README. Unknown is `null`.
 
+mod diagnostics;
+
 use base64::Engine as _;
 use serde::Serialize;
 
@@ -12,6 +14,8 @@ struct Envelope<'a> {
     schema: u32,
     taken_at: String,
     fleet: Fleet,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    groups: Option<Vec<super::json_group::Group<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     nodes: Option<Vec<Node<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -30,6 +34,7 @@ struct Fleet {
 struct Node<'a> {
     name: &'a str,
     address: &'a str,
+    group: Option<&'a str>,
     state: crate::domain::node::NodeState,
     reason: Option<&'static str>,
     since: String,
@@ -43,6 +48,8 @@ struct Node<'a> {
     connected_clients: Option<u64>,
     blocked_clients: Option<u64>,
     uptime_s: Option<u64>,
+    #[serde(flatten)]
+    told: diagnostics::Told<'a>,
     findings: Vec<Finding>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     aliases: &'a [String],
@@ -132,6 +139,9 @@ pub fn render(fleet: &FleetView, rules: &Rules, now: Stamp, sections: Sections) 
             verdict: verdict.code(),
             reasons: verdict.reasons.into_iter().map(|f| f.message).collect(),
         },
+        groups: sections
+            .nodes
+            .then(|| fleet.groups.iter().map(|g| super::json_group::group(g, fleet)).collect()),
         nodes: sections
             .nodes
             .then(|| fleet.nodes.iter().map(|n| node(&n.snapshot, &n.aliases, rules, now)).collect()),
@@ -153,6 +163,7 @@ fn node<'a>(snapshot: &'a NodeSnapshot, aliases: &'a [String], rules: &Rules, no
     Node {
         name: snapshot.meta.id.as_str(),
         address: &snapshot.meta.address,
+        group: snapshot.meta.group.as_ref().map(crate::domain::GroupId::as_str),
         state: status.state,
         reason: status.reason.map(crate::domain::node::Reason::code),
         since: status.since.rfc3339(),
@@ -166,6 +177,7 @@ fn node<'a>(snapshot: &'a NodeSnapshot, aliases: &'a [String], rules: &Rules, no
         connected_clients: live.and_then(|f| f.connected_clients),
         blocked_clients: live.and_then(|f| f.blocked_clients),
         uptime_s: live.and_then(|f| f.uptime).map(|d| d.as_secs()),
+        told: diagnostics::told(snapshot),
         findings: snapshot.findings(rules, now.mono),
         aliases,
     }

@@ -119,16 +119,17 @@ async fn spent(writer: &mut Writer) -> Spent {
 /// From nothing to a board with every lock, its token and its TTL.
 async fn dashboard(server: &Server) -> (Duration, usize) {
     let endpoint = server.endpoint();
-    let meta = NodeMeta { id: NodeId::new("bench"), address: endpoint.address.to_string(), db: 0 };
+    let meta =
+        NodeMeta { id: NodeId::new("bench"), address: endpoint.address.to_string(), db: 0, group: None };
     let config = Config { nodes: vec![NodeConfig { meta, endpoint }], ..Config::default() };
     let start = Instant::now();
     let fleet = Fleet::spawn(Arc::new(config));
     let mut board = fleet.board();
     let done = board.wait_for(|board| {
-        board.first().is_some_and(|node| node.scan.passes > 0 && node.locks.len() == LOCKS as usize)
+        board.nodes.first().is_some_and(|node| node.scan.passes > 0 && node.locks.len() == LOCKS as usize)
     });
     let found = tokio::time::timeout(Duration::from_secs(120), done).await.expect("no whole pass").unwrap();
-    (start.elapsed(), found[0].locks.len())
+    (start.elapsed(), found.nodes[0].locks.len())
 }
 
 fn report(figures: &[Figure]) {

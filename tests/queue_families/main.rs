@@ -6,7 +6,10 @@
 mod consumers;
 mod hostile;
 mod live;
+mod node_and_rust;
+mod python;
 mod recorded;
+mod ruby_php_go;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,7 +23,12 @@ use redwarden::redis_io::{ClientRole, WritePermit, Writer};
 
 pub(crate) fn config(server: &Server) -> Config {
     let endpoint = server.endpoint();
-    let meta = NodeMeta { id: NodeId::new("n1"), address: endpoint.address.to_string(), db: endpoint.db };
+    let meta = NodeMeta {
+        id: NodeId::new("n1"),
+        address: endpoint.address.to_string(),
+        db: endpoint.db,
+        group: None,
+    };
     Config {
         nodes: vec![NodeConfig { meta, endpoint }],
         interval: Duration::from_millis(100),
@@ -74,6 +82,11 @@ pub(crate) fn complete(view: &FleetView) -> bool {
 pub(crate) fn find(view: &FleetView, key: impl Into<Bytes>) -> &Queue {
     let key = key.into();
     view.queues.iter().find(|q| q.id.key == key).unwrap_or_else(|| panic!("no {key}: {:#?}", view.queues))
+}
+
+/// Seconds since the epoch.
+pub(crate) fn now() -> i64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs().try_into().unwrap()
 }
 
 /// Waits until a client is blocked.

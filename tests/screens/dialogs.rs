@@ -26,6 +26,7 @@ fn release_plan(key: Bytes, value: Bytes) -> Prepared {
             valid_for: s(30),
             effects: vec!["the key is deleted; whoever waits for the lock can take it".into()],
             warnings: vec!["its holder is not told: if it lives, two may work at once".into()],
+            undo: redwarden::act::plan::Undo::Value,
             undo_of: None,
         },
         needs_force: None,
@@ -270,6 +271,31 @@ fn details() {
         press(&mut state, KeyCode::Enter);
         insta::assert_snapshot!(format!("detail_{name}_100x30"), text(&state, (100, 30)));
         press(&mut state, KeyCode::Esc);
+    }
+}
+
+/// A node with all that it tells, on small and large screens, whole and scrolled.
+#[test]
+fn node_details() {
+    use crate::fixtures::{board, lock, node};
+    let told = node("a").told().locks(vec![lock("lock:held")]);
+    let mut state = heard(board(vec![told, node("b").told_nothing()]));
+    select(&mut state, Panel::Nodes, "\"a\"");
+    press(&mut state, KeyCode::Enter);
+    for size in [(80, 24), (120, 36), (200, 60)] {
+        insta::assert_snapshot!(format!("node_{}x{}", size.0, size.1), text(&state, size));
+    }
+    insta::assert_snapshot!("node_all_100x130", text(&state, (100, 130)));
+    state.size = (80, 24);
+    keys(&mut state, "G");
+    insta::assert_snapshot!("node_end_80x24", text(&state, (80, 24)));
+    press(&mut state, KeyCode::Esc);
+    select(&mut state, Panel::Nodes, "\"b\"");
+    press(&mut state, KeyCode::Enter);
+    insta::assert_snapshot!("node_nothing_permitted_100x90", text(&state, (100, 90)));
+    for (width, height) in [(1, 1), (30, 8), (40, 10), (139, 12), (300, 90)] {
+        let shown = text(&state, (width, height));
+        assert!(!shown.chars().any(|c| c.is_control() && c != '\n'), "{shown}");
     }
 }
 

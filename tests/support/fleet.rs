@@ -18,7 +18,12 @@ pub(crate) fn config(endpoints: &[Endpoint]) -> Config {
         .map(|e| {
             let name = format!("{}/{}", e.address, e.db);
             NodeConfig {
-                meta: NodeMeta { id: NodeId::new(&name), address: e.address.to_string(), db: e.db },
+                meta: NodeMeta {
+                    id: NodeId::new(&name),
+                    address: e.address.to_string(),
+                    db: e.db,
+                    group: None,
+                },
                 endpoint: e.clone(),
             }
         })

@@ -153,7 +153,7 @@ async fn the_pane_starts_stops_and_starts_again() {
     use redwarden::domain::{NodeId, NodeMeta, QueueId};
     let server = Server::start(&[]).unwrap();
     let mut db = Db::open(&server.endpoint()).await;
-    let meta = NodeMeta { id: NodeId::new("a"), address: server.url(), db: 0 };
+    let meta = NodeMeta { id: NodeId::new("a"), address: server.url(), db: 0, group: None };
     let mut config = Config { state_dir: super::state_dir().into(), ..Config::default() };
     config.nodes.push(NodeConfig { meta, endpoint: server.endpoint() });
     let permit = redwarden::redis_io::WritePermit::from_config(&config);

@@ -4,10 +4,11 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Around, Memory, RULES, Rule, Sample};
+use super::slot::{Slot, Terms};
+use super::{Around, Memory, RULES, Sample};
 use crate::domain::lock::Renewal;
 use crate::domain::node::{NodeFacts, NodeState};
-use crate::domain::{Finding, NodeSnapshot, Rules, Severity, Stamp};
+use crate::domain::{Finding, NodeSnapshot, Rules, Stamp};
 
 /// Counters are compared over this time.
 const WINDOW: Duration = Duration::from_secs(60);
@@ -23,6 +24,8 @@ const REPLICA_MEMORY: Duration = Duration::from_secs(600);
 pub struct Tracker {
     window: VecDeque<(Stamp, Arc<NodeFacts>)>,
     last: Option<(Stamp, Arc<NodeFacts>)>,
+    /// Commands logged as slow since the server's start, as read within the window.
+    slow: VecDeque<(Stamp, u64)>,
     memory: Memory,
     ttls_read: Option<Stamp>,
     slots: [Slot; RULES.len()],
@@ -46,6 +49,7 @@ impl Tracker {
             self.remember(node, facts, at);
         }
         self.read_ttls(node);
+        self.count_slow(node);
         let earlier = self.window.front().filter(|(then, _)| *then != at);
         let sample = Sample {
             node,
@@ -56,13 +60,14 @@ impl Tracker {
             rules,
         };
         for (rule, slot) in RULES.iter().zip(&mut self.slots) {
-            slot.take(rule, (rule.judge)(&sample), is_new, is_first, rules, at);
+            let terms = Terms { code: rule.code, remedy: rule.remedy, at_once: rule.at_once };
+            slot.take(terms, (rule.judge)(&sample), is_new, is_first, rules, at);
         }
         self.shown()
     }
 
     fn shown(&self) -> Arc<[Finding]> {
-        self.slots.iter().filter_map(|slot| slot.shown.clone()).collect()
+        self.slots.iter().filter_map(Slot::shown).collect()
     }
 
     fn remember(&mut self, node: &NodeSnapshot, facts: &Arc<NodeFacts>, at: Stamp) {
@@ -71,6 +76,7 @@ impl Tracker {
             let younger = last.uptime.zip(facts.uptime).is_some_and(|(then, now)| now < then);
             if other || younger {
                 self.window.clear();
+                self.slow.clear();
                 self.memory.restarted = Some(node.taken_at);
                 self.memory.most_replicas = None;
             }
@@ -88,6 +94,30 @@ impl Tracker {
             }
         }
         self.last = Some((at, facts.clone()));
+    }
+
+    fn count_slow(&mut self, node: &NodeSnapshot) {
+        let told = &node.diagnostics;
+        let Some((at, log)) = told.read_at.zip(told.slowlog.known()) else {
+            self.slow.clear();
+            self.memory.slow = None;
+            return;
+        };
+        // An emptied log does not tell how many there were: what was counted before holds.
+        let logged = log.logged().or_else(|| self.slow.back().map(|(_, n)| *n)).unwrap_or(0);
+        if self.slow.back().is_none_or(|(then, _)| *then != at) {
+            self.slow.push_back((at, logged));
+        }
+        while self.slow.front().is_some_and(|(then, _)| node.taken_at.since(*then) > WINDOW)
+            && self.slow.len() > 1
+        {
+            self.slow.pop_front();
+        }
+        self.memory.slow = self
+            .slow
+            .front()
+            .filter(|(then, _)| *then != at)
+            .map(|(then, before)| (logged.saturating_sub(*before), at.since(*then)));
     }
 
     /// Many locks are not walked through at each look.
@@ -112,66 +142,5 @@ impl Tracker {
                 Some(left(&l)? + watched)
             })
             .min();
-    }
-}
-
-/// What is shown of one rule.
-#[derive(Debug, Default)]
-struct Slot {
-    shown: Option<Finding>,
-    /// What the last looks say instead, and how many in a row.
-    candidate: Option<Severity>,
-    streak: u32,
-    last_bad: Option<Stamp>,
-    cleared_at: Option<Stamp>,
-    /// It came back soon after it had gone.
-    flickers: bool,
-}
-
-impl Slot {
-    fn take(
-        &mut self,
-        rule: &Rule,
-        verdict: Option<(Severity, String)>,
-        is_new: bool,
-        is_first: bool,
-        rules: &Rules,
-        now: Stamp,
-    ) {
-        let severity = verdict.as_ref().map(|(severity, _)| *severity);
-        let shown = self.shown.as_ref().map(|f| f.severity);
-        if severity.is_some() {
-            self.last_bad = Some(now);
-        }
-        if severity == shown {
-            self.streak = 0;
-        } else {
-            if self.streak == 0 || self.candidate != severity {
-                self.streak = u32::from(is_new);
-            } else if is_new {
-                self.streak = self.streak.saturating_add(1);
-            }
-            self.candidate = severity;
-            let at_once = is_first || (rule.at_once && severity > shown);
-            let calm = severity.is_some()
-                || !self.flickers
-                || self.last_bad.is_none_or(|at| now.since(at) >= rules.cool_down);
-            if !at_once && (self.streak < rules.samples || !calm) {
-                // The figures are of now even while the weight is not settled.
-                if let (Some(shown), Some((_, message))) = (&mut self.shown, verdict) {
-                    shown.message = message;
-                }
-                return;
-            }
-            self.streak = 0;
-            if shown.is_none() {
-                self.flickers = self.cleared_at.is_some_and(|at| now.since(at) < rules.cool_down);
-            }
-            if severity.is_none() {
-                self.cleared_at = Some(now);
-            }
-        }
-        self.shown = verdict
-            .map(|(severity, message)| Finding::new(severity, rule.code, message).with_remedy(rule.remedy));
     }
 }
