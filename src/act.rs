@@ -11,6 +11,7 @@ pub mod plan;
 mod prepare;
 mod put_back;
 pub mod request;
+pub mod route;
 pub mod services;
 mod session;
 mod undo;

@@ -52,6 +52,7 @@ impl Backstage {
         let directory = fleet.directory();
         let services = Services {
             directory: directory.clone(),
+            routes: fleet.routes(),
             permit,
             families: crate::family::registry::LockFamilies::new(config),
             audit: Audit::in_dir(&config.state_dir),

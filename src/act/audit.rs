@@ -306,7 +306,12 @@ pub fn table(entries: impl Iterator<Item = Result<Value, String>>) -> Vec<String
         if text("phase") == "before" {
             let lasts = matches!(text("intent").as_str(), "lock-run" | "worker");
             let why = if lasts { "it still runs, or was cut off" } else { "it was cut off" };
-            rows.push((id, format!("{place}  no outcome: {why}{commands}")));
+            let line = format!("{place}  no outcome: {why}{commands}");
+            match rows.iter_mut().rev().find(|(known, _)| *known == id) {
+                // The cluster sent the plan on: nothing ran on the node before.
+                Some(row) => row.1 = line,
+                None => rows.push((id, line)),
+            }
             continue;
         }
         let detail =

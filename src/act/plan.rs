@@ -225,3 +225,30 @@ pub enum Back {
     /// A part of a key, or several keys.
     Parts(Box<Parts>),
 }
+
+impl Plan {
+    /// All keys it touches, the subject first, each once. In a cluster they must be in one slot.
+    pub fn keys(&self) -> Vec<Bytes> {
+        let mut keys = vec![self.subject.clone()];
+        // A connection is no key.
+        if self.client().is_some() {
+            return keys;
+        }
+        let guarded = self.guards.iter().map(|guard| guard.key().clone());
+        for key in guarded.chain(self.steps.iter().flat_map(step_keys)) {
+            if !keys.contains(&key) {
+                keys.push(key);
+            }
+        }
+        keys
+    }
+}
+
+/// The keys among the arguments of a step.
+fn step_keys(step: &Command) -> Vec<Bytes> {
+    match step.name().as_str() {
+        "PUBLISH" | "SPUBLISH" => Vec::new(),
+        "DEL" | "UNLINK" => step.args.iter().skip(1).cloned().collect(),
+        _ => step.args.get(1).cloned().into_iter().collect(),
+    }
+}

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use super::plan::{Back, Guard, Parts, Plan, Restore, Target};
+use super::plan::{Back, Guard, Parts, Plan, Restore};
 use super::prepare::{blank, short};
 use super::services::Services;
 use super::undo::Released;
 use super::{NotDone, Prepared};
 use crate::domain::{Bytes, Command, Reply};
+use crate::redis_io::run_plan::refused;
 
 /// The plan that puts a released lock back, on the connection that watched its key since.
 pub(super) async fn undo(services: &Services, released: &mut Released) -> Result<Prepared, String> {
@@ -35,15 +36,10 @@ pub(super) async fn undo(services: &Services, released: &mut Released) -> Result
     let exists = released.session.writer.call(&exists).await.map_err(|e| lost(e.to_string()))?;
     let free = match exists {
         Reply::Int(0) => true,
-        Reply::Error(error) => return Err(NotDone::Refused(error.to_string()).to_string()),
+        Reply::Error(error) => return Err(refused("EXISTS", &error).to_string()),
         _ => false,
     };
-    let target = Target {
-        node: released.lock.node.clone(),
-        db: released.lock.db,
-        run_id: released.session.run_id.clone(),
-    };
-    let mut plan = blank(services, "undo", target, key);
+    let mut plan = blank(services, "undo", released.session.target(released.lock.db), key);
     plan.undo_of = Some(released.restore.clone());
     match &released.restore.back {
         Back::Value(value) if free => value_back(&mut plan, key, value, rest_ms),

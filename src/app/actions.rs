@@ -203,6 +203,7 @@ fn is_settled(outcome: &Outcome) -> bool {
                     | NotDone::Taken
                     | NotDone::Touched
                     | NotDone::Changed
+                    | NotDone::Moved(_)
                     | NotDone::OtherServer
             )
     )

@@ -52,6 +52,8 @@ pub(super) struct KeyTable {
     pub(super) consumers: Option<Consumers>,
     /// Locks that are connections were looked for before: one that was not there is new.
     pub(super) connections_seen: bool,
+    /// Keys were found here whose slot is on its way: until then they are asked for by ASKING.
+    pub(super) arriving_until: Option<Instant>,
     /// Clues to a single queue that were followed.
     settled: BTreeSet<Bytes>,
     /// Where the rotation of re-reads goes on.
