@@ -148,7 +148,11 @@ async fn a_release_works_wholly_or_deletes_nothing() {
                         let others = plan.guards.iter().map(|g| g.key().escaped());
                         let others = others.chain(plan.steps.iter().map(|s| s.args[1].escaped()));
                         let others = others.chain([plan.subject.escaped(), "redwarden*".into()]);
-                        others.filter(|key| key != lost).map(|key| format!("~{key} ")).collect()
+                        others
+                            .filter(|key| key != lost)
+                            .map(|key| format!("~{key}"))
+                            .collect::<Vec<_>>()
+                            .join(" ")
                     }
                 };
                 let cut_right = if cut.starts_with("lose:") { "" } else { cut.as_str() };

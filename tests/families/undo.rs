@@ -222,7 +222,7 @@ async fn a_place_that_was_used_meanwhile_stays_as_it_is() {
                     "{what}: {outcome:?}"
                 ),
                 Err(why) => {
-                    assert!(why.contains("in use") || why.contains("cannot be undone"), "{what}: {why}")
+                    assert!(why.contains("in use") || why.contains("cannot be undone"), "{what}: {why}");
                 }
             }
             assert_eq!(state(&mut raw, case).await, after, "{what}");
