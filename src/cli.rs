@@ -127,6 +127,8 @@ pub struct Release {
     pub place: Where,
     /// `--if-token`, `--token-b64`: exact token that must be the value.
     pub if_token: Option<Bytes>,
+    /// `--family`.
+    pub family: Option<String>,
     /// Only print the plan.
     pub dry_run: bool,
     /// Do not ask.
@@ -487,6 +489,7 @@ fn release(args: args::Release) -> Result<(GlobalArgs, Command), Usage> {
         key: some_key(key)?,
         place: args.place.into(),
         if_token: args.if_token.map(bytes).or(args.token_b64),
+        family: args.family,
         dry_run: args.dry_run,
         yes: args.yes,
     };

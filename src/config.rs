@@ -3,6 +3,7 @@
 mod document;
 pub mod endpoint;
 mod environment;
+pub(crate) mod families;
 mod file;
 mod layer;
 mod load;
@@ -59,6 +60,8 @@ pub struct Config {
     pub timeout: Duration,
     /// Globs (Redis syntax) of lock keys.
     pub lock_patterns: Vec<String>,
+    /// The user's own lock families.
+    pub lock_families: Vec<crate::family::rows::Source>,
     /// Ids of lock families that are neither searched for nor recognised.
     pub disabled_families: Vec<String>,
     /// Globs (Redis syntax) of queue keys.
@@ -314,6 +317,7 @@ impl Default for Config {
             interval: Duration::from_secs(1),
             timeout: Duration::from_millis(500),
             lock_patterns: LOCK_PATTERNS.map(String::from).to_vec(),
+            lock_families: Vec::new(),
             disabled_families: Vec::new(),
             queue_patterns: QUEUE_PATTERNS.map(String::from).to_vec(),
             queues: Vec::new(),

@@ -58,6 +58,7 @@ impl Backstage {
             directory: directory.clone(),
             routes: fleet.routes(),
             permit,
+            families: crate::family::registry::LockFamilies::new(config),
             audit: Audit::in_dir(&config.state_dir),
             timeout: config.timeout,
         };

@@ -14,6 +14,7 @@ pub mod consumers;
 mod crew;
 pub mod dramatiq;
 pub mod gocraft_work;
+mod holders;
 pub mod huey;
 pub mod huey_queue;
 pub mod kue;
@@ -21,8 +22,11 @@ pub mod laravel;
 pub mod list;
 pub mod machinery;
 pub mod own;
+pub mod permits;
+pub mod portalocker;
 pub mod proto;
 pub mod read;
+pub mod readers;
 pub mod recipe;
 pub mod redisson;
 pub mod registry;
@@ -41,6 +45,7 @@ pub mod streaq;
 pub mod string;
 pub mod taskiq;
 pub mod template;
+pub mod unique_jobs;
 
 use std::sync::Arc;
 

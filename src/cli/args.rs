@@ -162,7 +162,10 @@ pub(super) struct Release {
     pub(super) key_b64: Option<Bytes>,
     #[command(flatten)]
     pub(super) place: Where,
-    /// Release it only if its value is this token.
+    /// Release it as a lock of this family, where its shape fits several.
+    #[arg(long, value_name = "ID")]
+    pub(super) family: Option<String>,
+    /// Release it only if its value is this token; where several hold it: this one of them.
     #[arg(long, value_name = "TOKEN", conflicts_with = "token_b64")]
     pub(super) if_token: Option<OsString>,
     /// The same, in base64 as the JSON output gives it.

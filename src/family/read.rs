@@ -27,6 +27,15 @@ pub enum Read {
     HashField(Bytes, Bytes),
     /// `ZSCORE`.
     ZScore(Bytes, Bytes),
+    /// `SISMEMBER`.
+    SetMember(Bytes, Bytes),
+    /// Some members of a set, cut short, with `SCARD`, in one read-only script.
+    SetLook {
+        /// The set.
+        key: Bytes,
+        /// How many members, about.
+        count: u32,
+    },
     /// The first members of a sorted set with their scores, cut short, with `ZCARD`, in one read-only script.
     ZsetLook {
         /// The sorted set.
@@ -215,6 +224,12 @@ const ZSET_LOOK: &str = "\
 local k=KEYS[1] local r={redis.call('ZCARD',k)} local s=redis.call('ZRANGE',k,0,ARGV[1]-1,'WITHSCORES') \
 for i=1,#s,2 do r[#r+1]=string.sub(s[i],1,256) r[#r+1]=s[i+1] end return r";
 
+/// `{number of members, member, ...}`: at most 64, cut to 256 bytes.
+const SET_LOOK: &str = "\
+local k=KEYS[1] local r={redis.call('SCARD',k)} if r[1]==0 then return r end \
+local s=redis.call('SSCAN',k,'0','COUNT',ARGV[1])[2] \
+for i=1,math.min(#s,64) do r[#r+1]=string.sub(s[i],1,256) end return r";
+
 /// One field of a hash, cut.
 const HASH_HEAD: &str = "\
 local v=redis.call('HGET',KEYS[1],ARGV[1]) if not v then return v end return string.sub(v,1,tonumber(ARGV[2]))";
@@ -282,6 +297,7 @@ impl Read {
                 | Self::HashHead { .. }
                 | Self::HashLook { .. }
                 | Self::ZsetLook { .. }
+                | Self::SetLook { .. }
                 | Self::HashValues { .. }
                 | Self::TaskHeads { .. }
                 | Self::QueuesNamed { .. }
@@ -314,6 +330,13 @@ impl Read {
             }
             Self::HashField(key, field) => Command::new("HEXISTS").arg(key.clone()).arg(field.clone()),
             Self::ZScore(key, member) => Command::new("ZSCORE").arg(key.clone()).arg(member.clone()),
+            Self::SetMember(key, member) => Command::new("SISMEMBER").arg(key.clone()).arg(member.clone()),
+            Self::SetLook { key, count } if dialect == Dialect::NoScripts => {
+                Command::new("SSCAN").arg(key.clone()).arg(0_i64).arg("COUNT").arg(u64::from(*count))
+            }
+            Self::SetLook { key, count } => {
+                dialect.script(SET_LOOK).arg(1_i64).arg(key.clone()).arg(u64::from(*count))
+            }
             Self::ZsetLook { key, count } if dialect == Dialect::NoScripts => {
                 let range = Command::new("ZRANGE").arg(key.clone()).arg(0_i64);
                 range.arg(i64::from(*count) - 1).arg("WITHSCORES")
@@ -464,6 +487,8 @@ impl Read {
             Self::Members { .. } => "SSCAN",
             Self::StreamGroups(_) => "XINFO|GROUPS",
             Self::ZScore(..) => "ZSCORE",
+            Self::SetMember(..) => "SISMEMBER",
+            Self::SetLook { .. } => "SCARD, SSCAN",
             Self::ZsetLook { .. } => "ZCARD, ZRANGE",
             Self::ElementHead { .. }
             | Self::ListLook { .. }

@@ -25,7 +25,7 @@ use crate::domain::health::{Around, Tracker};
 use crate::domain::node::{NodeFacts, NodeState, Reason, Role};
 use crate::domain::snapshot::{Denied, ScanProgress};
 use crate::domain::{NodeSnapshot, Reply, Stamp};
-use crate::family::Dialect;
+use crate::family::{Context, Dialect};
 use crate::redis_io::{CallError, ClientRole, Reader, connect};
 
 /// While changes are pushed the search goes on at most so often.
@@ -202,6 +202,12 @@ impl Poller {
         }
         if let Some(list) = clients? {
             self.table.take_clients(&list, self.node.meta.db);
+            if let (Reply::Bulk(list), true) =
+                (&list, self.shared.registry.seeks_connections() && self.watches_keys())
+            {
+                let ctx = self.connections_context();
+                self.table.put_connections(list, &ctx);
+            }
         }
         Ok(())
     }
@@ -296,6 +302,19 @@ impl Poller {
             .as_deref()
             .is_none_or(|id| self.shared.claims.claim(id, self.node.meta.db, self.position));
         primary && mine
+    }
+
+    /// When and where the list of clients was read, for locks that are connections.
+    fn connections_context(&self) -> Context {
+        Context {
+            node: self.node.meta.id.clone(),
+            db: self.node.meta.db,
+            at: Stamp::now(),
+            server_ms: 0,
+            push: crate::domain::queue::PushEnd::Left,
+            is_new: self.table.connections_seen,
+            rate_window: self.shared.config.rules.rate_window,
+        }
     }
 
     async fn look_at_keys(&mut self, until: Instant) -> Result<(), CallError> {

@@ -27,6 +27,8 @@ const GAP: u16 = 3;
 
 /// Details of one queue that are shown: workers, groups.
 const MOST_DETAILS: usize = 30;
+/// Holders of one lock that are listed.
+const HOLDERS: usize = 20;
 /// Longest key or token shown here; more is cut in the middle and said.
 const LONGEST: usize = 1_200;
 
@@ -166,6 +168,15 @@ fn describe_lock(scene: &Scene<'_>, lock: &Lock, sheet: &mut Sheet) {
     sheet.field("renewed", &renewal, look.plain());
     sheet.field("first seen", &ago(scene, lock.first_seen), look.plain());
     sheet.known("holder", lock.holder.clone());
+    for (at, one) in lock.holders.iter().take(HOLDERS).enumerate() {
+        let left = one.left.map(|left| left.saturating_sub(scene.now.since(lock.read_at)));
+        let left = left.map_or_else(String::new, |left| format!(", {} left", format::duration(left)));
+        sheet.field(if at == 0 { "all" } else { "" }, &format!("{}{left}", one.words), look.plain());
+    }
+    let rest = lock.holders_total.unwrap_or(lock.holders.len() as u64).saturating_sub(HOLDERS as u64);
+    if rest > 0 && !lock.holders.is_empty() {
+        sheet.field("", &format!("and {} more", format::count(rest)), look.dim());
+    }
     match &lock.token {
         Token::Unknown(why) => sheet.field("token", &format!("? ({why})"), look.dim()),
         token => sheet.known("token", locks::token_text(look, token, LONGEST)),
