@@ -147,14 +147,7 @@ async fn establish(
     let (connection, driver) = MultiplexedConnection::new_with_config(&info, stream, config)
         .await
         .map_err(|e| CallError::from_redis(&e))?;
-    let mut link = Link {
-        connection,
-        timeout,
-        driver: tokio::spawn(driver),
-        was_denied: false,
-        asking: false,
-        in_multi: false,
-    };
+    let mut link = Link::over(connection, tokio::spawn(driver), timeout);
     handshake(&mut link, endpoint, role).await?;
     progress.first_bytes.handshake_is_over();
     Ok(link)
@@ -182,7 +175,7 @@ async fn establish_push(
         .await
         .map_err(|e| CallError::from_redis(&e))?;
     progress.first_bytes.handshake_is_over();
-    Ok(Link { connection, timeout, driver: tokio::spawn(driver), was_denied: false })
+    Ok(Link::over(connection, tokio::spawn(driver), timeout))
 }
 
 async fn handshake(link: &mut Link, endpoint: &Endpoint, role: ClientRole) -> Result<(), CallError> {

@@ -30,6 +30,15 @@ impl Drop for Link {
 }
 
 impl Link {
+    /// A new connection, read and written by `driver`.
+    pub(super) fn over(
+        connection: MultiplexedConnection,
+        driver: tokio::task::JoinHandle<()>,
+        timeout: Duration,
+    ) -> Self {
+        Self { connection, timeout, driver, was_denied: false, asking: false, in_multi: false }
+    }
+
     /// Sends all commands in one write; the replies stand in the same order, refused ones as `Reply::Error`.
     pub(super) async fn pipeline(&mut self, commands: &[Command]) -> Result<Vec<Reply>, CallError> {
         self.pipeline_within(commands, self.timeout).await
