@@ -147,7 +147,7 @@ async fn establish(
     let (connection, driver) = MultiplexedConnection::new_with_config(&info, stream, config)
         .await
         .map_err(|e| CallError::from_redis(&e))?;
-    let mut link = Link::over(connection, tokio::spawn(driver), timeout);
+    let mut link = Link::new(connection, timeout, tokio::spawn(driver));
     handshake(&mut link, endpoint, role).await?;
     progress.first_bytes.handshake_is_over();
     Ok(link)
@@ -175,7 +175,7 @@ async fn establish_push(
         .await
         .map_err(|e| CallError::from_redis(&e))?;
     progress.first_bytes.handshake_is_over();
-    Ok(Link::over(connection, tokio::spawn(driver), timeout))
+    Ok(Link::new(connection, timeout, tokio::spawn(driver)))
 }
 
 async fn handshake(link: &mut Link, endpoint: &Endpoint, role: ClientRole) -> Result<(), CallError> {

@@ -30,11 +30,10 @@ impl Drop for Link {
 }
 
 impl Link {
-    /// A new connection, read and written by `driver`.
-    pub(super) fn over(
+    pub(super) fn new(
         connection: MultiplexedConnection,
-        driver: tokio::task::JoinHandle<()>,
         timeout: Duration,
+        driver: tokio::task::JoinHandle<()>,
     ) -> Self {
         Self { connection, timeout, driver, was_denied: false, asking: false, in_multi: false }
     }
