@@ -38,6 +38,11 @@ impl CostMeter {
         self.total
     }
 
+    /// Our commands a second, as last figured out.
+    pub(super) fn commands_per_sec(&self) -> f64 {
+        self.smoothed.commands_per_sec
+    }
+
     /// Notices that came.
     pub(super) fn add_pushes(&mut self, pushes: u64) {
         self.pushes += pushes;

@@ -159,7 +159,9 @@ impl Poller {
             }
         }
         if self.watches_keys() {
-            let ops = self.facts.as_ref().and_then(|f| f.ops_per_sec);
+            // While all is searched, most of what the node does may be for us.
+            let ops = self.facts.as_ref().and_then(|f| f.ops_per_sec).filter(|_| !self.search.hurry);
+            let ops = ops.map(|ops| ops.saturating_sub(self.cost.commands_per_sec() as u64));
             let table = &self.table;
             if self.push.keep(&self.shared, &self.node, ops, |prefix| table.has_lock_under(prefix)).await {
                 self.resync();
