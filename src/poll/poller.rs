@@ -158,22 +158,22 @@ impl Poller {
                 return;
             }
         }
-        if !self.watches_keys() {
-            self.push.close();
-            self.table.clear();
-        } else {
-            let ops = self.facts.as_ref().and_then(|f| f.ops_per_sec);
+        if self.watches_keys() {
+            // While all is searched, most of what the node does may be for us.
+            let ops = self.facts.as_ref().and_then(|f| f.ops_per_sec).filter(|_| !self.search.hurry);
+            let ops = ops.map(|ops| ops.saturating_sub(self.cost.commands_per_sec() as u64));
             let table = &self.table;
             if self.push.keep(&self.shared, &self.node, ops, |prefix| table.has_lock_under(prefix)).await {
                 self.resync();
             }
-        }
-        if self.watches_keys()
-            && let Err(error) = self.look_at_keys(until).await
-        {
-            // Whether the node is alive is for the next PING to say.
-            self.search.failed(error.to_string());
-            self.reader = None;
+            if let Err(error) = self.look_at_keys(until).await {
+                // Whether the node is alive is for the next PING to say.
+                self.search.failed(error.to_string());
+                self.reader = None;
+            }
+        } else {
+            self.push.close();
+            self.table.clear();
         }
         // The same holds here; what was told before stays, with its age.
         if self.diagnose().await.is_err() {
