@@ -7,10 +7,17 @@ mod fault_proxy;
 mod fixtures;
 #[path = "../support/fleet.rs"]
 mod fleet;
+mod fleets;
 mod health;
 mod network;
+#[path = "../support/reshard.rs"]
+mod reshard;
 mod rules;
+mod secure;
 mod server;
+#[path = "../support/tls.rs"]
+mod tls;
+mod topology;
 
 use redwarden::domain::FleetView;
 use redwarden::domain::node::{NodeState, NodeStatus, Reason};
