@@ -12,6 +12,7 @@ pub mod request;
 pub mod route;
 pub mod services;
 mod session;
+pub mod transfer;
 mod undo;
 
 pub use audit::Audit;

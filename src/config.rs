@@ -134,6 +134,8 @@ pub struct QueueConfig {
     pub push: PushEnd,
     /// Command for its real tasks.
     pub exec: Option<String>,
+    /// Its share of a worker's places beside other queues, at least 1.
+    pub weight: u32,
 }
 
 /// Budget of the key search.
@@ -146,7 +148,7 @@ pub struct ScanConfig {
 }
 
 /// Defaults of the embedded worker.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct WorkerConfig {
     /// Tasks at once.
     pub concurrency: usize,
@@ -154,6 +156,37 @@ pub struct WorkerConfig {
     pub exec: Option<String>,
     /// TTL of its heartbeat key.
     pub heartbeat_ttl: Duration,
+    /// A task that runs longer is ended and has failed; `None`: no limit.
+    pub task_timeout: Option<Duration>,
+    /// Time between SIGTERM and SIGKILL for a command that is ended.
+    pub grace: Duration,
+    /// How often a failed task is tried again before it goes to the dead-letter list.
+    pub retries: u32,
+    /// Pause before the first retry; it doubles with each, and up to half of it is left out at random.
+    pub retry_delay: Duration,
+    /// The longest pause before a retry.
+    pub retry_max_delay: Duration,
+    /// Tasks started in a second, at most; `None`: no limit.
+    pub rate: Option<f64>,
+    /// Replicas waited for (WAIT) after a task was taken and after it was removed.
+    pub wait_replicas: u32,
+}
+
+impl Default for WorkerConfig {
+    fn default() -> Self {
+        Self {
+            concurrency: 1,
+            exec: None,
+            heartbeat_ttl: Duration::from_secs(10),
+            task_timeout: None,
+            grace: Duration::from_secs(2),
+            retries: 0,
+            retry_delay: Duration::from_secs(1),
+            retry_max_delay: Duration::from_secs(300),
+            rate: None,
+            wait_replicas: 0,
+        }
+    }
 }
 
 /// Looks of the dashboard.
@@ -202,7 +235,7 @@ impl Default for Config {
             queues: Vec::new(),
             push: PushEnd::Left,
             scan: ScanConfig { budget: 0.01, max_keys: 200_000 },
-            worker: WorkerConfig { concurrency: 1, exec: None, heartbeat_ttl: Duration::from_secs(10) },
+            worker: WorkerConfig::default(),
             rules: Rules::default(),
             ui: UiConfig {
                 theme: Theme::Dark,

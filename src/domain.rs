@@ -12,6 +12,7 @@ pub mod health;
 pub mod lock;
 pub mod node;
 pub mod queue;
+pub mod redaction;
 pub mod reply;
 pub mod rules;
 pub mod slots;

@@ -50,6 +50,9 @@ pub(super) async fn build(services: &Services, request: Request) -> Result<Prepa
         Request::Enqueue { queue, payloads, push, library, force } => {
             (queue.node.clone(), enqueue(services, &queue, &payloads, push, library, force).await?)
         }
+        Request::Transfer(wish) => {
+            (wish.queue.node.clone(), super::transfer::prepare(services, &wish).await?)
+        }
         Request::Undo { .. } => {
             return Err("only the session that released a lock can undo it".into());
         }
@@ -59,7 +62,7 @@ pub(super) async fn build(services: &Services, request: Request) -> Result<Prepa
 }
 
 /// A plan without guards, steps and sentences yet.
-fn blank(services: &Services, intent: &'static str, target: Target, subject: &Bytes) -> Plan {
+pub(super) fn blank(services: &Services, intent: &'static str, target: Target, subject: &Bytes) -> Plan {
     Plan {
         id: uuid::Uuid::new_v4(),
         intent,

@@ -135,6 +135,13 @@ fn read_layer(root: &mut Section<'_>, problems: &mut Problems) -> Layer {
         layer.exec = worker.text("exec", problems);
         let range = (Duration::from_secs(1), Duration::from_secs(3600));
         layer.heartbeat_ttl = worker.duration("heartbeat_ttl", problems, range);
+        layer.task_timeout = worker.duration("task_timeout", problems, ANY);
+        layer.grace = worker.duration("grace", problems, (Duration::ZERO, Duration::from_secs(3600)));
+        layer.retries = small(worker.integer("retries", problems, (0, 1000)));
+        layer.retry_delay = worker.duration("retry_delay", problems, ANY);
+        layer.retry_max_delay = worker.duration("retry_max_delay", problems, ANY);
+        layer.worker_rate = worker.number("rate", problems, (0.0, false, 1e6));
+        layer.wait_replicas = small(worker.integer("wait_replicas", problems, (0, 100)));
         worker.finish(problems, &[]);
     }
     if let Some(mut rules) = root.section("rules", problems) {
@@ -238,6 +245,7 @@ fn read_queues(section: &mut Section<'_>, problems: &mut Problems) -> Option<Sit
         let node = section.text("node", problems);
         let push = section.choice("push", problems, &ENDS).map(|s| s.value);
         let exec = section.text("exec", problems).map(|s| s.value);
+        let weight = small(section.integer("weight", problems, (1, 1000))).map(|s| s.value);
         let source = section.source.clone();
         section.finish(problems, &[("name", "It is called `key`.")]);
         if !has_key {
@@ -250,7 +258,7 @@ fn read_queues(section: &mut Section<'_>, problems: &mut Problems) -> Option<Sit
             let what = format!("the queue {} is listed twice", escape_text(&key.value));
             problems.add(&key.source, what, "Keep one of them, or give each its node.");
         }
-        list.push(QueueDraft { key: key.value, node, push, exec, source });
+        list.push(QueueDraft { key: key.value, node, push, exec, weight, source });
     }
     Some(Sited::new(list, source))
 }

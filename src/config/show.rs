@@ -65,6 +65,9 @@ impl Page<'_> {
                 self.line("node", "queues.list", &quoted(node));
             }
             self.line("push", "queues.list", end(queue.push));
+            if queue.weight != 1 {
+                self.line("weight", "queues.list", &queue.weight.to_string());
+            }
             if let Some(exec) = &queue.exec {
                 self.line("exec", "queues.list", &quoted(exec));
             }
@@ -72,7 +75,19 @@ impl Page<'_> {
         self.title("[worker]");
         self.line("concurrency", "worker.concurrency", &c.worker.concurrency.to_string());
         self.optional("exec", "worker.exec", c.worker.exec.as_deref());
-        self.line("heartbeat_ttl", "worker.heartbeat_ttl", &time(c.worker.heartbeat_ttl));
+        let worker = &c.worker;
+        self.line("heartbeat_ttl", "worker.heartbeat_ttl", &time(worker.heartbeat_ttl));
+        if let Some(limit) = worker.task_timeout {
+            self.line("task_timeout", "worker.task_timeout", &time(limit));
+        }
+        self.line("grace", "worker.grace", &time(worker.grace));
+        self.line("retries", "worker.retries", &worker.retries.to_string());
+        self.line("retry_delay", "worker.retry_delay", &time(worker.retry_delay));
+        self.line("retry_max_delay", "worker.retry_max_delay", &time(worker.retry_max_delay));
+        if let Some(rate) = worker.rate {
+            self.line("rate", "worker.rate", &rate.to_string());
+        }
+        self.line("wait_replicas", "worker.wait_replicas", &worker.wait_replicas.to_string());
         self.title("[rules]");
         self.line("down_after", "rules.down_after", &c.rules.down_after.to_string());
         self.line("expiring_below", "rules.expiring_below", &time(c.rules.expiring_below));

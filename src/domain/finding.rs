@@ -35,6 +35,7 @@ pub struct Finding {
     pub since: Option<Stamp>,
 }
 
+#[allow(clippy::ref_option, reason = "serde passes the field as it is")]
 fn rfc3339<S: Serializer>(since: &Option<Stamp>, to: S) -> Result<S::Ok, S::Error> {
     match since {
         Some(stamp) => to.serialize_str(&stamp.rfc3339()),

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use super::release::refuse;
+use super::{EXIT_NOT_DONE, Out};
 use crate::act::audit::Audit;
 use crate::act::route::address_of;
 use crate::act::services::Services;
@@ -185,4 +187,36 @@ pub fn uncertain(key: &Bytes) -> PlaceError {
     PlaceError::Usage(format!(
         "{key}: a node that could not be asked may be the one that is meant: say which one with --node NAME"
     ))
+}
+
+/// The one node that is meant: the only one, the named one, or the only one where the key exists.
+pub(super) async fn one_node(
+    config: &Config,
+    nodes: &[NodeConfig],
+    node: Option<String>,
+    key: &Bytes,
+    out: &mut Out<'_>,
+) -> Result<(NodeId, Endpoint), u8> {
+    let place = Where { node, all_nodes: false, db: None };
+    let mut problems = Vec::new();
+    let mut found =
+        candidates(config, nodes, &place, key, &mut problems).await.map_err(|error| refuse(&error, out))?;
+    for problem in &problems {
+        out.say(problem);
+    }
+    if found.iter().filter(|c| c.exists).count() == 1 {
+        found.retain(|c| c.exists);
+    }
+    if found.len() > 1 {
+        return Err(refuse(&ambiguous(key, &found, false), out));
+    }
+    if !problems.is_empty() && place.node.is_none() && found.iter().any(|c| !c.exists) {
+        return Err(refuse(&uncertain(key), out));
+    }
+    if let Some(candidate) = found.pop() {
+        Ok((candidate.node, candidate.endpoint))
+    } else {
+        out.say(format!("{key}: no primary answered"));
+        Err(EXIT_NOT_DONE)
+    }
 }

@@ -189,6 +189,8 @@ impl Guard {
             | Self::HashFieldEquals { key, .. }
             | Self::HashLen { key, .. }
             | Self::ZsetMember { key, .. }
+            | Self::ListElement { key, .. }
+            | Self::ListHolds { key, .. }
             | Self::NoTtl { key } => key,
         }
     }

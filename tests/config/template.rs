@@ -29,7 +29,15 @@ fn the_template_equals_the_defaults() {
     // Every value with a default is in the file, so that the comparison above means something.
     for (key, source) in &loaded.sources {
         let from_file = matches!(source, Source::File { .. });
-        let has_no_default = ["log", "worker.exec", "queues.list", "nodes.127.0.0.1:6379"].contains(&&**key);
+        let has_no_default = [
+            "log",
+            "worker.exec",
+            "worker.task_timeout",
+            "worker.rate",
+            "queues.list",
+            "nodes.127.0.0.1:6379",
+        ]
+        .contains(&&**key);
         assert_eq!(from_file, !has_no_default, "{key}");
     }
 }
@@ -44,6 +52,11 @@ fn the_examples_in_the_template_are_valid() {
     assert_eq!(names(&config), ["cache-1"]);
     assert_eq!(config.queues.len(), 1);
     assert_eq!(config.worker.exec.as_deref(), Some("run-task"));
+    assert_eq!(
+        (config.worker.rate, config.worker.task_timeout.map(|t| t.as_secs())),
+        (Some(100.0), Some(300))
+    );
+    assert_eq!(config.queues[0].weight, 1);
     assert_eq!(config.log, Some(case.dir.path().join("redwarden.log")));
     assert_eq!(config.topology.cluster.len(), 1);
     assert_eq!(config.topology.sentinel.unwrap().master_name.as_deref(), Some("mymaster"));

@@ -12,6 +12,7 @@ mod health;
 mod network;
 #[path = "../support/reshard.rs"]
 mod reshard;
+mod outputs;
 mod rules;
 mod secure;
 mod server;

@@ -27,28 +27,23 @@ pub(super) fn of(node: &NodeSnapshot, now: Stamp, out: &mut String) {
             let [latest, most] = [e.latest, e.most].map(|d| d.as_millis());
             format!("{} {latest} ms at {}, most ever {most} ms", plain(&e.event), moment(e.at))
         });
-        list(each.collect(), "none recorded")
+        list(each, "none recorded")
     });
     part("clients", &told.clients, out, |c| {
         // A client's name is often a holder's: only its host is told.
         let groups = c.top.iter().take(5).map(|g| format!("{} from {}", g.count, plain(&g.host)));
         let output = c.output >> 10;
-        format!(
-            "{} ({} blocked, {output} KiB in output buffers): {}",
-            c.count,
-            c.blocked,
-            list(groups.collect(), "-")
-        )
+        format!("{} ({} blocked, {output} KiB in output buffers): {}", c.count, c.blocked, list(groups, "-"))
     });
     if let Some(spaces) = node.facts.as_deref().and_then(|f| f.keyspace.as_ref()) {
         let each = spaces.iter().map(|d| format!("db{} {} keys", d.db, d.keys));
-        let _ = writeln!(out, "- keyspace: {}", list(each.collect(), "no keys"));
+        let _ = writeln!(out, "- keyspace: {}", list(each, "no keys"));
     }
     part("configuration", &told.config, out, |config| {
         let each = config.iter().map(|(name, value)| {
             format!("{name} {}", if value.is_empty() { "\"\"".into() } else { plain(value) })
         });
-        list(each.collect(), "nothing of it is known there")
+        list(each, "nothing of it is known there")
     });
     for hazard in health::config::hazards(node) {
         let _ =
@@ -74,7 +69,7 @@ fn slow(told: &Diagnostics, out: &mut String) {
             let took = c.took.as_secs_f64() * 1000.0;
             format!("{}{key} {took:.1} ms at {}", plain(&c.command), moment(c.at))
         });
-        format!("{len} held: {}", list(each.collect(), "-"))
+        format!("{len} held: {}", list(each, "-"))
     });
 }
 
@@ -86,7 +81,8 @@ fn part<T>(label: &str, told: &Told<T>, out: &mut String, words: impl Fn(&T) -> 
     let _ = writeln!(out, "- {label}: {text}");
 }
 
-fn list(each: Vec<String>, none: &str) -> String {
+fn list(each: impl Iterator<Item = String>, none: &str) -> String {
+    let each: Vec<String> = each.collect();
     if each.is_empty() { none.into() } else { each.join("; ") }
 }
 

@@ -13,6 +13,9 @@ const TOP: usize = 8;
 /// Bytes of a name that are kept.
 const LONGEST_NAME: usize = 64;
 
+/// Name, and host with what of the address is no port.
+type Key<'a> = (&'a [u8], &'a [u8]);
+
 #[derive(Default)]
 struct Sums {
     count: u64,
@@ -23,7 +26,7 @@ struct Sums {
 pub(super) fn parse(reply: &Reply) -> Told<Clients> {
     let Reply::Bulk(list) = reply else { return refused(reply, "CLIENT|LIST") };
     let mut all = Clients::default();
-    let mut groups: HashMap<(&[u8], &[u8]), Sums> = HashMap::new();
+    let mut groups: HashMap<Key<'_>, Sums> = HashMap::new();
     for line in list.as_slice().split(|b| *b == b'\n').filter(|line| !line.is_empty()) {
         let field = |name: &[u8]| {
             line.split(|b| *b == b' ').find_map(|f| f.strip_prefix(name)?.strip_prefix(b"=".as_slice()))
@@ -47,7 +50,7 @@ pub(super) fn parse(reply: &Reply) -> Told<Clients> {
         sums.output = sums.output.saturating_add(output);
     }
     all.groups = groups.len() as u64;
-    let mut ranked: Vec<((&[u8], &[u8]), Sums)> = groups.into_iter().collect();
+    let mut ranked: Vec<(Key<'_>, Sums)> = groups.into_iter().collect();
     ranked.sort_by(|(a, x), (b, y)| y.count.cmp(&x.count).then_with(|| a.cmp(b)));
     let mut kept: BTreeSet<usize> = (0..ranked.len().min(TOP)).collect();
     for measure in [|s: &Sums| s.output, |s: &Sums| s.blocked] {
@@ -56,7 +59,7 @@ pub(super) fn parse(reply: &Reply) -> Told<Clients> {
         order.sort_by_key(|at| std::cmp::Reverse(value(at)));
         kept.extend(order.into_iter().filter(|at| value(at) > 0).take(TOP));
     }
-    let group = |((name, place), sums): &((&[u8], &[u8]), Sums)| ClientGroup {
+    let group = |((name, place), sums): &(Key<'_>, Sums)| ClientGroup {
         name: cut(name, LONGEST_NAME),
         host: host(&[place, b":".as_slice()].concat()),
         count: sums.count,
@@ -73,13 +76,9 @@ mod tests {
 
     #[test]
     fn groups_by_name_and_host() {
-        let mut text = String::new();
-        for n in 0..30 {
-            text += &format!("id={n} addr=10.0.0.1:{n} name=web flags=N omem=0 cmd=get\n");
-        }
-        for n in 0..12 {
-            text += &format!("id={n} addr=[fe80::1]:{n} name=w{n} flags=N omem=0 cmd=get\n");
-        }
+        let web = (0..30).map(|n| format!("id={n} addr=10.0.0.1:{n} name=web flags=N omem=0 cmd=get\n"));
+        let others = (0..12).map(|n| format!("id={n} addr=[fe80::1]:{n} name=w{n} flags=N omem=0 cmd=get\n"));
+        let mut text: String = web.chain(others).collect::<Vec<_>>().concat();
         text += "id=9 addr=10.0.0.2:7 name=slow\x1b[2J flags=b omem=4096 cmd=blpop\ngarbage\nid=1 addr=/tmp/s:0 name= flags=N\n";
         let told = parse(&Reply::Bulk(text.into()));
         let clients = told.known().cloned().unwrap_or_default();
@@ -94,8 +93,8 @@ mod tests {
 
     #[test]
     fn many_names_are_bounded() {
-        let text: String =
-            (0..9_000).map(|n| format!("id={n} addr=h:{n} name=n{n} flags=N omem=1\n")).collect();
+        let lines = (0..9_000).map(|n| format!("id={n} addr=h:{n} name=n{n} flags=N omem=1\n"));
+        let text: String = lines.collect::<Vec<_>>().concat();
         let told = parse(&Reply::Bulk(text.into()));
         let clients = told.known().cloned().unwrap_or_default();
         assert_eq!((clients.count, clients.output, clients.groups), (9_000, 9_000, MOST_GROUPS as u64));

@@ -92,6 +92,8 @@ fn guard_args(guard: &Guard) -> (&'static str, Bytes, Bytes) {
         Guard::HashFieldExists { field, .. } => ("hexists", field.clone(), none()),
         Guard::HashFieldEquals { field, value, .. } => ("hequals", field.clone(), value.clone()),
         Guard::ZsetMember { member, .. } => ("zmember", member.clone(), none()),
+        Guard::ListElement { index, value, .. } => ("lindex", (*index).into(), value.clone()),
+        Guard::ListHolds { value, searched, .. } => ("lpos", value.clone(), (*searched).into()),
         Guard::HashLen { len, .. } => ("hlen", (*len).into(), none()),
     }
 }

@@ -81,6 +81,11 @@ fn guard_reads(guard: &Guard) -> Vec<Command> {
             Command::new("EXISTS").arg(key.clone()),
         ],
         Guard::HashLen { .. } => vec![Command::new("HLEN").arg(key.clone())],
+        Guard::ListElement { index, .. } => vec![Command::new("LINDEX").arg(key.clone()).arg(*index)],
+        Guard::ListHolds { value, searched, .. } => vec![
+            Command::new("LPOS").arg(key.clone()).arg(value.clone()).arg("MAXLEN").arg(*searched),
+            Command::new("EXISTS").arg(key.clone()),
+        ],
     }
 }
 
@@ -124,8 +129,21 @@ fn holds(guard: &Guard, replies: &[&Reply]) -> Result<(), NotDone> {
             Ok(())
         }
         Guard::ZsetMember { .. } if !matches!(replies.first(), None | Some(Reply::Nil)) => Ok(()),
-        Guard::HashFieldExists { .. } | Guard::HashFieldEquals { .. } | Guard::ZsetMember { .. } => {
-            if int(1) == Some(0) { Err(NotDone::Gone) } else { Err(NotDone::Changed) }
+        Guard::ListElement { value, .. } => match replies.first().and_then(|r| r.as_bytes()) {
+            Some(is) if is == *value => Ok(()),
+            Some(_) => Err(NotDone::Changed),
+            None => Err(NotDone::Gone),
+        },
+        Guard::ListHolds { .. } if int(0).is_some() => Ok(()),
+        Guard::HashFieldExists { .. }
+        | Guard::HashFieldEquals { .. }
+        | Guard::ZsetMember { .. }
+        | Guard::ListHolds { .. } => {
+            if int(1) == Some(0) {
+                Err(NotDone::Gone)
+            } else {
+                Err(NotDone::Changed)
+            }
         }
         Guard::NoTtl { .. } => match int(0) {
             Some(-1) => Ok(()),

@@ -1,5 +1,6 @@
 //! What a node tells beyond INFO: slow commands, latency events, clients, keyspace, configuration.
 
+use std::fmt::Write as _;
 use std::time::{Duration, UNIX_EPOCH};
 
 use super::super::scene::Scene;
@@ -113,10 +114,10 @@ fn clients(scene: &Scene<'_>, all: &Clients, sheet: &mut Sheet) {
             pad(&text::cut(&group.host, HOST, text::Cut::End, look.ellipsis()), HOST),
         );
         if group.blocked > 0 {
-            words += &format!("  {} blocked", format::count(group.blocked));
+            let _ = write!(words, "  {} blocked", format::count(group.blocked));
         }
         if group.output > 0 {
-            words += &format!("  {} out", format::size(group.output));
+            let _ = write!(words, "  {} out", format::size(group.output));
         }
         sheet.line(&words, look.plain());
     }
