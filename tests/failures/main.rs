@@ -10,14 +10,15 @@ mod fleet;
 mod fleets;
 mod health;
 mod network;
+mod outputs;
 #[path = "../support/reshard.rs"]
 mod reshard;
-mod outputs;
 mod rules;
 mod secure;
 mod server;
 #[path = "../support/tls.rs"]
 mod tls;
+mod told_apart;
 mod topology;
 
 use redwarden::domain::FleetView;
