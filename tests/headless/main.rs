@@ -4,6 +4,8 @@
 mod acl;
 mod facts;
 mod release;
+#[path = "../support/reshard.rs"]
+mod reshard;
 mod topology;
 mod transfer;
 mod wait;
