@@ -29,8 +29,10 @@ use crate::worker::{self, WorkerCommand, WorkerHandle};
 
 /// A turn of the loop that takes longer is logged: something blocks the screen.
 const SLOW_TURN: Duration = Duration::from_millis(50);
-/// Boards are taken in at most this often: fifty nodes must not mean fifty rebuilds a second.
-const BOARD_EVERY: Duration = Duration::from_millis(100);
+/// Boards are taken in at most once a frame, and rarer where that takes long: this many times as long is left for
+/// everything else. Fifty nodes, or a hundred thousand locks, must not mean that the screen only rebuilds.
+const BOARD_EVERY: Duration = Duration::from_millis(16);
+const BOARD_REST: u32 = 9;
 /// A key that was on its way when a dialog appeared has arrived after this time.
 const ARM_AFTER: Duration = Duration::from_millis(15);
 /// How long a leaving dashboard waits for actions and for the worker.
@@ -46,7 +48,7 @@ struct Backstage {
 
 impl Backstage {
     fn start(config: &Arc<Config>) -> Self {
-        let fleet = Fleet::spawn(config.clone());
+        let fleet = Fleet::spawn_live(config.clone());
         let permit = WritePermit::from_config(config);
         let (report, outcomes) = mpsc::channel(256);
         let directory = fleet.directory();
@@ -89,7 +91,7 @@ pub async fn run(config: Arc<Config>) -> anyhow::Result<Vec<String>> {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut board = backstage.fleet.board();
     let mut next_board = Some(tokio::time::Instant::now());
-    let mut board_heard_at = Instant::now();
+    let mut board_from = Instant::now();
     let mut arm: Option<(tokio::time::Instant, u64)> = None;
     frames.ask();
     loop {
@@ -104,11 +106,10 @@ pub async fn run(config: Arc<Config>) -> anyhow::Result<Vec<String>> {
             }
             () = sleep_until(next_board.unwrap_or_else(far)), if next_board.is_some() => {
                 next_board = None;
-                board_heard_at = Instant::now();
                 Some(Event::Board(board.borrow_and_update().clone()))
             }
             Ok(()) = board.changed(), if next_board.is_none() => {
-                next_board = Some((board_heard_at + BOARD_EVERY).max(Instant::now()).into());
+                next_board = Some(board_from.max(Instant::now()).into());
                 continue;
             }
             Ok(()) = backstage.worker.view.changed() => {
@@ -123,7 +124,11 @@ pub async fn run(config: Arc<Config>) -> anyhow::Result<Vec<String>> {
             if matches!(event, Event::Resize(..)) {
                 arm = None;
             }
+            let is_board = matches!(event, Event::Board(_));
             let effects = update(&mut state, event, Stamp::now());
+            if is_board {
+                board_from = Instant::now() + BOARD_EVERY.max(turn.elapsed() * BOARD_REST);
+            }
             frames.ask();
             for effect in effects {
                 match effect {
@@ -134,7 +139,9 @@ pub async fn run(config: Arc<Config>) -> anyhow::Result<Vec<String>> {
                     }
                     Effect::Suspend => {
                         input.pause().await;
+                        backstage.fleet.sleep().await;
                         guard.suspend().await?;
+                        backstage.fleet.wake();
                         input.resume().await;
                         let (columns, rows) = guard.repaint(&mut terminal)?;
                         arm = None;

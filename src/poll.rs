@@ -2,9 +2,12 @@
 //! frozen node never delays another. They publish immutable snapshots; the latest wins.
 
 pub mod backoff;
+mod changes;
 mod claims;
+mod connections;
 mod cost;
 mod diagnose;
+mod dirty;
 mod discover;
 pub mod fleet;
 mod history;
@@ -14,6 +17,8 @@ pub mod liveness;
 mod look;
 mod patience;
 mod poller;
+mod prefixes;
+mod push;
 mod roster;
 mod sample;
 mod search;

@@ -98,16 +98,17 @@ fn syntax(message: &str) -> String {
     format!("this is not TOML: {}", escape_text(message))
 }
 
-const HINTS: [(&str, &str); 6] = [
+const HINTS: [(&str, &str); 7] = [
     ("node", "Write [[nodes]]."),
     ("url", "Write [[nodes]] with url = \"redis://HOST:PORT\"."),
     ("urls", "Write [[nodes]] with url = \"redis://HOST:PORT\"."),
+    ("queue_families", "Write [[queue_family]]."),
     ("theme", "It stands under [ui]."),
     ("lock_patterns", "Write patterns under [locks]."),
     ("queue_patterns", "Write patterns under [queues]."),
 ];
 
-const ENDS: [(&str, PushEnd); 2] = [("left", PushEnd::Left), ("right", PushEnd::Right)];
+pub(super) const ENDS: [(&str, PushEnd); 2] = [("left", PushEnd::Left), ("right", PushEnd::Right)];
 
 fn read_layer(root: &mut Section<'_>, problems: &mut Problems) -> Layer {
     let mut layer = Layer {
@@ -130,6 +131,8 @@ fn read_layer(root: &mut Section<'_>, problems: &mut Problems) -> Layer {
         layer.queues = read_queues(&mut queues, problems);
         queues.finish(problems, &[]);
     }
+    layer.queue_families = super::queue_family::read(root, problems);
+    layer.queue_prefixes = super::queue_family::read_prefixes(root, problems);
     if let Some(mut worker) = root.section("worker", problems) {
         layer.concurrency = count(worker.integer("concurrency", problems, (1, 1024)));
         layer.exec = worker.text("exec", problems);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::node::{NodeDraft, PasswordSource};
 use super::problem::{Problems, Sited, Source};
 use super::value::{INTERVAL, TIMEOUT, duration, glob, switch};
-use super::{Environment, Theme};
+use super::{Environment, QueuePrefixes, QueueSchema, Theme};
 use crate::cli::GlobalArgs;
 use crate::domain::queue::PushEnd;
 
@@ -52,6 +52,8 @@ pub(super) struct Layer {
     pub(super) queue_patterns: Option<Sited<Vec<String>>>,
     pub(super) push: Option<Sited<PushEnd>>,
     pub(super) queues: Option<Sited<Vec<QueueDraft>>>,
+    pub(super) queue_families: Option<Sited<Vec<QueueSchema>>>,
+    pub(super) queue_prefixes: Option<Sited<QueuePrefixes>>,
     pub(super) concurrency: Option<Sited<usize>>,
     pub(super) exec: Option<Sited<String>>,
     pub(super) heartbeat_ttl: Option<Sited<Duration>>,

@@ -241,6 +241,8 @@ fn settings(picker: &mut Picker<'_>, problems: &mut Problems) -> Config {
         queue_patterns: picker.pick("queues.patterns", default.queue_patterns, |l| &l.queue_patterns),
         queues: queues.collect(),
         push,
+        queue_families: picker.pick("queue_family", default.queue_families, |l| &l.queue_families),
+        queue_prefixes: picker.pick("queue_prefixes", default.queue_prefixes, |l| &l.queue_prefixes),
         scan: ScanConfig {
             budget: picker.pick("scan.budget", scan.budget, |l| &l.scan_budget),
             max_keys: picker.pick("scan.max_keys", scan.max_keys, |l| &l.scan_max_keys),

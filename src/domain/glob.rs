@@ -39,6 +39,12 @@ impl Glob {
         &self.source
     }
 
+    /// The bytes that every key it matches begins with.
+    pub fn literal_prefix(&self) -> Vec<u8> {
+        let byte = |part: &Part| if let Part::Byte(b) = part { Some(*b) } else { None };
+        self.parts.iter().map_while(byte).collect()
+    }
+
     /// True when the whole key matches. Linear in key times pattern: it only ever goes back to the last star.
     pub fn matches(&self, key: &[u8]) -> bool {
         let (mut p, mut k) = (0, 0);
@@ -104,6 +110,20 @@ fn class(bytes: &mut std::iter::Peekable<std::str::Bytes<'_>>) -> Part {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_all_matches_begin_with() {
+        for (pattern, expected) in [
+            ("lock:*", "lock:"),
+            ("*:lock", ""),
+            ("bull:*:*:lock", "bull:"),
+            ("a\\*b?", "a*b"),
+            ("h[ae]llo", "h"),
+            ("exact", "exact"),
+        ] {
+            assert_eq!(Glob::new(pattern).literal_prefix(), expected.as_bytes(), "{pattern}");
+        }
+    }
 
     #[test]
     fn matches_as_redis_does() {

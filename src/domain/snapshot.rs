@@ -59,8 +59,31 @@ pub struct ScanProgress {
 pub struct Cost {
     /// Commands we sent per second.
     pub commands_per_sec: f64,
-    /// Share of the node's time our calls took from here, 0 to 1, network included: an upper bound.
+    /// Share of the node's time our calls took from here, 0 to 1, network included: an upper bound. What the node
+    /// spends on pushes is estimated and part of it.
     pub busy_share: f64,
+    /// Notices of changed keys that came per second.
+    pub pushes_per_sec: f64,
+}
+
+/// How changed keys become known.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Live {
+    /// The server pushes changes under `prefixes`; else all is polled.
+    pub pushed: bool,
+    /// Why nothing is pushed: a sentence, escaped.
+    pub why: Option<String>,
+    /// Beginnings of the keys whose changes are pushed.
+    pub prefixes: usize,
+    /// Beginnings that are polled although they could be tracked, escaped, and why.
+    pub polled: Vec<(String, &'static str)>,
+}
+
+impl Live {
+    /// The word JSON and the screen use.
+    pub fn word(&self) -> &'static str {
+        if self.pushed { "push" } else { "poll" }
+    }
 }
 
 /// Figures of the last looks, oldest first; `None` where a look missed or INFO did not say.
@@ -115,6 +138,8 @@ pub struct NodeSnapshot {
     pub scan: ScanProgress,
     /// What we cost it.
     pub cost: Cost,
+    /// Whether changes are pushed.
+    pub live: Live,
 }
 
 /// All nodes and groups as last seen, in configuration order. Cheap to clone; latest wins.

@@ -8,13 +8,14 @@ use crate::domain::snapshot::Cost;
 pub(super) struct CostMeter {
     since: Instant,
     commands: u64,
+    pushes: u64,
     busy: Duration,
     smoothed: Cost,
 }
 
 impl CostMeter {
     pub(super) fn new(now: Instant) -> Self {
-        Self { since: now, commands: 0, busy: Duration::ZERO, smoothed: Cost::default() }
+        Self { since: now, commands: 0, pushes: 0, busy: Duration::ZERO, smoothed: Cost::default() }
     }
 
     /// One call of `commands` that took `elapsed`, of which the network took about `rtt`.
@@ -23,22 +24,30 @@ impl CostMeter {
         self.busy += elapsed.saturating_sub(rtt);
     }
 
-    /// The figure, renewed about once a second.
-    pub(super) fn figure(&mut self, now: Instant) -> Cost {
+    /// Notices that came.
+    pub(super) fn add_pushes(&mut self, pushes: u64) {
+        self.pushes += pushes;
+    }
+
+    /// The figure, renewed about once a second. `tracking`: share of its time that the node spends on tracking.
+    pub(super) fn figure(&mut self, now: Instant, tracking: f64) -> Cost {
         let seconds = now.saturating_duration_since(self.since).as_secs_f64();
         if seconds >= 0.9 {
             let fresh = Cost {
                 commands_per_sec: self.commands as f64 / seconds,
-                busy_share: (self.busy.as_secs_f64() / seconds).min(1.0),
+                busy_share: (self.busy.as_secs_f64() / seconds + tracking).min(1.0),
+                pushes_per_sec: self.pushes as f64 / seconds,
             };
             let old = self.smoothed;
             let mix = |new: f64, old: f64| if old == 0.0 { new } else { 0.3 * new + 0.7 * old };
             self.smoothed = Cost {
                 commands_per_sec: mix(fresh.commands_per_sec, old.commands_per_sec),
                 busy_share: mix(fresh.busy_share, old.busy_share),
+                pushes_per_sec: mix(fresh.pushes_per_sec, old.pushes_per_sec),
             };
             self.since = now;
             self.commands = 0;
+            self.pushes = 0;
             self.busy = Duration::ZERO;
         }
         self.smoothed

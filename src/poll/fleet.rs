@@ -8,15 +8,19 @@ use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 
 use super::claims::Claims;
+use super::connections::Connections;
 use super::liveness::Liveness;
 use super::poller::Poller;
 use super::roster::Roster;
 use crate::config::endpoint::{Directory, Routes, route};
 use crate::config::{Config, NodeConfig};
 use crate::domain::node::NodeState;
-use crate::domain::snapshot::{Board, Cost, History, ScanProgress};
+use crate::domain::snapshot::{Board, Cost, History, Live, ScanProgress};
 use crate::domain::{NodeId, NodeMeta, NodeSnapshot, Stamp};
 use crate::family::Registry;
+
+/// Closing sockets of our own takes no longer.
+const CLOSE_WITHIN: Duration = Duration::from_millis(500);
 
 /// How often to look, and how often an extra look was asked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,6 +35,9 @@ pub(super) struct Shared {
     pub(super) registry: Registry,
     pub(super) pace: watch::Sender<Pace>,
     pub(super) claims: Claims,
+    /// Changes are pushed where that is to be had.
+    pub(super) live: bool,
+    pub(super) connections: Connections,
     board: watch::Sender<Board>,
 }
 
@@ -83,13 +90,31 @@ impl Drop for AbortOnDrop {
 
 impl Fleet {
     /// Starts a poller for each node, and follows the topology where one is configured. Must be called within a
-    /// tokio runtime.
+    /// tokio runtime. Each node has one connection only: for who looks once or a few times.
     pub fn spawn(config: Arc<Config>) -> Self {
+        Self::start(config, false)
+    }
+
+    /// [`Fleet::spawn`] with a second connection to each node on which it pushes what changes: for who goes on
+    /// watching.
+    pub fn spawn_live(config: Arc<Config>) -> Self {
+        Self::start(config, true)
+    }
+
+    fn start(config: Arc<Config>, live: bool) -> Self {
         let (pace, _) = watch::channel(Pace { interval: config.interval, refreshes: 0 });
         let (board, _) = watch::channel(Board::default());
         let registry = Registry::new(&config);
         let mut roster = Roster::new(config.clone());
-        let shared = Arc::new(Shared { config, registry, pace, claims: Claims::default(), board });
+        let shared = Arc::new(Shared {
+            config,
+            registry,
+            pace,
+            claims: Claims::default(),
+            live,
+            connections: Connections::default(),
+            board,
+        });
         let (publish_nodes, nodes) = watch::channel(Arc::new(roster.nodes()));
         let (publish_found, found) = watch::channel(roster.is_fixed());
         let mut pollers = Pollers { shared: shared.clone(), tasks: JoinSet::new(), running: HashMap::new() };
@@ -149,6 +174,18 @@ impl Fleet {
     /// Look at all nodes now and search all keys once more.
     pub fn refresh(&self) {
         self.shared.pace.send_modify(|pace| pace.refreshes += 1);
+    }
+
+    /// Closes the connections for pushes, before this process is stopped: a server would keep for them what nobody
+    /// reads. Waits at most a moment.
+    pub async fn sleep(&self) {
+        self.shared.connections.sleep(CLOSE_WITHIN).await;
+    }
+
+    /// Opens them again and looks at all nodes.
+    pub fn wake(&self) {
+        self.shared.connections.wake();
+        self.shared.pace.send_modify(|_| {});
     }
 
     /// Look this often from now on.
@@ -228,5 +265,6 @@ fn unheard(meta: &NodeMeta, now: Stamp) -> NodeSnapshot {
         queues: Arc::default(),
         scan: ScanProgress::default(),
         cost: Cost::default(),
+        live: Live::default(),
     }
 }

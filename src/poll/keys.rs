@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::prefixes::Prefixes;
 use crate::domain::{Bytes, Lock, Queue, Reply, Stamp};
 use crate::family::consumers::Consumers;
 use crate::family::site::Part;
@@ -11,6 +12,9 @@ use crate::family::{KeyFact, QueueMemory};
 
 /// A queue that is empty for this long and not configured by name is forgotten.
 const FORGET_EMPTY: Duration = Duration::from_secs(600);
+
+/// Locks whose changes are pushed are each read again within this time all the same.
+const SAFETY_ROUND: Duration = Duration::from_secs(300);
 
 /// A known lock.
 pub(super) struct LockEntry {
@@ -54,7 +58,10 @@ pub(super) struct KeyTable {
     settled: BTreeSet<Bytes>,
     /// Where the rotation of re-reads goes on.
     rotation: Option<Bytes>,
+    /// The same for locks whose changes are pushed.
+    safety: Option<Bytes>,
     published: Option<Arc<Vec<Arc<Lock>>>>,
+    published_queues: Option<Arc<Vec<Arc<Queue>>>>,
 }
 
 impl KeyTable {
@@ -93,8 +100,9 @@ impl KeyTable {
     }
 
     pub(super) fn remove_lock(&mut self, key: &Bytes) {
-        self.published = None;
-        self.locks.remove(key);
+        if self.locks.remove(key).is_some() {
+            self.published = None;
+        }
     }
 
     pub(super) fn add_queue(&mut self, fact: KeyFact, family: &'static str, configured: bool) {
@@ -128,9 +136,11 @@ impl KeyTable {
         }
         entry.queue = Some(Arc::new(queue));
         entry.memory = memory;
+        self.published_queues = None;
     }
 
     fn remove_queue(&mut self, key: &Bytes) {
+        self.published_queues = None;
         if let Some(clue) = self.queues.remove(key).and_then(|entry| entry.clue) {
             // So that the search may find it again.
             self.settled.remove(&clue);
@@ -153,6 +163,7 @@ impl KeyTable {
 
     /// Enters a queue of a library; what was taken for a plain list before is that library's from now on.
     pub(super) fn adopt(&mut self, key: &Bytes, family: &'static str) {
+        self.published_queues = None;
         let configured = self.queues.remove(key).is_some_and(|entry| entry.configured);
         let fact =
             KeyFact { key: key.clone(), key_type: "list".into(), lock_pattern: false, queue_pattern: false };
@@ -203,18 +214,75 @@ impl KeyTable {
         let mut due: Vec<Bytes> =
             self.locks.iter().filter(|(_, e)| ending(e)).map(|(k, _)| k.clone()).take(most).collect();
         let rest = most - due.len();
-        let from = self.rotation.clone().unwrap_or_default();
-        let rotated: Vec<Bytes> = self
-            .locks
-            .range(from.clone()..)
-            .chain(self.locks.range(..from))
-            .filter(|(_, e)| !ending(e))
-            .map(|(k, _)| k.clone())
-            .take(rest + 1)
-            .collect();
+        let rotated = self.next_locks(self.rotation.as_ref(), rest + 1, |_, e| !ending(e));
         self.rotation = rotated.get(rest).cloned();
         due.extend(rotated.into_iter().take(rest));
         due
+    }
+
+    /// [`KeyTable::due_locks`] while changes under `tracked` are pushed. Of those locks only these are due: whose
+    /// time is over, for the server tells that late; which run out within `soon`, once; and a few in rotation, each
+    /// within `SAFETY_ROUND`, should a notice ever be lost.
+    pub(super) fn due_untracked(
+        &mut self,
+        most: usize,
+        now: Instant,
+        soon: Duration,
+        interval: Duration,
+        tracked: &Prefixes,
+    ) -> Vec<Bytes> {
+        let is_tracked = |key: &Bytes| tracked.of(key.as_slice()).is_some();
+        let ending = |e: &LockEntry| {
+            e.lock.ttl_left(now).is_some_and(|left| {
+                left.is_zero() || (left <= soon && now.saturating_duration_since(e.lock.read_at.mono) > soon)
+            })
+        };
+        let mut due: Vec<Bytes> =
+            self.locks.iter().filter(|(_, e)| ending(e)).map(|(k, _)| k.clone()).take(most).collect();
+        let rest = most - due.len();
+        let rotated = self.next_locks(self.rotation.as_ref(), rest + 1, |k, e| !is_tracked(k) && !ending(e));
+        self.rotation = rotated.get(rest).cloned();
+        due.extend(rotated.into_iter().take(rest));
+        let round = self.locks.len() as f64 * interval.as_secs_f64() / SAFETY_ROUND.as_secs_f64();
+        let few = (round.ceil() as usize).min(most - due.len());
+        let rotated = self.next_locks(self.safety.as_ref(), few + 1, |k, e| is_tracked(k) && !ending(e));
+        self.safety = rotated.get(few).cloned();
+        due.extend(rotated.into_iter().take(few));
+        due
+    }
+
+    /// Keys of up to `most` locks from this key on, once round.
+    pub(super) fn next_locks(
+        &self,
+        from: Option<&Bytes>,
+        most: usize,
+        wanted: impl Fn(&Bytes, &LockEntry) -> bool,
+    ) -> Vec<Bytes> {
+        let from = from.cloned().unwrap_or_default();
+        let all = self.locks.range(from.clone()..).chain(self.locks.range(..from));
+        all.filter(|(k, e)| wanted(k, e)).map(|(k, _)| k.clone()).take(most).collect()
+    }
+
+    /// Up to `most` keys of locks from this key on, in order.
+    pub(super) fn locks_from(&self, from: &Bytes, most: usize) -> Vec<Bytes> {
+        self.locks.range(from.clone()..).map(|(k, _)| k.clone()).take(most).collect()
+    }
+
+    /// True when some lock's key begins so.
+    pub(super) fn has_lock_under(&self, prefix: &Bytes) -> bool {
+        let first = self.locks.range(prefix.clone()..).next();
+        first.is_some_and(|(key, _)| key.as_slice().starts_with(prefix.as_slice()))
+    }
+
+    /// When this known key was read last, and whether it is a queue.
+    pub(super) fn read_at(&self, key: &Bytes) -> Option<(Stamp, bool)> {
+        let lock = self.locks.get(key).map(|e| (e.lock.read_at, false));
+        lock.or_else(|| self.queues.get(key)?.queue.as_ref().map(|q| (q.read_at, true)))
+    }
+
+    /// True when something changed since the lists were made.
+    pub(super) fn is_unpublished(&self) -> bool {
+        self.published.is_none() || self.published_queues.is_none()
     }
 
     /// All locks, sorted by key; the same `Arc` while nothing changed.
@@ -225,8 +293,11 @@ impl KeyTable {
             .clone()
     }
 
-    /// All queues that were read, sorted by key.
-    pub(super) fn queues_list(&self) -> Arc<Vec<Arc<Queue>>> {
-        Arc::new(self.queues.values().filter_map(|e| e.queue.clone()).collect())
+    /// All queues that were read, sorted by key; the same `Arc` while nothing changed.
+    pub(super) fn queues_list(&mut self) -> Arc<Vec<Arc<Queue>>> {
+        let queues = &self.queues;
+        self.published_queues
+            .get_or_insert_with(|| Arc::new(queues.values().filter_map(|e| e.queue.clone()).collect()))
+            .clone()
     }
 }

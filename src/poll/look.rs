@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use super::cost::CostMeter;
 use super::keys::KeyTable;
+use super::prefixes::Prefixes;
 use super::sample::Sampler;
-use super::search::Search;
+use super::search::{Pace as SearchPace, Search};
 use crate::domain::reply::ReplyError;
 use crate::domain::{Bytes, NodeMeta, Reply, Stamp};
 use crate::family::registry::Kind;
@@ -37,15 +38,19 @@ pub(super) struct Look<'a> {
     pub(super) rate_window: Duration,
     pub(super) max_keys: usize,
     pub(super) keys_total: Option<u64>,
+    /// Changes under these prefixes are pushed.
+    pub(super) tracked: Option<Arc<Prefixes>>,
 }
 
 impl Look<'_> {
     /// Reads the known locks and queues again.
     pub(super) async fn reread(&mut self, interval: Duration) -> Result<(), CallError> {
-        let due = self.table.due_locks(LOCKS_A_TICK, Instant::now(), interval * 2);
-        let facts: Vec<KeyFact> =
-            due.iter().filter_map(|k| self.table.locks.get(k).map(|e| e.fact.clone())).collect();
-        self.read_locks(&facts, false).await?;
+        let (now, soon) = (Instant::now(), interval * 2);
+        let due = match &self.tracked {
+            None => self.table.due_locks(LOCKS_A_TICK, now, soon),
+            Some(tracked) => self.table.due_untracked(LOCKS_A_TICK, now, soon, interval, tracked),
+        };
+        self.reread_locks(&due).await?;
         let keys: Vec<Bytes> = self.table.queues.keys().cloned().collect();
         self.read_queues(&keys).await
     }
@@ -60,14 +65,18 @@ impl Look<'_> {
         }
     }
 
-    /// Goes on with the search: to the end of the pass or `until` when in a hurry, else within `budget` of
-    /// server time (always one call).
-    pub(super) async fn search(&mut self, until: Instant, budget: Duration) -> Result<(), CallError> {
+    /// Goes on with the search: to the end of the pass or `until` when in a hurry, else within the budget of server
+    /// time, when it is time for a call.
+    pub(super) async fn search(&mut self, until: Instant, pace: SearchPace) -> Result<(), CallError> {
         if self.registry.is_idle() {
             self.search.progress.passes += 1;
             self.search.hurry = false;
             return Ok(());
         }
+        if !self.search.is_due(Instant::now()) {
+            return Ok(());
+        }
+        let steady = !self.search.hurry;
         let mut spent = Duration::ZERO;
         loop {
             let started = Instant::now();
@@ -93,14 +102,17 @@ impl Look<'_> {
                 self.sampler.next_pass();
             }
             let hurry = self.search.hurry && Instant::now() < until;
-            if done || (!hurry && spent >= budget) || Instant::now() >= until {
+            if done || (!hurry && spent >= pace.burst) || Instant::now() >= until {
+                // What haste has cost is not made up for.
+                self.search.rest(Instant::now(), if steady { spent } else { Duration::ZERO }, pace);
                 return Ok(());
             }
         }
     }
 
-    /// Finds out what new keys are and reads them for the first time.
-    async fn take_in(&mut self, keys: Vec<Bytes>, is_new: bool) -> Result<(), CallError> {
+    /// Finds out what new keys are and reads them for the first time. Returns those that are neither locks nor queues although a pattern matches.
+    pub(super) async fn take_in(&mut self, keys: Vec<Bytes>, is_new: bool) -> Result<Vec<Bytes>, CallError> {
+        let mut others = Vec::new();
         let (mut candidates, mut clues) = (Vec::new(), Vec::new());
         for key in keys.into_iter().filter(|key| !self.table.knows(key)) {
             let (lock, queue) = self.registry.candidate(key.as_slice());
@@ -146,20 +158,23 @@ impl Look<'_> {
                 match self.registry.recognise(&fact) {
                     Some(Kind::Lock(_)) => locks.push(fact),
                     Some(Kind::Queue(family)) => queues.push((fact, family.id())),
-                    None => {}
+                    None => others.push(fact.key),
                 }
             }
             self.read_locks(&locks, is_new).await?;
+            // Of the right name and type, and yet no lock stands in it.
+            let none = locks.into_iter().filter(|fact| !self.table.locks.contains_key(&fact.key));
+            others.extend(none.map(|fact| fact.key));
             let keys: Vec<Bytes> = queues.iter().map(|(fact, _)| fact.key.clone()).collect();
             for (fact, family) in queues {
                 self.table.add_queue(fact, family, false);
             }
             self.read_queues(&keys).await?;
         }
-        Ok(())
+        Ok(others)
     }
 
-    async fn read_locks(&mut self, facts: &[KeyFact], is_new: bool) -> Result<(), CallError> {
+    pub(super) async fn read_locks(&mut self, facts: &[KeyFact], is_new: bool) -> Result<(), CallError> {
         for chunk in facts.chunks(READS_A_PIPELINE / 4) {
             let mut reads = Vec::new();
             let mut spans = Vec::with_capacity(chunk.len());

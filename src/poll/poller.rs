@@ -1,4 +1,6 @@
-//! The task of one node: connect, PING, INFO, keys; publish; wait.
+//! The task of one node: connect, PING, INFO, keys; publish; wait, and read meanwhile what changes.
+
+mod live;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -14,15 +16,22 @@ use super::keys::KeyTable;
 use super::liveness::Liveness;
 use super::look::Look;
 use super::patience::Patience;
+use super::push::Push;
 use super::sample::Sampler;
-use super::search::Search;
-use crate::config::NodeConfig;
+use super::search::{Pace as SearchPace, Search};
+use crate::config::{NodeConfig, SCAN_BUDGET};
+use crate::domain::Finding;
 use crate::domain::health::{Around, Tracker};
 use crate::domain::node::{NodeFacts, NodeState, Reason, Role};
 use crate::domain::snapshot::{Denied, ScanProgress};
 use crate::domain::{NodeSnapshot, Reply, Stamp};
 use crate::family::Dialect;
 use crate::redis_io::{CallError, ClientRole, Reader, connect};
+
+/// While changes are pushed the search goes on at most so often.
+const SEARCH_EVERY: Duration = Duration::from_secs(1);
+/// A hurried search lets changes through so often.
+const SLICE: Duration = Duration::from_millis(30);
 
 /// See the module.
 pub(super) struct Poller {
@@ -52,10 +61,17 @@ pub(super) struct Poller {
     search: Search,
     sampler: Sampler,
     cost: CostMeter,
+    push: Push,
+    turns: live::Turns,
+    /// When the last look ended, what the rules said of it, and what was refused then.
+    looked_at: Stamp,
+    verdicts: Arc<[Finding]>,
+    told_denied: Vec<Denied>,
 }
 
 impl Poller {
     pub(super) fn new(node: NodeConfig, position: usize, shared: Arc<Shared>, now: Stamp) -> Self {
+        let push = Push::new(shared.registry.prefixes(&node.meta.id));
         Self {
             live: Liveness::new(shared.config.rules.down_after, now),
             node,
@@ -82,6 +98,11 @@ impl Poller {
             search: Search::new(),
             sampler: Sampler::default(),
             cost: CostMeter::new(now.mono),
+            push,
+            turns: live::Turns::default(),
+            looked_at: now,
+            verdicts: [].into(),
+            told_denied: Vec::new(),
         }
     }
 
@@ -102,15 +123,8 @@ impl Poller {
             } else {
                 known.interval
             };
-            let wait = next.saturating_sub(started.elapsed());
-            if tokio::time::timeout(wait, pace.changed()).await.is_ok_and(|r| r.is_ok()) {
-                let fresh = *pace.borrow_and_update();
-                if fresh.refreshes != known.refreshes {
-                    self.search.hurry = true;
-                    self.diagnosis.hurry();
-                }
-                known = fresh;
-            }
+            let until = (started + next).min(self.push.retry_at().unwrap_or(started + next));
+            self.wait(&mut pace, &mut known, until).await;
         }
     }
 
@@ -145,8 +159,18 @@ impl Poller {
             }
         }
         if !self.watches_keys() {
+            self.push.close();
             self.table.clear();
-        } else if let Err(error) = self.look_at_keys(until).await {
+        } else {
+            let ops = self.facts.as_ref().and_then(|f| f.ops_per_sec);
+            let table = &self.table;
+            if self.push.keep(&self.shared, &self.node, ops, |prefix| table.has_lock_under(prefix)).await {
+                self.resync();
+            }
+        }
+        if self.watches_keys()
+            && let Err(error) = self.look_at_keys(until).await
+        {
             // Whether the node is alive is for the next PING to say.
             self.search.failed(error.to_string());
             self.reader = None;
@@ -155,7 +179,7 @@ impl Poller {
         if self.diagnose().await.is_err() {
             self.reader = None;
         }
-        self.own_denials |= self.reader.as_ref().is_some_and(Reader::was_denied);
+        self.own_denials |= self.reader.as_ref().is_some_and(Reader::was_denied) || self.push.was_denied();
         let denied = &self.denied;
         self.denied_since.retain(|what, _| denied.contains(what));
     }
@@ -242,6 +266,7 @@ impl Poller {
                 if !same_process {
                     self.table.clear();
                     self.search.restart();
+                    self.push.forget();
                     self.diagnosis.forget();
                 }
                 self.facts = Some(Arc::new(facts));
@@ -274,11 +299,48 @@ impl Poller {
     }
 
     async fn look_at_keys(&mut self, until: Instant) -> Result<(), CallError> {
-        let Some(reader) = &mut self.reader else { return Ok(()) };
-        let config = &self.shared.config;
         let interval = self.shared.pace.borrow().interval;
-        let mut look = Look {
-            reader,
+        let pace = self.search_pace(interval);
+        let pushed = self.push.tracked().is_some();
+        let Some(mut look) = self.at_keys() else { return Ok(()) };
+        look.add_configured_queues();
+        look.look_at_sites().await?;
+        look.reread(interval).await?;
+        loop {
+            let Some(mut look) = self.at_keys() else { return Ok(()) };
+            let slice = if pushed { until.min(Instant::now() + SLICE) } else { until };
+            look.search(slice, pace).await?;
+            if !pushed
+                || !self.search.hurry
+                || self.search.progress.error.is_some()
+                || Instant::now() >= until
+            {
+                break;
+            }
+            self.let_changes_through().await?;
+        }
+        if self.dialect == Dialect::NoScripts {
+            self.denied.insert(("queues", "EVAL_RO".into()));
+        }
+        Ok(())
+    }
+
+    /// How fast the search goes on: within its budget, and while changes are pushed not more than a call a second,
+    /// unless somebody asked for more.
+    fn search_pace(&self, interval: Duration) -> SearchPace {
+        let share = self.shared.config.scan.budget;
+        if self.push.tracked().is_some() && share <= SCAN_BUDGET {
+            SearchPace { share, burst: Duration::ZERO, gap: SEARCH_EVERY }
+        } else {
+            SearchPace { share, burst: interval.mul_f64(share), gap: Duration::ZERO }
+        }
+    }
+
+    /// What a look at the keys works with; `None` without a connection.
+    fn at_keys(&mut self) -> Option<Look<'_>> {
+        let config = &self.shared.config;
+        Some(Look {
+            reader: self.reader.as_mut()?,
             registry: &self.shared.registry,
             meta: &self.node.meta,
             table: &mut self.table,
@@ -292,36 +354,39 @@ impl Poller {
             rate_window: config.rules.rate_window,
             max_keys: config.scan.max_keys,
             keys_total: self.facts.as_ref().and_then(|f| f.keys),
-        };
-        look.add_configured_queues();
-        look.look_at_sites().await?;
-        look.reread(interval).await?;
-        look.search(until, interval.mul_f64(config.scan.budget)).await?;
-        if *look.dialect == Dialect::NoScripts {
-            look.denied.insert(("queues", "EVAL_RO".into()));
-        }
-        Ok(())
+            tracked: self.push.tracked(),
+        })
     }
 
+    /// Publishes what a look gave.
     fn publish(&mut self) {
+        self.looked_at = Stamp::now();
+        let (since, now) = (&mut self.denied_since, self.looked_at);
+        let denied = self.denied.iter().map(|(pane, command)| {
+            let since = *since.entry((*pane, command.clone())).or_insert(now);
+            Denied { pane, command: command.clone(), since }
+        });
+        self.told_denied = denied.collect();
+        let snapshot = self.snapshot();
+        let around = Around { clock_median_ms: self.shared.clock_median_ms(), own_denials: self.own_denials };
+        self.verdicts = self.health.observe(&snapshot, &around, &self.shared.config.rules);
+        self.shared.publish(NodeSnapshot { health: self.verdicts.clone(), ..snapshot });
+    }
+
+    fn snapshot(&mut self) -> NodeSnapshot {
         self.seq += 1;
-        let now = Stamp::now();
+        self.cost.add_pushes(self.push.dirty().take_pushes());
+        let tracking = self.push.tracking_share(self.facts.as_ref().and_then(|f| f.ops_per_sec));
         let scan = if self.watches_keys() {
             self.search.progress.clone()
         } else {
             // Nothing to search here: complete as it is.
             ScanProgress { passes: 1, ..ScanProgress::default() }
         };
-        let since = &mut self.denied_since;
-        let denied = self.denied.iter().map(|(pane, command)| {
-            let since = *since.entry((*pane, command.clone())).or_insert(now);
-            Denied { pane, command: command.clone(), since }
-        });
-        let denied: Vec<Denied> = denied.collect();
-        let mut snapshot = NodeSnapshot {
+        NodeSnapshot {
             meta: self.node.meta.clone(),
             seq: self.seq,
-            taken_at: now,
+            taken_at: self.looked_at,
             status: self.live.status().clone(),
             rtt: self.rtt,
             rtt_history: self.rtt_history.iter().copied().collect(),
@@ -330,16 +395,14 @@ impl Poller {
             facts_at: self.facts_at,
             diagnostics: self.diagnosis.told().clone(),
             clock_offset_ms: self.clock_offset_ms,
-            health: [].into(),
-            denied,
+            health: self.verdicts.clone(),
+            denied: self.told_denied.clone(),
             locks: self.table.locks_list(),
             queues: self.table.queues_list(),
             scan,
-            cost: self.cost.figure(now.mono),
-        };
-        let around = Around { clock_median_ms: self.shared.clock_median_ms(), own_denials: self.own_denials };
-        snapshot.health = self.health.observe(&snapshot, &around, &self.shared.config.rules);
-        self.shared.publish(snapshot);
+            cost: self.cost.figure(self.looked_at.mono, tracking),
+            live: self.push.live(&self.shared),
+        }
     }
 }
 

@@ -10,6 +10,20 @@ const CALL_BUDGET: Duration = Duration::from_micros(900);
 const COUNT_MIN: u32 = 50;
 const COUNT_MAX: u32 = 2000;
 
+/// The longest pause, however dear a call was: a slow moment of ours must not end the search.
+const PAUSE_MAX: Duration = Duration::from_secs(10);
+
+/// How fast the search goes on after its first pass.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pace {
+    /// Share of the node's time.
+    pub(super) share: f64,
+    /// Server time in one go; there is always one call.
+    pub(super) burst: Duration,
+    /// Time from one go to the next, at least.
+    pub(super) gap: Duration,
+}
+
 /// State of the search on one node.
 pub(super) struct Search {
     cursor: Bytes,
@@ -20,6 +34,8 @@ pub(super) struct Search {
     pass_began: Instant,
     /// A whole pass is wanted at full speed: the first one, or after a refresh.
     pub(super) hurry: bool,
+    /// When the search may go on unless it is in a hurry.
+    next_at: Instant,
 }
 
 impl Search {
@@ -32,7 +48,20 @@ impl Search {
             truncated_now: false,
             pass_began: Instant::now(),
             hurry: true,
+            next_at: Instant::now(),
         }
+    }
+
+    /// True when the search may go on.
+    pub(super) fn is_due(&self, now: Instant) -> bool {
+        self.hurry || now >= self.next_at
+    }
+
+    /// Rests after calls that cost the server `spent`, so long that its share is kept.
+    pub(super) fn rest(&mut self, now: Instant, spent: Duration, pace: Pace) {
+        let pause = spent.as_secs_f64() / pace.share.max(1e-6);
+        let pause = Duration::from_secs_f64(pause.min(PAUSE_MAX.as_secs_f64())).max(pace.gap);
+        self.next_at = now + pause;
     }
 
     pub(super) fn cursor(&self) -> &Bytes {
@@ -103,6 +132,22 @@ impl Search {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rests_as_long_as_its_share_wants() {
+        let mut search = Search::new();
+        let now = Instant::now();
+        let pace = Pace { share: 0.01, burst: Duration::ZERO, gap: Duration::ZERO };
+        search.rest(now, Duration::from_millis(1), pace);
+        assert!(search.is_due(now), "in a hurry it never rests");
+        search.hurry = false;
+        assert!(!search.is_due(now + Duration::from_millis(99)));
+        assert!(search.is_due(now + Duration::from_millis(101)));
+        search.rest(now, Duration::from_secs(5), pace);
+        assert!(search.is_due(now + PAUSE_MAX));
+        search.rest(now, Duration::ZERO, Pace { gap: Duration::from_secs(1), ..pace });
+        assert!(!search.is_due(now + Duration::from_millis(999)));
+    }
 
     fn reply(cursor: &str) -> Reply {
         Reply::Array(vec![Reply::Bulk(cursor.into()), Reply::Array(vec![Reply::Bulk("k".into())])])

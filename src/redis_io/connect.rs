@@ -8,6 +8,7 @@ use redis::{AsyncConnectionConfig, ProtocolVersion, RedisConnectionInfo};
 use super::dial::{Progress, Stage, dial};
 use super::error::CallError;
 use super::link::Link;
+use super::push::PushSink;
 use crate::config::Endpoint;
 use crate::domain::node::Reason;
 use crate::domain::{Command, Reply};
@@ -17,6 +18,8 @@ use crate::domain::{Command, Reply};
 pub enum ClientRole {
     /// Reads of a poller.
     Poll,
+    /// Notices of changed keys, for a poller.
+    Push,
     /// Actions.
     Act,
     /// The embedded worker.
@@ -31,6 +34,7 @@ impl ClientRole {
     fn word(self) -> &'static str {
         match self {
             Self::Poll => "poll",
+            Self::Push => "push",
             Self::Act => "act",
             Self::Worker => "worker",
             Self::Lock => "lock",
@@ -59,8 +63,28 @@ pub(super) async fn open(
     timeout: Duration,
 ) -> Result<Link, CallError> {
     let progress = Progress::default();
+    within(timeout, endpoint, &progress, establish(endpoint, role, timeout, &progress)).await
+}
+
+/// [`open`] for a connection that takes notices: RESP3 or nothing, and no database, since notices name none.
+pub(super) async fn open_push(
+    endpoint: &Endpoint,
+    timeout: Duration,
+    sink: PushSink,
+) -> Result<Link, CallError> {
+    let progress = Progress::default();
+    within(timeout, endpoint, &progress, establish_push(endpoint, timeout, &progress, sink)).await
+}
+
+/// Puts a deadline around connect and handshake, and says what a failure means.
+async fn within(
+    timeout: Duration,
+    endpoint: &Endpoint,
+    progress: &Progress,
+    connecting: impl Future<Output = Result<Link, CallError>>,
+) -> Result<Link, CallError> {
     let within = humantime::format_duration(timeout);
-    let error = match tokio::time::timeout(timeout, establish(endpoint, role, timeout, &progress)).await {
+    let error = match tokio::time::timeout(timeout, connecting).await {
         Ok(Ok(link)) => return Ok(link),
         Ok(Err(error)) => error,
         Err(_elapsed) if progress.stage() == Stage::Tls => CallError::timeout(&format!(
@@ -71,7 +95,7 @@ pub(super) async fn open(
         }
         Err(_elapsed) => CallError::new(Reason::ConnectTimeout, format!("no connection within {within}")),
     };
-    Err(progress.first_bytes.flooded().unwrap_or_else(|| explain(error, endpoint, &progress)))
+    Err(progress.first_bytes.flooded().unwrap_or_else(|| explain(error, endpoint, progress)))
 }
 
 /// Says more about a broken handshake than the protocol layer can.
@@ -123,17 +147,35 @@ async fn establish(
     let (connection, driver) = MultiplexedConnection::new_with_config(&info, stream, config)
         .await
         .map_err(|e| CallError::from_redis(&e))?;
-    let mut link = Link {
-        connection,
-        timeout,
-        driver: tokio::spawn(driver),
-        was_denied: false,
-        asking: false,
-        in_multi: false,
-    };
+    let mut link = Link::new(connection, timeout, tokio::spawn(driver));
     handshake(&mut link, endpoint, role).await?;
     progress.first_bytes.handshake_is_over();
     Ok(link)
+}
+
+async fn establish_push(
+    endpoint: &Endpoint,
+    timeout: Duration,
+    progress: &Progress,
+    sink: PushSink,
+) -> Result<Link, CallError> {
+    let stream = dial(endpoint, progress).await?;
+    // The library hands pushes on only where it made the handshake itself.
+    let mut info =
+        RedisConnectionInfo::default().set_protocol(ProtocolVersion::RESP3).set_skip_set_lib_name();
+    if let Some(password) = &endpoint.password {
+        info = info.set_username(endpoint.username.as_deref().unwrap_or("default"));
+        info = info.set_password(password.expose());
+    }
+    let config = AsyncConnectionConfig::new()
+        .set_response_timeout(None)
+        .set_connection_timeout(None)
+        .set_push_sender(super::push::Sender(sink));
+    let (connection, driver) = MultiplexedConnection::new_with_config(&info, stream, config)
+        .await
+        .map_err(|e| CallError::from_redis(&e))?;
+    progress.first_bytes.handshake_is_over();
+    Ok(Link::new(connection, timeout, tokio::spawn(driver)))
 }
 
 async fn handshake(link: &mut Link, endpoint: &Endpoint, role: ClientRole) -> Result<(), CallError> {

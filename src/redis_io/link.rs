@@ -30,6 +30,14 @@ impl Drop for Link {
 }
 
 impl Link {
+    pub(super) fn new(
+        connection: MultiplexedConnection,
+        timeout: Duration,
+        driver: tokio::task::JoinHandle<()>,
+    ) -> Self {
+        Self { connection, timeout, driver, was_denied: false, asking: false, in_multi: false }
+    }
+
     /// Sends all commands in one write; the replies stand in the same order, refused ones as `Reply::Error`.
     pub(super) async fn pipeline(&mut self, commands: &[Command]) -> Result<Vec<Reply>, CallError> {
         self.pipeline_within(commands, self.timeout).await
@@ -100,7 +108,7 @@ fn to_cmd(command: &Command) -> redis::Cmd {
     cmd
 }
 
-fn to_reply(value: redis::Value) -> Reply {
+pub(super) fn to_reply(value: redis::Value) -> Reply {
     use redis::Value;
     match value {
         Value::Int(i) => Reply::Int(i),

@@ -48,11 +48,24 @@ struct Node<'a> {
     connected_clients: Option<u64>,
     blocked_clients: Option<u64>,
     uptime_s: Option<u64>,
+    watching: Watching<'a>,
     #[serde(flatten)]
     told: diagnostics::Told<'a>,
     findings: Vec<Finding>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     aliases: &'a [String],
+}
+
+/// How changes become known, and what that costs the node.
+#[derive(Serialize)]
+struct Watching<'a> {
+    mode: &'static str,
+    reason: Option<&'a str>,
+    prefixes: usize,
+    polled_prefixes: Vec<&'a str>,
+    pushes_per_sec: f64,
+    commands_per_sec: f64,
+    busy_share: f64,
 }
 
 #[derive(Serialize)]
@@ -161,6 +174,15 @@ fn node<'a>(snapshot: &'a NodeSnapshot, aliases: &'a [String], rules: &Rules, no
         connected_clients: live.and_then(|f| f.connected_clients),
         blocked_clients: live.and_then(|f| f.blocked_clients),
         uptime_s: live.and_then(|f| f.uptime).map(|d| d.as_secs()),
+        watching: Watching {
+            mode: snapshot.live.word(),
+            reason: snapshot.live.why.as_deref(),
+            prefixes: snapshot.live.prefixes,
+            polled_prefixes: snapshot.live.polled.iter().map(|(prefix, _)| prefix.as_str()).collect(),
+            pushes_per_sec: rounded(snapshot.cost.pushes_per_sec),
+            commands_per_sec: rounded(snapshot.cost.commands_per_sec),
+            busy_share: (snapshot.cost.busy_share * 1e6).round() / 1e6,
+        },
         told: diagnostics::told(snapshot),
         findings: snapshot.findings(rules, now.mono),
         aliases,

@@ -5,6 +5,7 @@ use ratatui::layout::{Position, Rect};
 use ratatui::text::Span;
 use tui_input::Input;
 
+use super::cost;
 use super::scene::Scene;
 use super::table::put_spans;
 use super::text;
@@ -14,6 +15,10 @@ use crate::app::hit::{Area, Target};
 use crate::app::keymap;
 use crate::app::state::Prompt;
 use crate::domain::bytes::escape_text;
+
+/// Columns from which on our cost is told, and told in more words.
+const COST_FROM: u16 = 72;
+const COST_WIDE_FROM: u16 = 100;
 
 /// Draws the bottom line.
 pub fn draw(scene: &Scene<'_>, area: Rect, frame: &mut Frame<'_>, cache: &mut ViewCache) {
@@ -63,7 +68,10 @@ fn draw_commands(
         let (key, words) = label(e);
         (text::width(&key) + 1 + text::width(&words) + 2) as u16
     };
-    let mut left = area.width.saturating_sub(1);
+    let cost =
+        (area.width >= COST_FROM).then(|| cost::summary(scene, area.width >= COST_WIDE_FROM)).flatten();
+    let cost_width = cost.as_deref().map_or(0, |words| text::width(words) as u16 + 2);
+    let mut left = area.width.saturating_sub(1 + cost_width);
     left = left.saturating_sub(entries.iter().filter(always).map(|e| wide(e)).sum());
     let mut chosen: Vec<&'static Entry> = Vec::new();
     let mut rest: Vec<&'static Entry> = entries.iter().copied().filter(|e| !always(&e)).collect();
@@ -89,6 +97,11 @@ fn draw_commands(
         let width = wide(entry).saturating_sub(2).min(room);
         cache.hits.push(Area { x, y: area.y, width, height: 1 }, Target::FooterCommand(entry.command));
         x = (x + wide(entry)).min(area.right());
+    }
+    if let Some(words) = cost {
+        let span = [Span::styled(words, look.dim())];
+        let from = area.right().saturating_sub(cost_width.saturating_sub(1));
+        put_spans(frame.buffer_mut(), from, area.y, area.right() - from, &span, look.ellipsis());
     }
 }
 

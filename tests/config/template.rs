@@ -35,6 +35,8 @@ fn the_template_equals_the_defaults() {
             "worker.task_timeout",
             "worker.rate",
             "queues.list",
+            "queue_family",
+            "queue_prefixes",
             "nodes.127.0.0.1:6379",
         ]
         .contains(&&**key);
@@ -57,6 +59,17 @@ fn the_examples_in_the_template_are_valid() {
         (Some(100.0), Some(300))
     );
     assert_eq!(config.queues[0].weight, 1);
+    assert_eq!(config.queue_families.len(), 1);
+    assert_eq!(config.queue_prefixes["bullmq"], ["shop", "billing"]);
+    let shown = show(&case.load(""));
+    for line in [
+        "queue = \"orders:{name}:todo\"",
+        "heartbeat = \"orders:worker:{worker}:alive\"",
+        "scores = \"s\"",
+        "bullmq = [\"shop\", \"billing\"]",
+    ] {
+        assert!(shown.contains(line), "{line}: {shown}");
+    }
     assert_eq!(config.log, Some(case.dir.path().join("redwarden.log")));
     assert_eq!(config.topology.cluster.len(), 1);
     assert_eq!(config.topology.sentinel.unwrap().master_name.as_deref(), Some("mymaster"));
@@ -80,6 +93,7 @@ fn every_known_key_is_in_the_template() {
         ("locks", "[locks]"),
         ("queues", "[queues]"),
         ("queue", "[[queues.list]]"),
+        ("family", "[[queue_family]]"),
         ("worker", "[worker]"),
         ("rules", "[rules]"),
         ("scan", "[scan]"),

@@ -114,7 +114,7 @@ fn changes_of_the_configuration_and_failovers() {
     assert_eq!(last(&f), (Severity::Info, "a: config changed: save is \"\" instead of 3600 1".into()));
     // INFO says so at once, also where CONFIG is not permitted or not read again yet.
     f.board(&board(vec![next(node("a"), 4, |n| {
-        facts(n, |f| f.maxmemory_policy = Some("allkeys-lru".into()))
+        facts(n, |f| f.maxmemory_policy = Some("allkeys-lru".into()));
     })]));
     let words = "a: config changed: maxmemory-policy is allkeys-lru instead of noeviction";
     assert_eq!(last(&f), (Severity::Info, words.into()));

@@ -13,7 +13,7 @@ use redwarden::domain::health::{Around, Tracker};
 use redwarden::domain::lock::{Renewal, Token, Ttl, Unknown};
 use redwarden::domain::node::{Database, NodeFacts, NodeState, NodeStatus, Reason, ReplicaLink, Role};
 use redwarden::domain::queue::{Oldest, PushEnd, RateSource, Rates};
-use redwarden::domain::snapshot::{Board, Cost, Denied, History, ScanProgress};
+use redwarden::domain::snapshot::{Board, Cost, Denied, History, Live, ScanProgress};
 use redwarden::domain::{Bytes, Lock, LockId, NodeId, NodeMeta, NodeSnapshot, Queue, QueueId, Rules, Stamp};
 
 /// Bytes that a terminal must never get: colour, title, bell, NUL, bidi override, zero width, bad UTF-8.
@@ -119,7 +119,8 @@ pub fn node(name: &str) -> NodeBuilder {
         locks: Arc::new(Vec::new()),
         queues: Arc::new(Vec::new()),
         scan: ScanProgress { passes: 1, ..ScanProgress::default() },
-        cost: Cost { commands_per_sec: 9.0, busy_share: 0.001 },
+        cost: Cost { commands_per_sec: 9.0, busy_share: 0.001, pushes_per_sec: 2.0 },
+        live: Live { pushed: true, prefixes: 20, ..Live::default() },
     })
 }
 

@@ -136,6 +136,26 @@ fn suspend_gives_the_terminal_back_and_fg_takes_it_again() {
 }
 
 #[test]
+fn suspend_closes_the_connections_for_pushes() {
+    let mut stage = Stage::new();
+    let mut terminal = in_a_shell(&stage);
+    let pushes =
+        |reply: &redwarden::domain::Reply| reply.as_bytes().unwrap().escaped().matches(":push ").count();
+    stage.wait_for("CLIENT LIST", |reply| pushes(reply) == 1);
+    terminal.send("\x1a");
+    terminal.wait_for("Stopped");
+    // A process that is stopped closes nothing any more: it was closed before.
+    stage.wait_for("CLIENT LIST", |reply| pushes(reply) == 0);
+    stage.run("SET lock:00-new 4f9c0c5e-9b52-4d8e-8c0c-0d7a4c8ad0aa PX 900000");
+    terminal.send("fg\n");
+    terminal
+        .wait_until("the dashboard again", |s| s.alternate_screen() && s.contents().contains("lock:00-new"));
+    stage.wait_for("CLIENT LIST", |reply| pushes(reply) == 1);
+    terminal.send("q");
+    terminal.wait_until("the shell at last", |s| !s.alternate_screen());
+}
+
+#[test]
 fn one_dead_and_one_frozen_node_hold_nothing_up() {
     let stage = Stage::new();
     let frozen = Server::start(&[]).unwrap();

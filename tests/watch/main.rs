@@ -5,6 +5,7 @@ mod acl;
 mod diagnostics;
 mod liveness;
 mod locks;
+mod push;
 mod queues;
 
 #[path = "../support/fleet.rs"]

@@ -184,10 +184,5 @@ fn watching(scene: &Scene<'_>, n: &NodeSnapshot, sheet: &mut Sheet) {
         }
         other => sheet.field("it lacks", &format!("? ({})", other.why_not().unwrap_or_default()), look.dim()),
     }
-    let cost = format!(
-        "{:.1} commands/s, at most {:.2} % of its time",
-        n.cost.commands_per_sec,
-        n.cost.busy_share * 100.0
-    );
-    sheet.field("our cost", &cost, look.plain());
+    super::super::cost::describe(scene, n, sheet);
 }
