@@ -5,6 +5,8 @@ mod acl;
 mod facts;
 mod peek;
 mod release;
+#[path = "../support/reshard.rs"]
+mod reshard;
 mod topology;
 mod transfer;
 mod wait;
