@@ -3,6 +3,7 @@
 mod document;
 pub mod endpoint;
 mod environment;
+pub(crate) mod families;
 mod file;
 mod layer;
 mod load;
@@ -59,6 +60,8 @@ pub struct Config {
     pub timeout: Duration,
     /// Globs (Redis syntax) of lock keys.
     pub lock_patterns: Vec<String>,
+    /// The user's own lock families.
+    pub lock_families: Vec<crate::family::rows::Source>,
     /// Ids of lock families that are neither searched for nor recognised.
     pub disabled_families: Vec<String>,
     /// Globs (Redis syntax) of queue keys.
@@ -73,6 +76,8 @@ pub struct Config {
     pub queue_prefixes: QueuePrefixes,
     /// Budget of the key search.
     pub scan: ScanConfig,
+    /// Words in names of fields of which a peek masks the values.
+    pub redact: Vec<String>,
     /// The embedded worker.
     pub worker: WorkerConfig,
     /// Thresholds of the verdicts.
@@ -312,6 +317,7 @@ impl Default for Config {
             interval: Duration::from_secs(1),
             timeout: Duration::from_millis(500),
             lock_patterns: LOCK_PATTERNS.map(String::from).to_vec(),
+            lock_families: Vec::new(),
             disabled_families: Vec::new(),
             queue_patterns: QUEUE_PATTERNS.map(String::from).to_vec(),
             queues: Vec::new(),
@@ -319,6 +325,7 @@ impl Default for Config {
             queue_families: Vec::new(),
             queue_prefixes: QueuePrefixes::new(),
             scan: ScanConfig { budget: SCAN_BUDGET, max_keys: 200_000 },
+            redact: crate::decode::DEFAULT_SECRETS.map(String::from).to_vec(),
             worker: WorkerConfig::default(),
             rules: Rules::default(),
             ui: UiConfig {

@@ -5,6 +5,7 @@
 
 #![allow(clippy::similar_names, reason = "a lock has a look")]
 
+pub mod chart;
 mod cost;
 pub mod detail;
 pub mod dialog;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use toml::de::DeTable;
 
 use super::document::{FileText, Section, not_empty};
+use super::families;
 use super::layer::{FleetDraft, Layer, QueueDraft};
 use super::node::{NodeDraft, report_duplicates};
 use super::problem::{Problems, Sited, Source};
@@ -89,6 +90,8 @@ pub(super) fn parse(path: &Path, text: &str, env: &Environment, problems: &mut P
         resolve_paths(layer, dir, env);
     }
     check_queue_nodes(&base, &profiles, problems);
+    let layers: Vec<&Layer> = std::iter::once(&base).chain(profiles.iter().map(|(_, layer)| layer)).collect();
+    check_families(&layers, problems);
     FileLayers { base, profiles }
 }
 
@@ -98,7 +101,9 @@ fn syntax(message: &str) -> String {
     format!("this is not TOML: {}", escape_text(message))
 }
 
-const HINTS: [(&str, &str); 7] = [
+const HINTS: [(&str, &str); 9] = [
+    ("lock_families", "Write [[lock_family]]."),
+    ("family", "Write [[lock_family]]."),
     ("node", "Write [[nodes]]."),
     ("url", "Write [[nodes]] with url = \"redis://HOST:PORT\"."),
     ("urls", "Write [[nodes]] with url = \"redis://HOST:PORT\"."),
@@ -120,9 +125,13 @@ fn read_layer(root: &mut Section<'_>, problems: &mut Problems) -> Layer {
         log: root.text("log", problems).map(|s| Sited::new(PathBuf::from(s.value), s.source)),
         ..Layer::default()
     };
+    layer.lock_families = families::read(root, problems);
+    if let Some(rows) = &layer.lock_families {
+        families::refuse_taken(&rows.value, problems);
+    }
     if let Some(mut locks) = root.section("locks", problems) {
         layer.lock_patterns = locks.globs("patterns", problems);
-        layer.disabled_families = read_families(&mut locks, problems);
+        layer.disabled_families = locks.strings("disabled_families", problems);
         locks.finish(problems, &[]);
     }
     if let Some(mut queues) = root.section("queues", problems) {
@@ -133,6 +142,10 @@ fn read_layer(root: &mut Section<'_>, problems: &mut Problems) -> Layer {
     }
     layer.queue_families = super::queue_family::read(root, problems);
     layer.queue_prefixes = super::queue_family::read_prefixes(root, problems);
+    if let Some(mut peek) = root.section("peek", problems) {
+        layer.redact = read_redact(&mut peek, problems);
+        peek.finish(problems, &[]);
+    }
     if let Some(mut worker) = root.section("worker", problems) {
         layer.concurrency = count(worker.integer("concurrency", problems, (1, 1024)));
         layer.exec = worker.text("exec", problems);
@@ -196,14 +209,27 @@ fn small(value: Option<Sited<i64>>) -> Option<Sited<u32>> {
     value.map(|s| Sited::new(u32::try_from(s.value).unwrap_or(u32::MAX), s.source))
 }
 
-fn read_families(locks: &mut Section<'_>, problems: &mut Problems) -> Option<Sited<Vec<String>>> {
-    let known = crate::family::registry::lock_family_ids();
-    let list = locks.strings("disabled_families", problems)?;
-    for id in list.value.iter().filter(|id| !known.contains(&id.value.as_str())) {
+/// Ids that are switched off must be known: the program's own, or one of the file.
+fn check_families(layers: &[&Layer], problems: &mut Problems) {
+    let own = layers.iter().filter_map(|layer| layer.lock_families.as_ref());
+    let own: Vec<&str> = own.flat_map(|list| list.value.iter().map(|row| row.value.id.as_str())).collect();
+    let mut known = crate::family::registry::lock_family_ids();
+    known.extend(own);
+    let off = layers.iter().filter_map(|layer| layer.disabled_families.as_ref()).flat_map(|list| &list.value);
+    for id in off.filter(|id| !known.contains(&id.value.as_str())) {
         let what = format!("no lock family is called \"{}\"", escape_text(&id.value));
         problems.add(&id.source, what, super::value::did_you_mean(&id.value, &known));
     }
-    Some(Sited::new(list.value.into_iter().map(|id| id.value).collect(), list.source))
+}
+
+fn read_redact(peek: &mut Section<'_>, problems: &mut Problems) -> Option<Sited<Vec<String>>> {
+    let list = peek.strings("redact", problems)?;
+    for word in list.value.iter().filter(|w| !w.value.contains(char::is_alphanumeric)) {
+        // It would be in every name.
+        let what = "a word to mask needs a letter or digit";
+        problems.add(&word.source, what, "Write a part of a field's name, such as \"iban\".");
+    }
+    Some(Sited::new(list.value.into_iter().map(|word| word.value).collect(), list.source))
 }
 
 fn count(value: Option<Sited<i64>>) -> Option<Sited<usize>> {

@@ -236,8 +236,8 @@ fn settings(picker: &mut Picker<'_>, problems: &mut Problems) -> Config {
         interval,
         timeout,
         lock_patterns: picker.pick("locks.patterns", default.lock_patterns, |l| &l.lock_patterns),
-        disabled_families: picker
-            .pick("locks.disabled_families", default.disabled_families, |l| &l.disabled_families),
+        lock_families: lock_families(picker),
+        disabled_families: bare(picker.optional("locks.disabled_families", |l| &l.disabled_families)),
         queue_patterns: picker.pick("queues.patterns", default.queue_patterns, |l| &l.queue_patterns),
         queues: queues.collect(),
         push,
@@ -247,6 +247,7 @@ fn settings(picker: &mut Picker<'_>, problems: &mut Problems) -> Config {
             budget: picker.pick("scan.budget", scan.budget, |l| &l.scan_budget),
             max_keys: picker.pick("scan.max_keys", scan.max_keys, |l| &l.scan_max_keys),
         },
+        redact: picker.pick("peek.redact", default.redact, |l| &l.redact),
         worker: WorkerConfig {
             concurrency: picker.pick("worker.concurrency", worker.concurrency, |l| &l.concurrency),
             exec: picker.optional("worker.exec", |l| &l.exec),
@@ -497,4 +498,18 @@ impl Resolver<'_> {
             }
         }
     }
+}
+
+/// The user's lock families, each with its own place.
+fn lock_families(picker: &mut Picker<'_>) -> Vec<crate::family::rows::Source> {
+    let rows = picker.optional("lock_family", |l| &l.lock_families);
+    for (index, row) in rows.iter().flatten().enumerate() {
+        picker.note(&format!("lock_family.{index}"), row.source.clone());
+    }
+    bare(rows)
+}
+
+/// The values without their places.
+fn bare<T>(list: Option<Vec<super::problem::Sited<T>>>) -> Vec<T> {
+    list.into_iter().flatten().map(|item| item.value).collect()
 }

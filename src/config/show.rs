@@ -97,6 +97,12 @@ impl Page<'_> {
         self.title("[locks]");
         self.line("patterns", "locks.patterns", &list(&c.lock_patterns));
         self.line("disabled_families", "locks.disabled_families", &list(&c.disabled_families));
+        for (index, family) in c.lock_families.iter().enumerate() {
+            self.title("[[lock_family]]");
+            for (name, value) in super::families::shown(family) {
+                self.line(name, &format!("lock_family.{index}"), &value);
+            }
+        }
         self.title("[queues]");
         self.line("patterns", "queues.patterns", &list(&c.queue_patterns));
         self.line("push", "queues.push", end(c.push));
@@ -123,6 +129,8 @@ impl Page<'_> {
                 self.line(id, "queue_prefixes", &list(prefixes));
             }
         }
+        self.title("[peek]");
+        self.line("redact", "peek.redact", &list(&c.redact));
         self.title("[worker]");
         self.line("concurrency", "worker.concurrency", &c.worker.concurrency.to_string());
         self.optional("exec", "worker.exec", c.worker.exec.as_deref());
@@ -260,11 +268,11 @@ fn time(value: Duration) -> String {
     format!("\"{}\"", humantime::format_duration(value))
 }
 
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     format!("\"{}\"", escape_text(text).replace('"', "\\\""))
 }
 
-fn list(items: &[String]) -> String {
+pub(super) fn list(items: &[String]) -> String {
     format!("[{}]", items.iter().map(|i| quoted(i)).collect::<Vec<_>>().join(", "))
 }
 

@@ -1,9 +1,12 @@
 //! The fleet as one value: what the screen, the headless commands and `check` all read.
 
+mod once;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use self::once::Once;
 use super::node::NodeState;
 use super::snapshot::Board;
 use super::{Finding, GroupId, GroupSnapshot, Lock, NodeSnapshot, Queue, Rules, Severity};
@@ -55,6 +58,7 @@ impl FleetView {
     /// Merges a board: aliases folded, locks and queues of all nodes in one sorted list each.
     pub fn build(board: &Board) -> Self {
         // Server process -> where its first address stands in `nodes`, and its databases seen so far.
+        let once = Once::of(board);
         let mut seen: HashMap<&str, (usize, Vec<u32>)> = HashMap::new();
         let mut nodes: Vec<FleetNode> = Vec::new();
         let mut locks: Vec<Arc<Lock>> = Vec::new();
@@ -75,7 +79,7 @@ impl FleetView {
                 }
                 nodes.push(FleetNode { snapshot: snapshot.clone(), aliases: Vec::new() });
             }
-            if !counted_already {
+            if !counted_already && !once.is_past(&snapshot.meta.id, board) {
                 locks.extend(snapshot.locks.iter().cloned());
                 queues.extend(snapshot.queues.iter().cloned());
             }
@@ -84,6 +88,8 @@ impl FleetView {
             locks.sort_by(|a, b| (&a.id.key, &a.id.node, a.id.db).cmp(&(&b.id.key, &b.id.node, b.id.db)));
             queues.sort_by(|a, b| (&a.id.key, &a.id.node, a.id.db).cmp(&(&b.id.key, &b.id.node, b.id.db)));
         }
+        once.leave_one(&mut locks);
+        once.leave_one(&mut queues);
         Self { nodes, groups: board.groups.to_vec(), locks, queues }
     }
 

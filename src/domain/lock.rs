@@ -143,6 +143,25 @@ pub struct Lock {
     pub held_before: Option<Duration>,
     /// Who waits for it; `None` where waiters poll and cannot be counted.
     pub waiters: Option<u64>,
+    /// Who holds it beside others: all of them, or the first [`MAX_HOLDERS`]. Empty where one holder has it alone.
+    /// `token` and `holder` are those of one of them.
+    pub holders: Arc<[Holder]>,
+    /// How many hold it, where several can and it is known.
+    pub holders_total: Option<u64>,
+}
+
+/// Holders of one lock that are listed.
+pub const MAX_HOLDERS: usize = 64;
+
+/// One of several holders of a lock.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Holder {
+    /// What names it; a release acts on this one alone.
+    pub token: Bytes,
+    /// The holder as a person would say it, escaped.
+    pub words: String,
+    /// When its time is over, where each has its own: left at the lock's `read_at`.
+    pub left: Option<Duration>,
 }
 
 /// State of a lock. A closed list, documented in the README.
@@ -267,6 +286,18 @@ impl Lock {
         }
     }
 
+    /// The same lock with another of its holders shown; `None` when it is not among them.
+    pub fn of_holder(&self, token: &Bytes) -> Option<Self> {
+        let holder = self.holders.iter().find(|holder| holder.token == *token)?;
+        let mut lock = self.clone();
+        lock.token = Token::Known(holder.token.clone());
+        lock.holder = Some(holder.words.clone());
+        if let Some(left) = holder.left {
+            lock.ttl = Ttl::Left(left);
+        }
+        Some(lock)
+    }
+
     fn is_overdue(&self, rules: &Rules, now: Instant) -> bool {
         self.age(now).is_some_and(|age| age > rules.overdue_after)
     }
@@ -313,7 +344,8 @@ impl Lock {
             && *sure < 90
             && !others.is_empty()
         {
-            let others: Vec<&str> = others.iter().take(3).map(|(id, _)| *id).collect();
+            let others: Vec<String> =
+                others.iter().take(3).map(|(id, sure)| format!("{id} ({sure} %)")).collect();
             reasons.push(format!("looks like {first} ({sure} %), or {}", others.join(", ")));
         }
         if let Token::Unknown(why) = &self.token {
@@ -358,6 +390,8 @@ mod tests {
             first_seen: now,
             held_before: Some(held),
             waiters: None,
+            holders: [].into(),
+            holders_total: None,
         };
         (lock, now.mono)
     }

@@ -238,7 +238,8 @@ impl Pollers {
             let spread = (nodes.len() as u64).saturating_mul(4).min(200);
             let task = self.tasks.spawn(async move {
                 tokio::time::sleep(Duration::from_millis(fastrand::u64(0..=spread))).await;
-                poller.run().await;
+                // Boxed: a task that runs for long needs not be moved as a whole.
+                Box::pin(poller.run()).await;
             });
             self.running.insert(node.meta.id.clone(), (node.clone(), task));
         }

@@ -7,8 +7,10 @@ use std::time::{Duration, Instant};
 use super::prefixes::Prefixes;
 use crate::domain::{Bytes, Lock, Queue, Reply, Stamp};
 use crate::family::consumers::Consumers;
+use crate::family::portalocker::Portalocker;
+use crate::family::recipe::CONNECTION;
 use crate::family::site::Part;
-use crate::family::{KeyFact, QueueMemory};
+use crate::family::{Context, KeyFact, QueueMemory};
 
 /// A queue that is empty for this long and not configured by name is forgotten.
 const FORGET_EMPTY: Duration = Duration::from_secs(600);
@@ -52,6 +54,8 @@ pub(super) struct KeyTable {
     pub(super) restricted: bool,
     /// Who waits for tasks, from the last CLIENT LIST.
     pub(super) consumers: Option<Consumers>,
+    /// Locks that are connections were looked for before: one that was not there is new.
+    pub(super) connections_seen: bool,
     /// Keys were found here whose slot is on its way: until then they are asked for by ASKING.
     pub(super) arriving_until: Option<Instant>,
     /// Clues to a single queue that were followed.
@@ -97,6 +101,30 @@ impl KeyTable {
     pub(super) fn put_lock(&mut self, fact: KeyFact, lock: Lock) {
         self.published = None;
         self.locks.insert(fact.key.clone(), LockEntry { fact, lock: Arc::new(lock) });
+    }
+
+    /// Takes over the locks that a reply of CLIENT LIST tells of; those of ended connections go.
+    pub(super) fn put_connections(&mut self, list: &Bytes, ctx: &Context) {
+        let known = |key: &Bytes| {
+            self.locks.get(key).filter(|e| &*e.fact.key_type == CONNECTION).map(|e| (*e.lock).clone())
+        };
+        let held = Portalocker::locks(list, &known, ctx);
+        let is_gone = |entry: &LockEntry| {
+            &*entry.fact.key_type == CONNECTION && !held.iter().any(|(fact, _)| fact.key == entry.fact.key)
+        };
+        let gone: Vec<Bytes> =
+            self.locks.iter().filter(|(_, entry)| is_gone(entry)).map(|(key, _)| key.clone()).collect();
+        for key in gone {
+            self.remove_lock(&key);
+        }
+        for (fact, lock) in held {
+            // A key of the same name is a lock of its own and stays.
+            let taken = self.locks.get(&fact.key).is_some_and(|e| &*e.fact.key_type != CONNECTION);
+            if !taken {
+                self.put_lock(fact, lock);
+            }
+        }
+        self.connections_seen = true;
     }
 
     pub(super) fn remove_lock(&mut self, key: &Bytes) {

@@ -25,7 +25,7 @@ use crate::domain::health::{Around, Tracker};
 use crate::domain::node::{NodeFacts, NodeState, Reason, Role};
 use crate::domain::snapshot::{Denied, ScanProgress};
 use crate::domain::{NodeSnapshot, Reply, Stamp};
-use crate::family::Dialect;
+use crate::family::{Context, Dialect};
 use crate::redis_io::{CallError, ClientRole, Reader, connect};
 
 /// While changes are pushed the search goes on at most so often.
@@ -158,22 +158,22 @@ impl Poller {
                 return;
             }
         }
-        if !self.watches_keys() {
-            self.push.close();
-            self.table.clear();
-        } else {
-            let ops = self.facts.as_ref().and_then(|f| f.ops_per_sec);
+        if self.watches_keys() {
+            // While all is searched, most of what the node does may be for us.
+            let ops = self.facts.as_ref().and_then(|f| f.ops_per_sec).filter(|_| !self.search.hurry);
+            let ops = ops.map(|ops| ops.saturating_sub(self.cost.commands_per_sec() as u64));
             let table = &self.table;
             if self.push.keep(&self.shared, &self.node, ops, |prefix| table.has_lock_under(prefix)).await {
                 self.resync();
             }
-        }
-        if self.watches_keys()
-            && let Err(error) = self.look_at_keys(until).await
-        {
-            // Whether the node is alive is for the next PING to say.
-            self.search.failed(error.to_string());
-            self.reader = None;
+            if let Err(error) = self.look_at_keys(until).await {
+                // Whether the node is alive is for the next PING to say.
+                self.search.failed(error.to_string());
+                self.reader = None;
+            }
+        } else {
+            self.push.close();
+            self.table.clear();
         }
         // The same holds here; what was told before stays, with its age.
         if self.diagnose().await.is_err() {
@@ -202,6 +202,12 @@ impl Poller {
         }
         if let Some(list) = clients? {
             self.table.take_clients(&list, self.node.meta.db);
+            if let (Reply::Bulk(list), true) =
+                (&list, self.shared.registry.seeks_connections() && self.watches_keys())
+            {
+                let ctx = self.connections_context();
+                self.table.put_connections(list, &ctx);
+            }
         }
         Ok(())
     }
@@ -296,6 +302,19 @@ impl Poller {
             .as_deref()
             .is_none_or(|id| self.shared.claims.claim(id, self.node.meta.db, self.position));
         primary && mine
+    }
+
+    /// When and where the list of clients was read, for locks that are connections.
+    fn connections_context(&self) -> Context {
+        Context {
+            node: self.node.meta.id.clone(),
+            db: self.node.meta.db,
+            at: Stamp::now(),
+            server_ms: 0,
+            push: crate::domain::queue::PushEnd::Left,
+            is_new: self.table.connections_seen,
+            rate_window: self.shared.config.rules.rate_window,
+        }
     }
 
     async fn look_at_keys(&mut self, until: Instant) -> Result<(), CallError> {

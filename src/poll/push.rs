@@ -81,7 +81,8 @@ impl Push {
     }
 
     /// Opens the connection if it is due, or another one when other prefixes are wanted. True when changes may have
-    /// been missed: all must be read again. `ops`: commands a second on the node; `seen`: is something known under
+    /// been missed: all must be read again. `ops`: others' commands a second on the node, if that is
+    /// known just now; `seen`: is something known under
     /// this prefix?
     pub(super) async fn keep(
         &mut self,
@@ -248,7 +249,7 @@ impl Push {
         let all = self.wanted.iter().map(|(prefix, _)| prefix).filter(|p| quiet(p)).cloned();
         let all = Prefixes::covering(all);
         let dear = share(all.as_slice().len(), ops);
-        if self.spared_at.is_none_or(|at| now >= at + SPARE_FOR) {
+        if ops.is_some() && self.spared_at.is_none_or(|at| now >= at + SPARE_FOR) {
             let spared = if self.spared { dear > budget / 2.0 } else { dear > budget };
             if spared != self.spared {
                 (self.spared, self.spared_at) = (spared, Some(now));

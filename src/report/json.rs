@@ -6,7 +6,7 @@ use base64::Engine as _;
 use serde::Serialize;
 
 use super::Sections;
-use crate::domain::lock::{Token, Ttl};
+use crate::domain::lock::{Holder, Token, Ttl};
 use crate::domain::{Bytes, Finding, FleetView, Lock, NodeSnapshot, Queue, Rules, Stamp};
 
 #[derive(Serialize)]
@@ -86,11 +86,27 @@ struct LockRow<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     token_len: Option<u64>,
     holder: Option<&'a str>,
+    /// Only where several hold it: all of them, or the first few.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    holders: Vec<HolderRow<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    holders_total: Option<u64>,
     ttl_ms: Option<u64>,
     age_ms: Option<u64>,
     state: &'static str,
     waiters: Option<u64>,
     findings: Vec<Finding>,
+}
+
+/// One of several holders of a lock.
+#[derive(Serialize)]
+struct HolderRow<'a> {
+    token: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token_b64: Option<String>,
+    holder: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ttl_ms: Option<u64>,
 }
 
 /// A family that a lock may belong to, surest first.
@@ -211,6 +227,8 @@ fn lock<'a>(lock: &'a Lock, rules: &Rules, now: Stamp) -> LockRow<'a> {
         token_b64,
         token_len,
         holder: lock.holder.as_deref(),
+        holders: lock.holders.iter().map(|one| holder(lock, one, now)).collect(),
+        holders_total: lock.holders_total.filter(|_| !lock.holders.is_empty()),
         ttl_ms: match lock.ttl {
             Ttl::Left(_) => lock.ttl_left(now.mono).map(|d| d.as_millis() as u64),
             Ttl::Never | Ttl::Unknown(_) => None,
@@ -219,6 +237,16 @@ fn lock<'a>(lock: &'a Lock, rules: &Rules, now: Stamp) -> LockRow<'a> {
         state: lock.state(rules, now.mono).code(),
         waiters: lock.waiters,
         findings: lock.findings(rules, now.mono),
+    }
+}
+
+fn holder<'a>(lock: &Lock, one: &'a Holder, now: Stamp) -> HolderRow<'a> {
+    let passed = now.since(lock.read_at);
+    HolderRow {
+        token: text(&one.token),
+        token_b64: b64_unless_utf8(&one.token),
+        holder: &one.words,
+        ttl_ms: one.left.map(|left| left.saturating_sub(passed).as_millis() as u64),
     }
 }
 

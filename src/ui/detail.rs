@@ -27,6 +27,8 @@ const GAP: u16 = 3;
 
 /// Details of one queue that are shown: workers, groups.
 const MOST_DETAILS: usize = 30;
+/// Holders of one lock that are listed.
+const HOLDERS: usize = 20;
 /// Longest key or token shown here; more is cut in the middle and said.
 const LONGEST: usize = 1_200;
 
@@ -166,6 +168,15 @@ fn describe_lock(scene: &Scene<'_>, lock: &Lock, sheet: &mut Sheet) {
     sheet.field("renewed", &renewal, look.plain());
     sheet.field("first seen", &ago(scene, lock.first_seen), look.plain());
     sheet.known("holder", lock.holder.clone());
+    for (at, one) in lock.holders.iter().take(HOLDERS).enumerate() {
+        let left = one.left.map(|left| left.saturating_sub(scene.now.since(lock.read_at)));
+        let left = left.map_or_else(String::new, |left| format!(", {} left", format::duration(left)));
+        sheet.field(if at == 0 { "all" } else { "" }, &format!("{}{left}", one.words), look.plain());
+    }
+    let rest = lock.holders_total.unwrap_or(lock.holders.len() as u64).saturating_sub(HOLDERS as u64);
+    if rest > 0 && !lock.holders.is_empty() {
+        sheet.field("", &format!("and {} more", format::count(rest)), look.dim());
+    }
     match &lock.token {
         Token::Unknown(why) => sheet.field("token", &format!("? ({why})"), look.dim()),
         token => sheet.known("token", locks::token_text(look, token, LONGEST)),
@@ -214,6 +225,7 @@ fn describe_queue(scene: &Scene<'_>, queue: &Queue, sheet: &mut Sheet) {
             look.plain(),
         );
     }
+    let charts = super::chart::lines(scene, &queue.id, sheet.width());
     let rate = |r: Option<f64>| r.map_or("?".to_owned(), format::rate);
     let rates = format!(
         "in {}, out {}, net {}",
@@ -223,6 +235,11 @@ fn describe_queue(scene: &Scene<'_>, queue: &Queue, sheet: &mut Sheet) {
     );
     sheet.field("rates", &rates, look.plain());
     sheet.field("", queue.rates.source.words(), look.dim());
+    if !charts.is_empty() {
+        sheet.blank();
+        sheet.lines.extend(charts);
+        sheet.blank();
+    }
     let oldest = match (&queue.oldest, queue.oldest_age(scene.now.mono)) {
         (Oldest::Empty, _) => "nothing waits".to_owned(),
         (Oldest::At { .. }, Some(age)) => format!("{} (from its payload)", format::duration(age)),

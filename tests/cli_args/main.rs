@@ -33,7 +33,14 @@ fn look(format: Format, seconds: u64) -> Look {
 }
 
 fn release(key: &str) -> Release {
-    Release { key: key.into(), place: Where::default(), if_token: None, dry_run: false, yes: false }
+    Release {
+        key: key.into(),
+        place: Where::default(),
+        if_token: None,
+        family: None,
+        dry_run: false,
+        yes: false,
+    }
 }
 
 fn push(key: &str) -> Push {

@@ -35,6 +35,7 @@ fn the_template_equals_the_defaults() {
             "worker.task_timeout",
             "worker.rate",
             "queues.list",
+            "lock_family",
             "queue_family",
             "queue_prefixes",
             "nodes.127.0.0.1:6379",
@@ -53,6 +54,7 @@ fn the_examples_in_the_template_are_valid() {
     let config = case.config("");
     assert_eq!(names(&config), ["cache-1"]);
     assert_eq!(config.queues.len(), 1);
+    assert_eq!(config.lock_families.len(), 3);
     assert_eq!(config.worker.exec.as_deref(), Some("run-task"));
     assert_eq!(
         (config.worker.rate, config.worker.task_timeout.map(|t| t.as_secs())),
@@ -91,6 +93,7 @@ fn every_known_key_is_in_the_template() {
     for (name, head) in [
         ("root", ""),
         ("locks", "[locks]"),
+        ("lock_family", "[[lock_family]]"),
         ("queues", "[queues]"),
         ("queue", "[[queues.list]]"),
         ("family", "[[queue_family]]"),
@@ -120,7 +123,8 @@ fn show_names_the_source_of_each_value_and_masks_secrets() {
     let case = Case::new(
         "interval = \"3s\"\n[ui]\nbell = true\n[profiles.p]\ntimeout = \"1s\"\n[[profiles.p.nodes]]\n\
          name = \"a\"\nurl = \"redis://alice:hunter2@h/2\"\n[[profiles.p.nodes]]\nurl = \"rediss://g\"\n\
-         username = \"bob\"\npassword_env = \"PW\"\n[[profiles.p.nodes]]\nurl = \"redis://k\"\n",
+         username = \"bob\"\npassword_env = \"PW\"\n[[profiles.p.nodes]]\nurl = \"redis://k\"\n\
+         [[lock_family]]\nid = \"stock\"\nkeys = [\"s:*\"]\nkey_sure = 60\ncount = \"held\"\n",
     )
     .env("PW", "hunter2")
     .env("REDISCLI_AUTH", "hunter2")
@@ -138,6 +142,8 @@ fn show_names_the_source_of_each_value_and_masks_secrets() {
         ("theme = \"light\"", "--theme"),
         ("bell = true", "config.toml:3"),
         ("mouse = true", "default"),
+        ("id = \"stock\"", "config.toml:16"),
+        ("count = \"held\"", "config.toml:16"),
         ("url = \"redis://alice@h:6379/2\"", "config.toml:8"),
         ("url = \"rediss://bob@g:6379\"", "config.toml:10"),
         ("password = \"***\"", "config.toml:12"),

@@ -3,9 +3,12 @@
 
 mod acl;
 mod facts;
+mod peek;
 mod release;
 #[path = "../support/shell.rs"]
 mod shell;
+#[path = "../support/reshard.rs"]
+mod reshard;
 mod topology;
 mod transfer;
 mod wait;

@@ -357,6 +357,8 @@ pub fn lock(key: impl Into<Bytes>) -> LockBuilder {
         first_seen: before(now, s(20)),
         held_before: None,
         waiters: None,
+        holders: Arc::from([]),
+        holders_total: None,
     })
 }
 

@@ -76,6 +76,10 @@ impl Poller {
 
     /// Everything must be read again: notices were lost, or all was flushed.
     pub(super) fn resync(&mut self) {
+        if self.table.len() == 0 && self.search.is_fresh() {
+            // The first search is about to do that.
+            return;
+        }
         self.turns.resync = Some(Bytes::default());
         self.turns.late.clear();
         self.turns.search = true;
@@ -162,7 +166,7 @@ impl Poller {
     }
 
     async fn take_batch(&mut self) -> Result<(), CallError> {
-        let started = Instant::now();
+        let (started, before) = (Instant::now(), self.cost.total());
         let Some(tracked) = self.push.tracked() else { return Ok(()) };
         let mut late = std::mem::take(&mut self.turns.late);
         let mut keys = late.take_due(started, BATCH);
@@ -181,7 +185,7 @@ impl Poller {
         }
         self.turns.late = late;
         let now = Instant::now();
-        let spent = now.saturating_duration_since(started).saturating_sub(self.rtt_least);
+        let spent = self.cost.total().saturating_sub(before);
         self.turns.changes_from = Some(now + GAP.max(spent * REST));
         if !self.push.dirty().is_empty() || self.turns.resync.is_some() {
             self.want_changes(Duration::ZERO);

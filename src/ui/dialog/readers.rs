@@ -16,7 +16,7 @@ use crate::ui::view::ViewCache;
 use crate::ui::{detail as details, format, text};
 
 /// Shows lines from an offset, clamped so that the last screenful stays full.
-fn read(
+pub(super) fn read(
     scene: &Scene<'_>,
     title: &str,
     lines: &[Line<'static>],
