@@ -5,10 +5,10 @@ mod acl;
 mod facts;
 mod peek;
 mod release;
-#[path = "../support/shell.rs"]
-mod shell;
 #[path = "../support/reshard.rs"]
 mod reshard;
+#[path = "../support/shell.rs"]
+mod shell;
 mod topology;
 mod transfer;
 mod wait;

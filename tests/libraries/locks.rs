@@ -92,7 +92,12 @@ impl Scene {
 
     /// `redwarden locks release KEY --yes`.
     pub(crate) fn release(&self, key: &str) -> Ran {
-        self.shell.run(&["locks", "release", key, "--yes", "-u", &self.server.url()])
+        self.release_with(key, &[])
+    }
+
+    /// The same with more flags.
+    pub(crate) fn release_with(&self, key: &str, more: &[&str]) -> Ran {
+        self.shell.run(&[&["locks", "release", key, "--yes", "-u", &self.server.url()], more].concat())
     }
 
     /// Releases a lock and waits until the waiter has it. Returns what the release said.

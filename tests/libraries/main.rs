@@ -17,6 +17,7 @@ mod node_queues;
 #[path = "../support/python.rs"]
 mod python;
 mod python_locks;
+mod python_more_locks;
 mod python_queues;
 #[path = "../support/shell.rs"]
 mod shell;

@@ -3,6 +3,7 @@
 use redwarden::domain::Command;
 use serde_json::{Value, json};
 
+use super::db::eventually;
 use super::locks::{Scene, assert_lock};
 
 #[tokio::test]
@@ -58,6 +59,39 @@ async fn bullmq_job_of_a_dead_worker_comes_back_by_itself() {
     s.busy(1).await;
     let ran = s.release("bull:mail:1:lock");
     assert!(ran.err.contains("A dead worker's lock ends by itself"), "{}", ran.err);
+    s.holder.kill();
+    s.waiter.ask("work", &[json!("mail"), json!(2_000)]);
+    s.busy(2).await;
+    s.open_gate().await;
+    s.waiter.until("done", &json!(["mail:1"]));
+}
+
+#[tokio::test]
+#[ignore = "fetches redis-semaphore: cargo test --test libraries -- --ignored"]
+async fn redis_semaphore_waiter_takes_over_and_the_holders_process_dies() {
+    for (what, key) in [("mutex", "mutex:orders"), ("semaphore", "semaphore:orders")] {
+        let mut s = Scene::node("redis-semaphore", "semaphore", &[what]).await;
+        s.contend().await;
+        assert_lock(&s.lock(), "redis-semaphore", key, "held");
+        let said = s.hand_over(key).await;
+        assert!(said.contains("its Node process dies at the next refresh"), "{said}");
+        eventually("the holder's process dies", async || s.holder.has_ended()).await;
+        assert_eq!(s.waiter.ask("release", &[]), Value::Null);
+        assert!(s.locks(&[]).is_empty());
+    }
+}
+
+#[tokio::test]
+#[ignore = "fetches Bull: cargo test --test libraries -- --ignored"]
+async fn bull_job_lock_is_not_released_and_comes_back_from_a_dead_worker() {
+    let mut s = Scene::node("bull", "bull", &[]).await;
+    s.holder.ask("add", &[json!("mail"), json!("slow")]);
+    s.holder.ask("work", &[json!("mail"), json!(2_000)]);
+    s.busy(1).await;
+    assert_lock(&s.lock(), "bull", "bull:mail:1:lock", "expiring");
+    let ran = s.release("bull:mail:1:lock");
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    assert!(ran.err.contains("the job cannot be finished and runs a second time"), "{}", ran.err);
     s.holder.kill();
     s.waiter.ask("work", &[json!("mail"), json!(2_000)]);
     s.busy(2).await;
