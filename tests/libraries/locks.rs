@@ -26,17 +26,17 @@ pub(crate) fn beside(path: &str) -> PathBuf {
 }
 
 impl Scene {
-    /// With the packages of `python/{packages}.txt` and the program `python/lock_{program}.py`.
+    /// With the packages of `python/{packages}.txt` and the program `python/{program}.py`.
     pub(crate) async fn python(packages: &str, program: &str, arguments: &[&str]) -> Self {
         let python = Python::with(&beside(&format!("python/{packages}.txt")));
-        let program = format!("lock_{program}.py");
+        let program = format!("{program}.py");
         Self::new(|server| python.driver(server, &program, arguments)).await
     }
 
-    /// With the packages of `node/{packages}` and the program `node/lock_{program}.js`.
+    /// With the packages of `node/{packages}` and the program `node/{program}.js`.
     pub(crate) async fn node(packages: &str, program: &str, arguments: &[&str]) -> Self {
         let node = Node::with(&beside(&format!("node/{packages}")));
-        let program = format!("lock_{program}.js");
+        let program = format!("{program}.js");
         Self::new(|server| node.driver(server, &program, arguments)).await
     }
 
@@ -69,6 +69,11 @@ impl Scene {
     /// The only lock.
     pub(crate) fn lock(&self) -> Value {
         only(self.locks(&[]))
+    }
+
+    /// The lock in this key, beside others.
+    pub(crate) fn lock_in(&self, key: &str) -> Value {
+        only(self.locks(&[]).into_iter().filter(|lock| lock["key"] == key).collect())
     }
 
     /// The only lock, after it was watched for so long.

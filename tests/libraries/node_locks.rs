@@ -9,7 +9,7 @@ use super::locks::{Scene, assert_lock};
 #[tokio::test]
 async fn node_redlock_waiter_takes_over_and_the_holder_is_refused() {
     for (version, error) in [("5", "ExecutionError"), ("4", "LockError")] {
-        let mut s = Scene::node("redlock", "redlock", &[version]).await;
+        let mut s = Scene::node("redlock", "lock_redlock", &[version]).await;
         s.contend().await;
         let locks = s.locks(&[]);
         let [first, second] = locks.as_slice() else { panic!("{locks:#?}") };
@@ -34,7 +34,7 @@ async fn node_redlock_waiter_takes_over_and_the_holder_is_refused() {
 
 #[tokio::test]
 async fn bullmq_job_lock_is_not_released_and_its_job_runs_once() {
-    let mut s = Scene::node("bullmq", "bullmq", &[]).await;
+    let mut s = Scene::node("bullmq", "lock_bullmq", &[]).await;
     s.holder.ask("add", &[json!("mail"), json!("slow")]);
     s.holder.ask("work", &[json!("mail"), json!(30_000)]);
     s.busy(1).await;
@@ -53,7 +53,7 @@ async fn bullmq_job_lock_is_not_released_and_its_job_runs_once() {
 
 #[tokio::test]
 async fn bullmq_job_of_a_dead_worker_comes_back_by_itself() {
-    let mut s = Scene::node("bullmq", "bullmq", &[]).await;
+    let mut s = Scene::node("bullmq", "lock_bullmq", &[]).await;
     s.holder.ask("add", &[json!("mail"), json!("slow")]);
     s.holder.ask("work", &[json!("mail"), json!(2_000)]);
     s.busy(1).await;
@@ -70,7 +70,7 @@ async fn bullmq_job_of_a_dead_worker_comes_back_by_itself() {
 #[ignore = "fetches redis-semaphore: cargo test --test libraries -- --ignored"]
 async fn redis_semaphore_waiter_takes_over_and_the_holders_process_dies() {
     for (what, key) in [("mutex", "mutex:orders"), ("semaphore", "semaphore:orders")] {
-        let mut s = Scene::node("redis-semaphore", "semaphore", &[what]).await;
+        let mut s = Scene::node("redis-semaphore", "lock_semaphore", &[what]).await;
         s.contend().await;
         assert_lock(&s.lock(), "redis-semaphore", key, "held");
         let said = s.hand_over(key).await;
@@ -84,7 +84,7 @@ async fn redis_semaphore_waiter_takes_over_and_the_holders_process_dies() {
 #[tokio::test]
 #[ignore = "fetches Bull: cargo test --test libraries -- --ignored"]
 async fn bull_job_lock_is_not_released_and_comes_back_from_a_dead_worker() {
-    let mut s = Scene::node("bull", "bull", &[]).await;
+    let mut s = Scene::node("bull", "lock_bull", &[]).await;
     s.holder.ask("add", &[json!("mail"), json!("slow")]);
     s.holder.ask("work", &[json!("mail"), json!(2_000)]);
     s.busy(1).await;

@@ -9,21 +9,23 @@ use super::locks::beside;
 use super::node::Node;
 use super::{agree, watch};
 
+/// A figure that is told beside the main ones.
+fn detail(queue: &Queue, label: &str) -> Option<u64> {
+    let found = queue.details.iter().find(|d| d.label == label);
+    found.map(|d| d.text.split(' ').next().unwrap().parse().unwrap())
+}
+
 /// BullMQ's states as we show them. Its `waiting` is the plain list.
 fn counts(queue: &Queue) -> Value {
-    let detail = |label: &str| {
-        let found = queue.details.iter().find(|d| d.label == label);
-        found.map(|d| d.text.split(' ').next().unwrap().parse::<u64>().unwrap())
-    };
-    let prioritized = detail("prioritized").unwrap_or(0);
+    let prioritized = detail(queue, "prioritized").unwrap_or(0);
     json!({
         "waiting": queue.waiting.map(|n| n - prioritized),
         "prioritized": prioritized,
         "active": queue.in_flight,
         "delayed": queue.scheduled,
         "failed": queue.failed,
-        "completed": detail("completed").unwrap_or(0),
-        "waiting-children": detail("waits for children").unwrap_or(0),
+        "completed": detail(queue, "completed").unwrap_or(0),
+        "waiting-children": detail(queue, "waits for children").unwrap_or(0),
     })
 }
 
@@ -67,4 +69,50 @@ async fn bullmq_counts_as_its_get_job_counts_does() {
     agree(&fleet, KEY, "bullmq", "done", |q| counts(q) == done).await;
     drop(worker);
     agree(&fleet, KEY, "bullmq", "left", |q| counts(q) == done && q.workers == Some(0)).await;
+}
+
+#[tokio::test]
+#[ignore = "fetches Bull: cargo test --test libraries -- --ignored"]
+async fn bull_counts_as_its_get_job_counts_does() {
+    const KEY: &str = "bull:mail:wait";
+    let node = Node::with(&beside("node/bull"));
+    let server = Server::start(&[]).unwrap();
+    let mut driver = node.driver(&server, "queue_bull.js", &[]);
+    let (mut db, fleet) = (Db::open(&server.endpoint()).await, watch(&server));
+    driver.ask("enqueue", &[]);
+    let ours = |q: &Queue| {
+        let all = counts(q);
+        let held = detail(q, "held back").unwrap_or(0);
+        json!({
+            "waiting": q.waiting.map(|n| n - held), "paused": held, "active": all["active"],
+            "completed": all["completed"], "failed": all["failed"], "delayed": all["delayed"],
+        })
+    };
+    let moment = |waiting: u64, active: u64, completed: u64, failed: u64| {
+        json!({
+            "waiting": waiting, "paused": 0, "active": active, "completed": completed, "failed": failed,
+            "delayed": 1,
+        })
+    };
+
+    let before = moment(8, 0, 0, 0);
+    assert_eq!(driver.ask("counts", &[]), before);
+    agree(&fleet, KEY, "bull", "before", |q| ours(q) == before).await;
+
+    driver.ask("pause", &[]);
+    let told = driver.ask("counts", &[]);
+    assert_eq!(told["paused"], 8);
+    agree(&fleet, KEY, "bull", "paused", |q| q.paused == Some(true) && ours(q) == told).await;
+    driver.ask("resume", &[]);
+
+    let _worker = node.worker(&server, "queue_bull.js", &[]);
+    eventually("a job at the gate", async || db.run("EXISTS gate-started").await.as_int() == Some(1)).await;
+    let busy = moment(5, 1, 1, 1);
+    driver.until("counts", &busy);
+    agree(&fleet, KEY, "bull", "busy", |q| ours(q) == busy && q.paused == Some(false)).await;
+
+    db.run("SET gate-open 1").await;
+    let done = moment(0, 0, 7, 1);
+    driver.until("counts", &done);
+    agree(&fleet, KEY, "bull", "done", |q| ours(q) == done).await;
 }

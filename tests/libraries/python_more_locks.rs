@@ -15,7 +15,7 @@ fn may_be(lock: &Value, family: &str) {
 #[tokio::test]
 #[ignore = "fetches walrus: cargo test --test libraries -- --ignored"]
 async fn walrus_waiter_wakes_from_its_sleep() {
-    let mut s = Scene::python("walrus", "walrus", &[]).await;
+    let mut s = Scene::python("walrus", "lock_walrus", &[]).await;
     s.contend().await;
     super::locks::blocked(&mut s.db, 1).await;
     assert_lock(&s.lock(), "walrus", "lock:backup", "held");
@@ -28,7 +28,7 @@ async fn walrus_waiter_wakes_from_its_sleep() {
 #[tokio::test]
 #[ignore = "fetches pottery: cargo test --test libraries -- --ignored"]
 async fn pottery_waiter_takes_over_and_the_holder_is_refused() {
-    let mut s = Scene::python("pottery", "pottery", &[]).await;
+    let mut s = Scene::python("pottery", "lock_pottery", &[]).await;
     s.contend().await;
     let lock = s.lock();
     assert_lock(&lock, "pottery", "redlock:printer", "held");
@@ -43,8 +43,8 @@ async fn pottery_waiter_takes_over_and_the_holder_is_refused() {
 #[ignore = "fetches redlock-py and redlock: cargo test --test libraries -- --ignored"]
 async fn redlocks_of_one_primary_are_handed_over() {
     for (packages, program, family, key) in [
-        ("redlock-py", "redlock_py", "redlock-py", "lock:my_resource"),
-        ("redlock-pypi", "redlock_pypi", "redlock-pypi", "lock:distributed"),
+        ("redlock-py", "lock_redlock_py", "redlock-py", "lock:my_resource"),
+        ("redlock-pypi", "lock_redlock_pypi", "redlock-pypi", "lock:distributed"),
     ] {
         let mut s = Scene::python(packages, program, &[]).await;
         s.contend().await;
@@ -62,7 +62,7 @@ async fn redlocks_of_one_primary_are_handed_over() {
 #[tokio::test]
 #[ignore = "fetches sherlock: cargo test --test libraries -- --ignored"]
 async fn sherlock_waiter_takes_over() {
-    let mut s = Scene::python("sherlock", "sherlock", &[]).await;
+    let mut s = Scene::python("sherlock", "lock_sherlock", &[]).await;
     s.contend().await;
     let lock = s.lock();
     // A bare UUID says no more.
@@ -76,7 +76,7 @@ async fn sherlock_waiter_takes_over() {
 #[tokio::test]
 #[ignore = "fetches aioredlock: cargo test --test libraries -- --ignored"]
 async fn aioredlocks_watchdog_takes_the_lock_back() {
-    let mut s = Scene::python("aioredlock", "aioredlock", &[]).await;
+    let mut s = Scene::python("aioredlock", "lock_aioredlock", &[]).await;
     assert_eq!(s.holder.ask("acquire", &[]), json!(true));
     let lock = s.lock();
     assert_lock(&lock, "setnx", "lock:report", "expiring");
@@ -93,7 +93,7 @@ async fn aioredlocks_watchdog_takes_the_lock_back() {
 #[tokio::test]
 #[ignore = "fetches celery-redbeat: cargo test --test libraries -- --ignored"]
 async fn a_beat_of_redbeat_exits_and_the_next_one_takes_over() {
-    let s = Scene::python("celery-redbeat", "redbeat", &[]).await;
+    let s = Scene::python("celery-redbeat", "lock_redbeat", &[]).await;
     let python = Python::with(&beside("python/celery-redbeat.txt"));
     let beat = || python.worker(&s.server, "lock_redbeat.py", &[]);
     let mut first = beat();
@@ -116,7 +116,7 @@ async fn a_beat_of_redbeat_exits_and_the_next_one_takes_over() {
 #[tokio::test]
 #[ignore = "fetches celery-once: cargo test --test libraries -- --ignored"]
 async fn a_task_of_celery_once_can_be_queued_again() {
-    let mut s = Scene::python("celery-once", "celery_once", &[]).await;
+    let mut s = Scene::python("celery-once", "lock_celery_once", &[]).await;
     assert_eq!(s.holder.ask("queue", &[]), "queued");
     assert_eq!(s.waiter.ask("queue", &[]), "AlreadyQueued");
     let lock = s.lock();
@@ -133,7 +133,7 @@ async fn a_task_of_celery_once_can_be_queued_again() {
 #[tokio::test]
 #[ignore = "fetches celery-singleton: cargo test --test libraries -- --ignored"]
 async fn a_task_of_celery_singleton_can_be_queued_again() {
-    let mut s = Scene::python("celery-singleton", "celery_singleton", &[]).await;
+    let mut s = Scene::python("celery-singleton", "lock_celery_singleton", &[]).await;
     let first = s.holder.ask("queue", &[]);
     assert_eq!(s.waiter.ask("queue", &[]), first);
     let lock = s.lock();
@@ -147,7 +147,7 @@ async fn a_task_of_celery_singleton_can_be_queued_again() {
 #[tokio::test]
 #[ignore = "fetches rq-scheduler: cargo test --test libraries -- --ignored"]
 async fn an_rqscheduler_takes_over_and_the_first_ones_end_frees_its_lock() {
-    let mut s = Scene::python("rq-scheduler", "rq_scheduler", &[]).await;
+    let mut s = Scene::python("rq-scheduler", "lock_rq_scheduler", &[]).await;
     assert_eq!(s.holder.ask("acquire", &[]), json!(true));
     assert_eq!(s.waiter.ask("acquire", &[]), json!(false));
     assert_lock(&s.lock(), "rq-scheduler", "rq:scheduler_lock", "held");
@@ -161,7 +161,7 @@ async fn an_rqscheduler_takes_over_and_the_first_ones_end_frees_its_lock() {
 #[tokio::test]
 #[ignore = "fetches dramatiq: cargo test --test libraries -- --ignored"]
 async fn a_permit_of_dramatiqs_limiter_is_given_back() {
-    let mut s = Scene::python("dramatiq", "dramatiq", &[]).await;
+    let mut s = Scene::python("dramatiq", "lock_dramatiq", &[]).await;
     for _ in 0..2 {
         assert_eq!(s.holder.ask("acquire", &[]), json!(true));
     }
@@ -178,10 +178,30 @@ async fn a_permit_of_dramatiqs_limiter_is_given_back() {
 #[tokio::test]
 #[ignore = "fetches portalocker: cargo test --test libraries -- --ignored"]
 async fn portalockers_waiter_takes_over_when_the_connection_is_closed() {
-    let mut s = Scene::python("portalocker", "portalocker", &[]).await;
+    let mut s = Scene::python("portalocker", "lock_portalocker", &[]).await;
     assert_eq!(s.holder.ask("acquire", &[]), json!(true));
     s.waiter.ask("wait", &[]);
     assert_lock(&s.lock(), "portalocker", "nightly", "no_ttl");
     s.hand_over("nightly").await;
     s.holder.until("lost", &json!(true));
+}
+
+#[tokio::test]
+#[ignore = "fetches arq: cargo test --test libraries -- --ignored"]
+async fn an_arq_job_is_not_released_and_runs_once() {
+    let mut s = Scene::python("arq", "app_arq", &[]).await;
+    s.holder.ask("enqueue", &[]);
+    let _worker = Python::with(&beside("python/arq.txt")).worker(&s.server, "app_arq.py", &[]);
+    s.busy(1).await;
+    let locks = s.locks(&[]);
+    let [lock] = locks.as_slice() else { panic!("{locks:#?}") };
+    let key = lock["key"].as_str().unwrap();
+    assert!(key.starts_with("arq:in-progress:"), "{lock:#}");
+    assert_lock(lock, "arq", key, "held");
+    let ran = s.release(key);
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    assert!(ran.err.contains("without it another worker starts the same job"), "{}", ran.err);
+    s.open_gate().await;
+    s.holder.until("counts", &json!({ "waiting": 0, "in_flight": 0, "scheduled": 1 }));
+    s.busy(1).await;
 }
