@@ -95,13 +95,14 @@ impl GroupTracker {
             expected_masters: self.expected_masters,
             had_replicas: &self.had_replicas,
         };
-        // Before the first word there is nothing to be steady against.
-        let is_first = !self.looked && group.told.is_some();
+        // Before the first word, and before each node was heard once, there is nothing to be steady against.
+        let is_first = !self.looked;
+        let heard = nodes.iter().all(|n| n.status.state != NodeState::Suspect);
         for (rule, slot) in GROUP_RULES.iter().zip(&mut self.slots) {
             let terms = Terms { code: rule.code, remedy: rule.remedy, at_once: rule.at_once };
             slot.take(terms, (rule.judge)(&sample), true, is_first, rules, now);
         }
-        self.looked |= group.told.is_some();
+        self.looked |= group.told.is_some() && heard;
         for shard in replicas::with_replicas(group) {
             if !self.had_replicas.contains(&shard) {
                 self.had_replicas.push(shard);

@@ -15,7 +15,7 @@ use crate::config::endpoint::Directory;
 use crate::config::{Config, NodeConfig};
 use crate::domain::node::NodeState;
 use crate::domain::snapshot::{Board, Cost, ScanProgress};
-use crate::domain::{NodeId, NodeMeta, NodeSnapshot, Stamp};
+use crate::domain::{GroupSnapshot, NodeId, NodeMeta, NodeSnapshot, Stamp};
 use crate::family::Registry;
 
 /// How often to look, and how often an extra look was asked for.
@@ -54,6 +54,17 @@ impl Shared {
         (offsets.len() >= 2).then(|| i64::midpoint(*low, *high))
     }
 
+    /// Puts the groups on the board.
+    fn publish_groups(&self, groups: Vec<GroupSnapshot>) {
+        self.board.send_if_modified(|board| {
+            let same = board.groups.iter().map(|g| &**g).eq(&groups);
+            if !same {
+                board.groups = Arc::new(groups.into_iter().map(Arc::new).collect());
+            }
+            !same
+        });
+    }
+
     /// Puts a look in its node's place on the board.
     pub(super) fn publish(&self, snapshot: NodeSnapshot) {
         self.board.send_modify(|board| {
@@ -90,10 +101,12 @@ impl Fleet {
         let registry = Registry::new(&config);
         let mut roster = Roster::new(config.clone());
         let shared = Arc::new(Shared { config, registry, pace, claims: Claims::default(), board });
-        let (publish_nodes, nodes) = watch::channel(Arc::new(roster.nodes()));
+        let known = roster.known();
+        let (publish_nodes, nodes) = watch::channel(Arc::new(known.nodes));
         let (publish_found, found) = watch::channel(roster.is_fixed());
         let mut pollers = Pollers { shared: shared.clone(), tasks: JoinSet::new(), running: HashMap::new() };
         pollers.set_nodes(&nodes.borrow());
+        shared.publish_groups(known.groups);
         let task = tokio::spawn(async move {
             if roster.is_fixed() {
                 // Keeps the pollers' tasks alive until the fleet is dropped.
@@ -102,15 +115,20 @@ impl Fleet {
             let mut tries: u32 = 0;
             loop {
                 let complete = roster.discover().await;
-                let now = roster.nodes();
-                if **publish_nodes.borrow() != now {
-                    pollers.set_nodes(&now);
-                    publish_nodes.send_replace(Arc::new(now));
+                let mut known = roster.known();
+                if **publish_nodes.borrow() != known.nodes {
+                    pollers.set_nodes(&known.nodes);
+                    publish_nodes.send_replace(Arc::new(known.nodes));
                 }
+                let seen = pollers.shared.board.borrow().nodes.clone();
+                roster.judge(&mut known.groups, &seen, Stamp::now());
+                pollers.shared.publish_groups(known.groups);
                 tries = tries.saturating_add(1);
+                // The rules over groups need nodes that were heard, or are known not to answer.
+                let heard = seen.iter().all(|n| n.status.state != NodeState::Suspect);
                 publish_found.send_if_modified(|found| {
                     let give_up = tries >= pollers.shared.config.rules.down_after;
-                    !std::mem::replace(found, *found || complete || give_up) && *found
+                    !std::mem::replace(found, *found || ((complete || give_up) && heard)) && *found
                 });
                 let wait = if *publish_found.borrow() { roster.every() } else { Duration::from_millis(200) };
                 tokio::time::sleep(wait).await;
@@ -157,7 +175,7 @@ pub async fn discover(config: &Arc<Config>) -> Vec<NodeConfig> {
     if !roster.is_fixed() {
         roster.discover().await;
     }
-    roster.nodes()
+    roster.known().nodes
 }
 
 /// The tasks themselves.
