@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use clap::error::ErrorKind;
-use clap::{CommandFactory, FromArgMatches, ValueEnum};
+use clap::{FromArgMatches, ValueEnum};
 
 use crate::domain::Bytes;
 use crate::domain::queue::PushEnd;
@@ -64,11 +64,32 @@ pub enum Command {
     /// `audit`.
     Audit(Format),
     /// `demo`.
-    Demo,
+    Demo(Demo),
     /// `config template`.
     ConfigTemplate,
     /// `config show`.
     ConfigShow,
+}
+
+/// `demo`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Demo {
+    /// Which fleet.
+    pub stage: Stage,
+    /// `--failover`: a primary dies and comes back.
+    pub failover: bool,
+}
+
+/// Fleet of the demo.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Stage {
+    /// Three independent nodes.
+    #[default]
+    Nodes,
+    /// `--cluster`.
+    Cluster,
+    /// `--sentinel`.
+    Sentinel,
 }
 
 /// How to look and print.
@@ -177,11 +198,11 @@ pub fn parse<I: IntoIterator<Item = OsString>>(args: I) -> Result<Invocation, cl
 }
 
 fn parse_given(given: Vec<OsString>) -> Result<Invocation, clap::Error> {
-    let mut root = Cli::command();
+    let mut root = args::command();
     root.build();
     let given = scan::scan(&mut root, given)?;
     let matches =
-        Cli::command().try_get_matches_from(std::iter::once(OsString::from("redwarden")).chain(given))?;
+        args::command().try_get_matches_from(std::iter::once(OsString::from("redwarden")).chain(given))?;
     let invocation = invocation(Cli::from_arg_matches(&matches)?).map_err(|(kind, m)| root.error(kind, m))?;
     let global = &invocation.global;
     let problem = if global.read_only && global.write {
@@ -271,7 +292,7 @@ fn subcommand(sub: Sub) -> Result<(GlobalArgs, Command), Usage> {
             (with_checked_urls(args.global, args.positional)?, Command::Check(args.watch_for))
         }
         Sub::Audit(args) => (args.global, Command::Audit(args.format.unwrap_or_default())),
-        Sub::Demo(args) => (args.global, Command::Demo),
+        Sub::Demo(args) => demo(args)?,
         Sub::Config(args) => {
             let (inner, command) = match args.command {
                 ConfigSub::Template(bare) => (bare.global, Command::ConfigTemplate),
@@ -282,6 +303,25 @@ fn subcommand(sub: Sub) -> Result<(GlobalArgs, Command), Usage> {
             (args.global.merged(inner), command)
         }
     })
+}
+
+fn demo(args: args::Demo) -> Result<(GlobalArgs, Command), Usage> {
+    let args::Demo { failover, mut global } = args;
+    let conflict = |message: &str| Err((ErrorKind::ArgumentConflict, message.to_string()));
+    let (cluster, sentinel) = (std::mem::take(&mut global.cluster), std::mem::take(&mut global.sentinel));
+    if cluster.iter().chain(&sentinel).any(|url| !url.expose().is_empty()) {
+        return conflict("the demo makes a fleet of its own: give --cluster or --sentinel without a URL");
+    }
+    let stage = match (cluster.is_empty(), sentinel.is_empty()) {
+        (true, true) if failover => {
+            return conflict("--failover needs --cluster or --sentinel: nobody takes over for a single node");
+        }
+        (true, true) => Stage::Nodes,
+        (false, true) => Stage::Cluster,
+        (true, false) => Stage::Sentinel,
+        (false, false) => return conflict("--cluster and --sentinel exclude each other: give one of them"),
+    };
+    Ok((global, Command::Demo(Demo { stage, failover })))
 }
 
 fn look(args: args::Look) -> Result<(GlobalArgs, Look), Usage> {

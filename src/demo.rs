@@ -1,4 +1,5 @@
-//! The demo: a private fleet of three throw-away servers with simulated clients, as the dashboard sees it.
+//! The demo: a private fleet of throw-away servers with simulated clients, as the dashboard sees it: three nodes, a
+//! cluster, or a Sentinel group.
 //!
 //! The dashboard must be able to die in any way, `kill -9` included, and leave nothing behind. So it owns no server
 //! itself: it runs our own binary once more as a supervisor, in a process group of its own, and holds the other end
@@ -6,7 +7,9 @@
 //! Only a `kill -9` of the supervisor itself would leave its servers running.
 
 mod cast;
+mod fleet;
 mod locks;
+mod place;
 mod queues;
 mod stage;
 mod supervisor;
@@ -16,16 +19,20 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::config::NodeConfig;
+use crate::cli::{Demo, Stage};
 use crate::config::secrets::SECRET_VARIABLES;
+use crate::config::{NodeConfig, Sentinel, Topology};
 use crate::domain::{NodeId, NodeMeta};
 use crate::launcher::{self, LaunchError};
 use supervisor::Line;
 
 pub use supervisor::supervise;
 
-/// First and only argument of the supervisor's process. Not a command for people.
+/// First argument of the supervisor's process; which fleet follows. Not a command for people.
 pub const SUPERVISOR_ARGUMENT: &str = "demo-supervisor";
+
+/// Last argument of a supervisor that lets a primary die.
+const FAILOVER: &str = "failover";
 
 /// How long a leaving dashboard waits for the supervisor to clean up. It does so also when nobody waits.
 const GOODBYE: Duration = Duration::from_secs(5);
@@ -44,6 +51,16 @@ pub enum DemoError {
     Supervisor(String),
 }
 
+/// What a server of the demo is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Duty {
+    /// Holds data.
+    Data,
+    /// Watches those that do.
+    Sentinel,
+}
+
 /// One server of the demo.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct DemoNode {
@@ -51,8 +68,10 @@ pub struct DemoNode {
     pub name: String,
     /// Loopback port.
     pub port: u16,
-    /// Its process.
+    /// Its process when the demo began.
     pub pid: u32,
+    /// What it is for.
+    pub duty: Duty,
 }
 
 impl DemoNode {
@@ -65,22 +84,24 @@ impl DemoNode {
 /// A running demo. Dropping it takes everything down and waits a moment for that.
 #[derive(Debug)]
 pub struct DemoFleet {
-    /// URLs of the three nodes.
+    /// URLs of the nodes.
     pub urls: Vec<String>,
     /// The nodes.
     pub nodes: Vec<DemoNode>,
     /// The directory that holds everything the demo writes.
     pub dir: PathBuf,
+    stage: Stage,
     supervisor: Child,
     /// Open as long as the demo shall run.
     lifeline: Option<ChildStdin>,
 }
 
 impl DemoFleet {
-    /// The nodes as the configuration wants them.
+    /// The nodes as the configuration wants them; none where the topology tells them.
     pub fn node_configs(&self) -> Vec<NodeConfig> {
         self.nodes
             .iter()
+            .filter(|_| self.stage == Stage::Nodes)
             .map(|node| {
                 let endpoint = crate::config::Endpoint::tcp("127.0.0.1", node.port);
                 let meta = NodeMeta {
@@ -92,6 +113,28 @@ impl DemoFleet {
                 NodeConfig { meta, endpoint }
             })
             .collect()
+    }
+
+    /// Whom to ask for the nodes of a cluster or a Sentinel group.
+    pub fn topology(&self) -> Topology {
+        let seeds = |duty| {
+            let nodes = self.nodes.iter().filter(move |node| node.duty == duty);
+            nodes.map(|node| crate::config::Endpoint::tcp("127.0.0.1", node.port)).collect()
+        };
+        match self.stage {
+            Stage::Nodes => Topology::default(),
+            Stage::Cluster => Topology { cluster: seeds(Duty::Data), ..Topology::default() },
+            Stage::Sentinel => {
+                let sentinel = Sentinel {
+                    seeds: seeds(Duty::Sentinel),
+                    master_name: None,
+                    username: None,
+                    password: None,
+                    tls: None,
+                };
+                Topology { sentinel: Some(sentinel), ..Topology::default() }
+            }
+        }
     }
 }
 
@@ -108,21 +151,46 @@ impl Drop for DemoFleet {
 
 /// True when this process was started as the supervisor and should call [`supervise`] at once.
 pub fn is_supervisor() -> bool {
-    let mut args = std::env::args_os().skip(1);
-    args.next().is_some_and(|a| a == SUPERVISOR_ARGUMENT) && args.next().is_none()
+    supervised().is_some()
 }
 
-/// Starts the demo with our own binary as supervisor. Blocks until all servers answer, some 100 ms.
-pub fn start() -> Result<DemoFleet, DemoError> {
+/// What this process supervises, by its arguments.
+fn supervised() -> Option<Demo> {
+    let args: Option<Vec<String>> = std::env::args_os().skip(1).map(|arg| arg.into_string().ok()).collect();
+    let args = args?;
+    let (first, words) = args.split_first()?;
+    let stage = match words.first()?.as_str() {
+        "nodes" => Stage::Nodes,
+        "cluster" => Stage::Cluster,
+        "sentinel" => Stage::Sentinel,
+        _ => return None,
+    };
+    let failover = match words.get(1..)? {
+        [] => false,
+        [word] if word == FAILOVER => true,
+        _ => return None,
+    };
+    (first == SUPERVISOR_ARGUMENT).then_some(Demo { stage, failover })
+}
+
+/// Starts the demo with our own binary as supervisor. Blocks until all servers answer: three nodes take some 100 ms,
+/// a cluster or a Sentinel group two or three seconds.
+pub fn start(wish: Demo) -> Result<DemoFleet, DemoError> {
     launcher::find_server()?;
-    start_with(&std::env::current_exe()?)
+    start_with(&std::env::current_exe()?, wish)
 }
 
 /// [`start`] with the given redwarden binary as supervisor; for tests, which are other binaries.
-pub fn start_with(redwarden: &Path) -> Result<DemoFleet, DemoError> {
+pub fn start_with(redwarden: &Path, wish: Demo) -> Result<DemoFleet, DemoError> {
     let mut command = Command::new(redwarden);
     command
         .arg(SUPERVISOR_ARGUMENT)
+        .arg(match wish.stage {
+            Stage::Nodes => "nodes",
+            Stage::Cluster => "cluster",
+            Stage::Sentinel => "sentinel",
+        })
+        .args(wish.failover.then_some(FAILOVER))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         // It must not hold on to the terminal, nor write on the dashboard.
@@ -138,8 +206,14 @@ pub fn start_with(redwarden: &Path) -> Result<DemoFleet, DemoError> {
         BufReader::new(out).read_line(&mut text)?;
     }
     // From here on each way out drops a fleet and so cleans up.
-    let mut fleet =
-        DemoFleet { urls: Vec::new(), nodes: Vec::new(), dir: PathBuf::new(), supervisor, lifeline };
+    let mut fleet = DemoFleet {
+        urls: Vec::new(),
+        nodes: Vec::new(),
+        dir: PathBuf::new(),
+        stage: wish.stage,
+        supervisor,
+        lifeline,
+    };
     match serde_json::from_str(&text) {
         Ok(Line::Up { nodes, dir }) => {
             fleet.urls = nodes.iter().map(DemoNode::url).collect();

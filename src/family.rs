@@ -3,11 +3,14 @@
 //! A family never touches a connection. A new library is one file and one line in [`registry`]; a lock that is one
 //! string key needs only a row in `assets/families/strings.toml` (see [`rows`]).
 
+pub mod arq;
 mod backlog;
 pub mod bull;
 pub mod celery;
 pub mod consumers;
+pub mod dramatiq;
 pub mod huey;
+pub mod huey_queue;
 pub mod list;
 pub mod read;
 pub mod recipe;
@@ -15,12 +18,16 @@ pub mod redisson;
 pub mod registry;
 pub mod rows;
 pub mod rq;
+pub mod saq;
+mod scored;
 pub mod semaphore;
 pub mod shape;
 pub mod sidekiq;
 pub mod site;
 pub mod stream;
+pub mod streaq;
 pub mod string;
+pub mod taskiq;
 
 use std::sync::Arc;
 

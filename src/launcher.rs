@@ -1,14 +1,29 @@
-//! Starts private throw-away Redis or Valkey servers on loopback. Serves the demo and the tests.
+//! Starts private throw-away Redis or Valkey servers on loopback: single ones, clusters, Sentinel groups. Serves the
+//! demo and the tests.
 //!
 //! Only children of ours are ever stopped, each through its own handle.
 
-use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+mod cluster;
+mod sentinel;
+mod server;
+mod tls;
+mod wire;
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use crate::config::Endpoint;
+pub use cluster::{Cluster, ClusterShape};
+pub use sentinel::{SentinelGroup, SentinelShape};
+pub use server::Server;
+pub use tls::TlsFiles;
+
+/// A cluster's bus listens this much above the data port.
+const BUS_OFFSET: u16 = 10_000;
+/// Data ports of cluster nodes stay below, so that the bus has a port of its own.
+const CLUSTER_PORTS_BELOW: u16 = 55_000;
+/// How long servers may take to find each other.
+const SETTLE: Duration = Duration::from_secs(60);
 
 /// Why no server runs.
 #[derive(Debug, thiserror::Error)]
@@ -29,16 +44,9 @@ pub enum LaunchError {
         /// The end of its log.
         log: String,
     },
-}
-
-/// A server process of ours. Dropping it kills it and removes its directory.
-#[derive(Debug)]
-pub struct Server {
-    child: Child,
-    port: u16,
-    dir: tempfile::TempDir,
-    binary: PathBuf,
-    args: Vec<String>,
+    /// The servers run, and do not become one fleet.
+    #[error("the servers did not come together: {0}")]
+    NotTogether(String),
 }
 
 /// Finds `redis-server`, else `valkey-server`, on PATH; `REDWARDEN_SERVER` names another binary.
@@ -60,135 +68,26 @@ pub fn free_port() -> std::io::Result<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
 
-impl Server {
-    /// Starts a server without persistence on a free loopback port; `args` are added to its command line.
-    pub fn start(args: &[&str]) -> Result<Self, LaunchError> {
-        Self::start_in(&std::env::temp_dir(), args)
-    }
-
-    /// [`Server::start`] with its directory made inside `parent`.
-    pub fn start_in(parent: &Path, args: &[&str]) -> Result<Self, LaunchError> {
-        let binary = find_server()?;
-        let args: Vec<String> = args.iter().map(ToString::to_string).collect();
-        let mut last = None;
-        // Another process may take the port between our look and the server's bind.
-        for _ in 0..5 {
-            let port = free_port()?;
-            let dir = tempfile::Builder::new().prefix("redwarden-").tempdir_in(parent)?;
-            let child = spawn(&binary, port, dir.path(), &args)?;
-            let mut server = Self { child, port, dir, binary: binary.clone(), args: args.clone() };
-            match server.wait_up() {
-                Ok(()) => return Ok(server),
-                Err(error) => last = Some(error),
-            }
-        }
-        Err(last.unwrap_or(LaunchError::NotInstalled))
-    }
-
-    /// Its port.
-    pub fn port(&self) -> u16 {
-        self.port
-    }
-
-    /// Its process id.
-    pub fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
-    /// Its directory.
-    pub fn dir(&self) -> &Path {
-        self.dir.path()
-    }
-
-    /// `redis://127.0.0.1:PORT`.
-    pub fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
-    }
-
-    /// A plain endpoint to it.
-    pub fn endpoint(&self) -> Endpoint {
-        Endpoint::tcp("127.0.0.1", self.port)
-    }
-
-    /// Kills it (SIGKILL) and waits for its end.
-    pub fn kill(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-
-    /// Starts it again on the same port and directory, after [`Server::kill`].
-    pub fn restart(&mut self) -> Result<(), LaunchError> {
-        self.child = spawn(&self.binary, self.port, self.dir.path(), &self.args)?;
-        self.wait_up()
-    }
-
-    /// Freezes it (SIGSTOP): it accepts and never answers.
-    #[cfg(unix)]
-    pub fn freeze(&self) {
-        self.signal(rustix::process::Signal::STOP);
-    }
-
-    /// Lets it go on (SIGCONT).
-    #[cfg(unix)]
-    pub fn thaw(&self) {
-        self.signal(rustix::process::Signal::CONT);
-    }
-
-    #[cfg(unix)]
-    fn signal(&self, signal: rustix::process::Signal) {
-        if let Some(pid) = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw) {
-            let _ = rustix::process::kill_process(pid, signal);
+/// A free port whose bus port exists and is free, too.
+fn free_cluster_port() -> std::io::Result<u16> {
+    for _ in 0..1000 {
+        let port = free_port()?;
+        let bus = port.saturating_add(BUS_OFFSET);
+        if port < CLUSTER_PORTS_BELOW && TcpListener::bind((Ipv4Addr::LOCALHOST, bus)).is_ok() {
+            return Ok(port);
         }
     }
+    Err(std::io::Error::other(format!("no free port below {CLUSTER_PORTS_BELOW} for a cluster's node")))
+}
 
-    /// Waits until it answers anything (also an error such as NOAUTH).
-    fn wait_up(&mut self) -> Result<(), LaunchError> {
-        let deadline = Instant::now() + Duration::from_secs(20);
-        loop {
-            if answers(self.port) {
-                return Ok(());
-            }
-            let ended = self.child.try_wait()?.is_some();
-            if ended || Instant::now() > deadline {
-                let log = std::fs::read_to_string(self.dir.path().join("log")).unwrap_or_default();
-                let tail: Vec<&str> = log.lines().rev().take(3).collect();
-                return Err(LaunchError::NotUp { port: self.port, log: tail.join(" | ") });
-            }
-            std::thread::sleep(Duration::from_millis(5));
+/// Asks again and again until it holds; `Err` is what was missing last.
+fn settle(mut missing: impl FnMut() -> Option<String>) -> Result<(), LaunchError> {
+    let deadline = Instant::now() + SETTLE;
+    while let Some(what) = missing() {
+        if Instant::now() > deadline {
+            return Err(LaunchError::NotTogether(what));
         }
+        std::thread::sleep(Duration::from_millis(20));
     }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.kill();
-    }
-}
-
-fn spawn(binary: &Path, port: u16, dir: &Path, args: &[String]) -> std::io::Result<Child> {
-    let mut command = Command::new(binary);
-    command
-        .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
-        .args(["--daemonize", "no", "--logfile", "log", "--dir"])
-        .arg(dir)
-        .args(args)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    for name in crate::config::secrets::SECRET_VARIABLES {
-        command.env_remove(name);
-    }
-    command.spawn()
-}
-
-fn answers(port: u16) -> bool {
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let Ok(mut stream) = TcpStream::connect_timeout(&address, Duration::from_millis(200)) else {
-        return false;
-    };
-    let _ = stream.set_read_timeout(Some(Duration::from_millis(500)));
-    let mut answer = [0_u8; 7];
-    stream.write_all(b"PING\r\n").is_ok()
-        && stream.read(&mut answer).is_ok_and(|n| n > 0)
-        && (answer[0] == b'+' || answer[0] == b'-')
+    Ok(())
 }

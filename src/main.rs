@@ -53,19 +53,19 @@ fn run(invocation: Invocation) -> anyhow::Result<u8> {
     if let Some(path) = &config.log {
         logging::to_file(path).map_err(|e| anyhow::anyhow!("--log {}: {e}", path.display()))?;
     }
-    if !matches!(invocation.command, Command::Dashboard | Command::Demo) {
+    if !matches!(invocation.command, Command::Dashboard | Command::Demo(_)) {
         for warning in &config.warnings {
             eprintln!("redwarden: warning: {warning}");
         }
     }
     // Lives as long as the dashboard on it.
     let fleet = match invocation.command {
-        Command::Demo => Some(demo::start()?),
+        Command::Demo(wish) => Some(demo::start(wish)?),
         _ => None,
     };
     if let Some(fleet) = &fleet {
         config.nodes = fleet.node_configs();
-        config.topology = config::Topology::default();
+        config.topology = fleet.topology();
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let code = runtime.block_on(command(invocation.command, Arc::new(config)));
@@ -75,7 +75,7 @@ fn run(invocation: Invocation) -> anyhow::Result<u8> {
 }
 
 async fn command(command: Command, config: Arc<Config>) -> anyhow::Result<u8> {
-    if matches!(command, Command::Dashboard | Command::Demo) {
+    if matches!(command, Command::Dashboard | Command::Demo(_)) {
         for line in dashboard::run(config).await? {
             eprintln!("redwarden: {line}");
         }
@@ -108,7 +108,7 @@ async fn command(command: Command, config: Arc<Config>) -> anyhow::Result<u8> {
             let nodes = poll::fleet::discover(&config).await;
             headless::run::lock_run(config, &nodes, wish, &mut out).await
         }
-        Command::Dashboard | Command::Demo | Command::ConfigTemplate | Command::ConfigShow => {
+        Command::Dashboard | Command::Demo(_) | Command::ConfigTemplate | Command::ConfigShow => {
             headless::EXIT_OK
         }
     };

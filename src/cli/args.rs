@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::time::Duration;
 
 use base64::Engine;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use super::{Format, GlobalArgs, version};
 use crate::config::Secret;
@@ -16,6 +16,7 @@ Examples:
   redwarden --profile prod                             the fleet [profiles.prod] of the configuration
   redwarden locks --format json -u redis://10.0.0.1    the locks, for a script
   redwarden demo                                       a throw-away fleet to play with
+  redwarden demo --cluster --failover                  a cluster that loses a primary
 
 Exit codes: 0 done or all well; 1 not done, or a warning; 2 usage or configuration, or critical; 3 unknown.";
 
@@ -40,6 +41,23 @@ pub(super) struct Cli {
     pub(super) command: Option<Sub>,
 }
 
+/// The whole command line. The demo has nobody to ask for its nodes: there two flags stand alone.
+pub(super) fn command() -> clap::Command {
+    let alone = |arg: clap::Arg, help: &'static str| {
+        arg.num_args(0..=1)
+            .require_equals(true)
+            .default_missing_value("")
+            .hide_possible_values(true)
+            .help(help)
+    };
+    Cli::command().mut_subcommand("demo", |demo| {
+        demo.mut_arg("cluster", |arg| {
+            alone(arg, "Make a cluster of three primaries and three replicas; no URL")
+        })
+        .mut_arg("sentinel", |arg| alone(arg, "Make a primary with two replicas and three Sentinels; no URL"))
+    })
+}
+
 #[derive(Subcommand, Debug)]
 pub(super) enum Sub {
     /// Print nodes, locks and queues once.
@@ -59,7 +77,7 @@ pub(super) enum Sub {
     /// Print what was done with redwarden on this machine.
     Audit(Audit),
     /// Start a throw-away fleet with simulated clients and open the dashboard on it.
-    Demo(Bare),
+    Demo(Demo),
     /// Print the configuration template or the effective configuration.
     Config(Config),
 }
@@ -82,6 +100,16 @@ pub(super) struct Look {
     pub(super) positional: Vec<OsString>,
     #[command(flatten)]
     pub(super) print: Print,
+    #[command(flatten)]
+    pub(super) global: GlobalArgs,
+}
+
+/// Here `--cluster` and `--sentinel` take no URL: see [`command`].
+#[derive(Args, Debug)]
+pub(super) struct Demo {
+    /// With --cluster or --sentinel: 15 s after the start a primary dies, and 20 s later it comes back.
+    #[arg(long)]
+    pub(super) failover: bool,
     #[command(flatten)]
     pub(super) global: GlobalArgs,
 }

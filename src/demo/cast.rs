@@ -23,6 +23,17 @@ pub(super) enum Part {
     },
 }
 
+impl Part {
+    /// The key it is about.
+    pub(super) fn key(&self) -> &'static str {
+        match self {
+            Self::Lock(lock) => lock.key,
+            Self::Queue(queue) => queue.key,
+            Self::Consumer { queue } => queue,
+        }
+    }
+}
+
 /// The roles of each node, in the order of [`NODES`].
 pub(super) fn scenes() -> [Vec<Role>; 3] {
     let orders = vec![

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+use super::place::Client;
 use crate::domain::Command;
-use crate::redis_io::{CallError, Writer};
+use crate::redis_io::CallError;
 
 /// Compare-and-renew, as lock libraries do it.
 const RENEW: &str =
@@ -57,14 +58,14 @@ impl LockPart {
     }
 
     /// Plays until the connection fails.
-    pub(super) async fn play(&self, writer: &mut Writer, holder: &str) -> Result<(), CallError> {
+    pub(super) async fn play(&self, client: &mut Client, holder: &str) -> Result<(), CallError> {
         let mut token = token(holder);
         loop {
             match self.habit {
                 Habit::Renewed { every } => {
-                    writer.call(&self.take(&token)).await?;
+                    client.call(&self.take(&token)).await?;
                     tokio::time::sleep(every).await;
-                    let renewed = writer.call(&self.scripted(RENEW, &token).arg(self.ttl_ms())).await?;
+                    let renewed = client.call(&self.scripted(RENEW, &token).arg(self.ttl_ms())).await?;
                     if renewed.as_int() != Some(1) {
                         // Taken away from it: a restarted process comes back with a new token.
                         tokio::time::sleep(Duration::from_secs(10)).await;
@@ -72,15 +73,15 @@ impl LockPart {
                     }
                 }
                 Habit::TakenAndReleased { hold, gap } => {
-                    writer.call(&self.take(&token)).await?;
+                    client.call(&self.take(&token)).await?;
                     tokio::time::sleep(hold).await;
-                    writer.call(&self.scripted(RELEASE, &token)).await?;
+                    client.call(&self.scripted(RELEASE, &token)).await?;
                     tokio::time::sleep(gap).await;
                     token = self::token(holder);
                 }
                 Habit::HolderDied => {
                     tokio::time::sleep(Duration::from_secs(60)).await;
-                    writer.call(&self.take(&token)).await?;
+                    client.call(&self.take(&token)).await?;
                 }
                 Habit::NeverExpires => {
                     // Its process hangs: connected, and silent.

@@ -6,8 +6,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use uuid::Uuid;
 
+use super::place::Client;
 use crate::domain::Command;
-use crate::redis_io::{CallError, Writer};
+use crate::redis_io::CallError;
 
 /// Time between two steps: short against a look of the dashboard, long for the processor.
 const STEP: Duration = Duration::from_millis(500);
@@ -77,7 +78,7 @@ impl QueuePart {
     }
 
     /// Plays until the connection fails.
-    pub(super) async fn play(&self, writer: &mut Writer) -> Result<(), CallError> {
+    pub(super) async fn play(&self, client: &mut Client) -> Result<(), CallError> {
         let mut pushed = Meter::default();
         let mut taken = Meter::default();
         let mut bursting = false;
@@ -102,14 +103,14 @@ impl QueuePart {
                 commands.push(Command::new("RPOP").arg(self.key).arg(i64::from(take)));
             }
             // An empty pipeline sends nothing.
-            let replies = writer.pipeline(&commands).await?;
+            let replies = client.pipeline(&commands).await?;
             let depth = replies.first().and_then(crate::domain::Reply::as_int).unwrap_or(0);
             match self.drain {
                 Drain::Bursts { from, until, .. } => {
                     bursting = if bursting { depth > until } else { depth >= from };
                 }
                 Drain::Refilled { to, .. } if depth == 0 => {
-                    writer.pipeline(&Self { backlog: to, ..self.clone() }.seed()).await?;
+                    client.pipeline(&Self { backlog: to, ..self.clone() }.seed()).await?;
                 }
                 _ => {}
             }

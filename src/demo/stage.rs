@@ -3,12 +3,9 @@
 use std::time::Duration;
 
 use super::cast::Part;
-use crate::config::Endpoint;
+use super::place::{Client, Place};
 use crate::domain::{Command, Reply};
-use crate::redis_io::{CallError, ClientRole, WritePermit, Writer};
-
-/// Deadline of a call; a frozen demo server is no reason to hurry.
-const TIMEOUT: Duration = Duration::from_secs(2);
+use crate::redis_io::CallError;
 
 /// One simulated client: its name on the server, and what it does.
 #[derive(Clone, Debug)]
@@ -20,48 +17,41 @@ pub(super) struct Role {
 }
 
 /// Puts in place what is there before the curtain rises. A failure shows on screen soon enough.
-pub(super) async fn seed(endpoint: &Endpoint, roles: &[Role]) {
-    let Ok(mut writer) = connect(endpoint, "seed").await else { return };
+pub(super) async fn seed(place: &Place, roles: &[Role]) {
     for role in roles {
+        let Ok(mut client) = place.connect("seed", role.part.key()).await else { continue };
         let commands = match &role.part {
             Part::Lock(lock) => lock.seed(role.name),
             Part::Queue(queue) => queue.seed(),
             Part::Consumer { .. } => Vec::new(),
         };
-        let _ = writer.pipeline(&commands).await;
+        let _ = client.pipeline(&commands).await;
     }
 }
 
 /// Plays until the process ends.
-pub(super) async fn play(endpoint: Endpoint, role: Role) {
+pub(super) async fn play(place: Place, role: Role) {
     loop {
-        if let Ok(mut writer) = connect(&endpoint, role.name).await {
-            let _node_failed = perform(&mut writer, &role).await;
+        if let Ok(mut client) = place.connect(role.name, role.part.key()).await {
+            let _node_failed_or_key_moved = perform(&mut client, &role).await;
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }
 
-async fn connect(endpoint: &Endpoint, name: &str) -> Result<Writer, CallError> {
-    let permit = WritePermit::for_own_servers();
-    let mut writer = Writer::open(endpoint, ClientRole::Demo, TIMEOUT, permit).await?;
-    writer.call(&Command::new("CLIENT SETNAME").arg(name)).await?;
-    Ok(writer)
-}
-
-async fn perform(writer: &mut Writer, role: &Role) -> Result<(), CallError> {
+async fn perform(client: &mut Client, role: &Role) -> Result<(), CallError> {
     match &role.part {
-        Part::Lock(lock) => lock.play(writer, role.name).await,
-        Part::Queue(queue) => queue.play(writer).await,
-        Part::Consumer { queue } => consume(writer, queue).await,
+        Part::Lock(lock) => lock.play(client, role.name).await,
+        Part::Queue(queue) => queue.play(client).await,
+        Part::Consumer { queue } => consume(client, queue).await,
     }
 }
 
 /// A worker as most are written: blocked on its queue most of the time.
-async fn consume(writer: &mut Writer, queue: &str) -> Result<(), CallError> {
+async fn consume(client: &mut Client, queue: &str) -> Result<(), CallError> {
     let take = Command::new("BRPOP").arg(queue).arg(20_i64);
     loop {
-        let reply = writer.call_within(&take, Duration::from_secs(25)).await?;
+        let reply = client.call_within(&take, Duration::from_secs(25)).await?;
         if matches!(reply, Reply::Array(_)) {
             tokio::time::sleep(Duration::from_millis(300)).await;
         }

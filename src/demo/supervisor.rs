@@ -7,9 +7,8 @@ use std::process::ExitCode;
 use tokio::sync::oneshot;
 
 use super::DemoNode;
-use super::cast::{NODES, scenes};
+use super::fleet::{Fleet, Incident};
 use super::stage;
-use crate::launcher::{LaunchError, Server};
 
 /// What the supervisor tells the dashboard, as one line of JSON on its stdout.
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
@@ -48,23 +47,33 @@ async fn run() -> ExitCode {
         Ok(signals) => signals,
         Err(e) => return fail(&e.to_string()),
     };
-    let fleet = match tokio::task::spawn_blocking(Fleet::start).await {
+    let wish = super::supervised().unwrap_or_default();
+    let mut fleet = match tokio::task::spawn_blocking(move || Fleet::start(wish.stage)).await {
         Ok(Ok(fleet)) => fleet,
         Ok(Err(e)) => return fail(&e.to_string()),
         Err(e) => return fail(&e.to_string()),
     };
     let mut play = tokio::task::JoinSet::new();
-    for (server, scene) in fleet.servers.iter().zip(scenes()) {
-        stage::seed(&server.endpoint(), &scene).await;
+    for (place, scene) in fleet.scenes() {
+        stage::seed(&place, &scene).await;
         for role in scene {
-            play.spawn(stage::play(server.endpoint(), role));
+            play.spawn(stage::play(place.clone(), role));
         }
     }
     if tell(&fleet.line()).is_ok() {
-        tokio::select! {
-            _ = lifeline => {}
-            () = signals => {}
+        let mut end = std::pin::pin!(async {
+            tokio::select! {
+                _ = lifeline => {}
+                () = signals => {}
+            }
+        });
+        for (after, incident) in Incident::plot(wish.failover) {
+            tokio::select! {
+                () = &mut end => break,
+                () = tokio::time::sleep(after) => fleet.suffer(incident),
+            }
         }
+        end.await;
     }
     play.abort_all();
     drop(fleet);
@@ -115,33 +124,4 @@ fn tell(line: &Line) -> std::io::Result<()> {
 fn fail(error: &str) -> ExitCode {
     let _ = tell(&Line::Failed { error: error.to_string() });
     ExitCode::FAILURE
-}
-
-/// The servers and, declared last so that it goes last, the directory they live in.
-struct Fleet {
-    servers: Vec<Server>,
-    dir: tempfile::TempDir,
-}
-
-impl Fleet {
-    fn start() -> Result<Self, LaunchError> {
-        let dir = tempfile::Builder::new().prefix("redwarden-demo-").tempdir()?;
-        let mut servers = Vec::new();
-        for _ in NODES {
-            // A limit, so that the memory column has something to compare with.
-            let limits = ["--maxmemory", "64mb", "--maxmemory-policy", "noeviction"];
-            servers.push(Server::start_in(dir.path(), &limits)?);
-        }
-        Ok(Self { servers, dir })
-    }
-
-    fn line(&self) -> Line {
-        let nodes = self
-            .servers
-            .iter()
-            .zip(NODES)
-            .map(|(server, name)| DemoNode { name: name.into(), port: server.port(), pid: server.pid() })
-            .collect();
-        Line::Up { nodes, dir: self.dir.path().to_path_buf() }
-    }
 }

@@ -6,7 +6,7 @@ use super::list::{self, Look, MAX_SEARCHED};
 use super::{Context, KeyFact, QueueMemory, Sample};
 use crate::domain::lock::Unknown;
 use crate::domain::queue::{Oldest, PushEnd, RateSource};
-use crate::domain::{Bytes, Queue, Reply};
+use crate::domain::{Bytes, Queue, Reply, Stamp};
 
 /// The queue as it was, or a blank one, with what its site told of it.
 pub(super) fn begin(
@@ -44,7 +44,8 @@ pub(super) fn unreadable(mut queue: Queue, why: Unknown) -> Queue {
 
 /// True when the key has another type now.
 pub(super) fn is_wrong_type(reply: Option<&Reply>) -> bool {
-    reply.and_then(Reply::as_error).is_some_and(|e| e.code == "WRONGTYPE")
+    // Before 7.0 the error of a command inside a script comes wrapped.
+    reply.and_then(Reply::as_error).is_some_and(|e| e.code == "WRONGTYPE" || e.message.contains("WRONGTYPE"))
 }
 
 /// Takes a look at one list into its memory; what happened since the last one, and whether another task is next.
@@ -127,6 +128,17 @@ pub(super) fn age(ms: i64, ctx: &Context) -> Oldest {
         return Oldest::Unknown(Unknown::Failed("its time lies in the future".into()));
     }
     Oldest::At { age: Duration::from_millis(u64::try_from(ctx.server_ms.saturating_sub(ms)).unwrap_or(0)) }
+}
+
+/// The lower bound where a task was enqueued then and older ones may wait.
+pub(super) fn at_least_from(ms: i64, ctx: &Context) -> Oldest {
+    match age(ms, ctx) {
+        Oldest::At { age } => match (ctx.at.mono.checked_sub(age), ctx.at.wall.checked_sub(age)) {
+            (Some(mono), Some(wall)) => Oldest::AtLeast { since: Stamp { mono, wall } },
+            _ => Oldest::Unknown(Unknown::NotRead),
+        },
+        other => other,
+    }
 }
 
 /// The lower bound where no time is told: since when the next task stands there.

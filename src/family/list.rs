@@ -97,6 +97,16 @@ pub(super) struct Look {
 }
 
 impl Look {
+    /// A look at something that is no list: how many wait, and which is next.
+    pub(super) fn of(depth: u64, next: Option<Bytes>) -> Self {
+        Self { depth, newest: None, next: next.map(|id| (id.len(), id)).filter(|_| depth > 0), found: None }
+    }
+
+    /// The next element, when it was read whole and is short enough for an id.
+    pub(super) fn next_id(&self) -> Option<&Bytes> {
+        self.next.as_ref().filter(|(len, id)| *len == id.len() && *len <= 256).map(|(_, id)| id)
+    }
+
     /// `[depth, newest length, newest head, next length, next head, [positions]]`, or a bare depth where
     /// scripts are not permitted.
     pub(super) fn parse(reply: Option<&Reply>) -> Result<Self, Unknown> {

@@ -65,6 +65,27 @@ pub enum Read {
     },
     /// `ZCARD`.
     SortedLen(Bytes),
+    /// `SCARD`.
+    SetLen(Bytes),
+    /// Length of whatever stands there, by its type, in one read-only script; nothing for a string.
+    AnyLen(Bytes),
+    /// How many members a sorted set of times has, how many of them at zero or below, and how many that are due
+    /// by the server's clock: `[all, zero, due]`, in one read-only script.
+    Due {
+        /// The sorted set.
+        key: Bytes,
+        /// Steps of the score in a second: 1, 1000, ...
+        per_second: u32,
+    },
+    /// The first elements of a list, cut short, with `LLEN`, in one read-only script: `[length, element, ...]`.
+    ListHeads {
+        /// The list.
+        key: Bytes,
+        /// How many elements.
+        count: u32,
+        /// Bytes of each at most.
+        max: u32,
+    },
     /// `HLEN`.
     HashLen(Bytes),
     /// First bytes of one field of a hash.
@@ -103,6 +124,20 @@ pub enum Read {
         after: Bytes,
         /// Entries counted at most.
         most: u32,
+    },
+    /// Id and the first fields of the first entry after an id, cut to 256 bytes each: `[id, field, value, ...]`.
+    StreamEntry {
+        /// The stream.
+        key: Bytes,
+        /// The last entry that was delivered; `0` for the first of all.
+        after: Bytes,
+    },
+    /// Consumers of a group: `[how many, name, pending, idle ms, ...]`, at most 64 of them.
+    StreamConsumers {
+        /// The stream.
+        key: Bytes,
+        /// The group.
+        group: Bytes,
     },
 }
 
@@ -172,6 +207,32 @@ for i=1,#s-1,2 do if s[i]=='length' then r[1]=s[i+1] elseif s[i]=='entries-added
 const STREAM_AHEAD: &str = "\
 local e=redis.call('XRANGE',KEYS[1],'('..ARGV[1],'+','COUNT',ARGV[2]) return {e[1] and e[1][1] or '',#e}";
 
+/// `{id, field, value, ...}` of the first entry after ARGV[1], cut.
+const STREAM_ENTRY: &str = "\
+local e=redis.call('XRANGE',KEYS[1],'('..ARGV[1],'+','COUNT',1)[1] if not e then return {} end local r={e[1]} \
+for i=1,math.min(#e[2],16) do r[#r+1]=string.sub(e[2][i],1,256) end return r";
+
+/// `{how many, name, pending, idle, ...}`: the first 64 consumers, names cut.
+const STREAM_CONSUMERS: &str = "\
+local c=redis.call('XINFO','CONSUMERS',KEYS[1],ARGV[1]) local r={#c} for i=1,math.min(#c,64) do local f={} \
+for j=1,#c[i]-1,2 do f[c[i][j]]=c[i][j+1] end \
+r[#r+1]=string.sub(f.name or '',1,256) r[#r+1]=f.pending or -1 r[#r+1]=f.idle or -1 end return r";
+
+/// `{length, at or below zero, due}`; the server's clock decides what is due.
+const DUE: &str = "\
+local k=KEYS[1] local t=redis.call('TIME') local now=(t[1]+t[2]/1000000)*ARGV[1] \
+return {redis.call('ZCARD',k),redis.call('ZCOUNT',k,'-inf',0),redis.call('ZCOUNT',k,'(0',string.format('%.0f',now))}";
+
+/// `{length, element, ...}`, elements cut.
+const LIST_HEADS: &str = "\
+local k=KEYS[1] local r={redis.call('LLEN',k)} local e=redis.call('LRANGE',k,0,ARGV[1]-1) \
+for i=1,#e do r[#r+1]=string.sub(e[i],1,tonumber(ARGV[2])) end return r";
+
+/// The length of a container, 0 where nothing stands.
+const ANY_LEN: &str = "\
+local t=redis.call('TYPE',KEYS[1]).ok if t=='none' then return 0 end \
+local c=({list='LLEN',zset='ZCARD',set='SCARD',hash='HLEN',stream='XLEN'})[t] return c and redis.call(c,KEYS[1])";
+
 impl Read {
     /// True for what the server runs as a script; without scripts only a length is read.
     pub fn is_script(&self) -> bool {
@@ -185,6 +246,11 @@ impl Read {
                 | Self::QueuesNamed { .. }
                 | Self::StreamLook(_)
                 | Self::StreamAhead { .. }
+                | Self::StreamEntry { .. }
+                | Self::StreamConsumers { .. }
+                | Self::AnyLen(_)
+                | Self::Due { .. }
+                | Self::ListHeads { .. }
         )
     }
 
@@ -218,6 +284,20 @@ impl Read {
                 eval.arg(*pattern).arg(u64::from(*count))
             }
             Self::SortedLen(key) => Command::new("ZCARD").arg(key.clone()),
+            Self::SetLen(key) => Command::new("SCARD").arg(key.clone()),
+            Self::AnyLen(key) if dialect == Dialect::NoScripts => Command::new("TYPE").arg(key.clone()),
+            Self::AnyLen(key) => dialect.script(ANY_LEN).arg(1_i64).arg(key.clone()),
+            Self::Due { key, .. } if dialect == Dialect::NoScripts => Command::new("ZCARD").arg(key.clone()),
+            Self::Due { key, per_second } => {
+                dialect.script(DUE).arg(1_i64).arg(key.clone()).arg(u64::from(*per_second))
+            }
+            Self::ListHeads { key, .. } if dialect == Dialect::NoScripts => {
+                Command::new("LLEN").arg(key.clone())
+            }
+            Self::ListHeads { key, count, max } => {
+                let eval = dialect.script(LIST_HEADS).arg(1_i64).arg(key.clone());
+                eval.arg(u64::from(*count)).arg(u64::from(*max))
+            }
             Self::HashLen(key) => Command::new("HLEN").arg(key.clone()),
             Self::Members { key, cursor } => {
                 Command::new("SSCAN").arg(key.clone()).arg(cursor.clone()).arg("COUNT").arg(1000_i64)
@@ -235,8 +315,19 @@ impl Read {
             Self::QueuesNamed { key, hash } => {
                 dialect.script(QUEUES_NAMED).arg(1_i64).arg(key.clone()).arg(i64::from(*hash))
             }
-            Self::StreamLook(key) | Self::StreamAhead { key, .. } if dialect == Dialect::NoScripts => {
+            Self::StreamLook(key)
+            | Self::StreamAhead { key, .. }
+            | Self::StreamEntry { key, .. }
+            | Self::StreamConsumers { key, .. }
+                if dialect == Dialect::NoScripts =>
+            {
                 Command::new("XLEN").arg(key.clone())
+            }
+            Self::StreamEntry { key, after } => {
+                dialect.script(STREAM_ENTRY).arg(1_i64).arg(key.clone()).arg(after.clone())
+            }
+            Self::StreamConsumers { key, group } => {
+                dialect.script(STREAM_CONSUMERS).arg(1_i64).arg(key.clone()).arg(group.clone())
             }
             Self::StreamLook(key) => dialect.script(STREAM_LOOK).arg(1_i64).arg(key.clone()),
             Self::StreamAhead { key, after, most } => dialect
@@ -296,6 +387,7 @@ impl Read {
             Self::HashLook { .. } => "HLEN, HSCAN",
             Self::SortedLen(_) => "ZCARD",
             Self::HashLen(_) => "HLEN",
+            Self::SetLen(_) => "SCARD",
             Self::Members { .. } => "SSCAN",
             Self::StreamGroups(_) => "XINFO|GROUPS",
             Self::ZScore(..) => "ZSCORE",
@@ -305,7 +397,12 @@ impl Read {
             | Self::HashHead { .. }
             | Self::QueuesNamed { .. }
             | Self::StreamLook(_)
-            | Self::StreamAhead { .. } => "EVAL_RO",
+            | Self::StreamAhead { .. }
+            | Self::StreamEntry { .. }
+            | Self::StreamConsumers { .. }
+            | Self::AnyLen(_)
+            | Self::Due { .. }
+            | Self::ListHeads { .. } => "EVAL_RO",
         }
     }
 }

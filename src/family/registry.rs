@@ -9,6 +9,10 @@ use super::semaphore::Semaphores;
 use super::string::StringLocks;
 use super::{KeyFact, LockFamily, QueueFamily};
 use super::{
+    arq::ArqFamily, dramatiq::DramatiqFamily, huey_queue::HueyFamily, saq::SaqFamily, streaq::StreaqFamily,
+    taskiq::TaskiqFamily,
+};
+use super::{
     bull::BullFamily, celery::CeleryFamily, rq::RqFamily, sidekiq::SidekiqFamily, stream::StreamFamily,
 };
 use crate::config::Config;
@@ -203,6 +207,12 @@ fn queue_families() -> Vec<Box<dyn QueueFamily>> {
         Box::new(BullFamily::BULLMQ),
         Box::new(BullFamily::BULL),
         Box::new(SidekiqFamily),
+        Box::new(HueyFamily),
+        Box::new(ArqFamily),
+        Box::new(SaqFamily),
+        Box::new(DramatiqFamily),
+        Box::new(StreaqFamily),
+        Box::new(TaskiqFamily),
         Box::new(StreamFamily),
     ]
 }

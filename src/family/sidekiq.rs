@@ -126,6 +126,7 @@ impl QueueFamily for SidekiqFamily {
                         .chain(gone.map(|p| Detail::new("gone", &p.words)))
                         .chain(shared.iter().cloned())
                         .collect(),
+                    ..Part::default()
                 },
             }
         });

@@ -40,6 +40,8 @@ pub struct Part {
     pub paused: Option<bool>,
     /// The rest, for the details.
     pub details: Vec<Detail>,
+    /// Type of the queue's key, where the library has queues of several types.
+    pub key_type: Option<&'static str>,
 }
 
 /// How many entries name which queue, from [`super::Read::QueuesNamed`].
@@ -78,6 +80,11 @@ impl Tally {
             None => None,
         }
     }
+}
+
+/// A queue's key that is told by a key of its own.
+pub(super) fn single(key: Bytes, key_type: Option<&'static str>) -> Site {
+    Site { queues: vec![SiteQueue { key, part: Part { key_type, ..Part::default() } }], registry: false }
 }
 
 /// Members of a set, from [`super::Read::Members`]; `None` when it could not be read.

@@ -58,48 +58,101 @@ impl QueueFamily for StreamFamily {
         replies: &[Reply],
         ctx: &Context,
     ) -> Option<Queue> {
-        let mut queue = begin(self.id(), &fact.key, fact, PushEnd::Right, previous, memory, ctx);
-        for reply in [replies.first(), replies.get(1)] {
-            let Some(Reply::Error(error)) = reply else { continue };
-            let text = error.message.to_ascii_lowercase();
-            if is_wrong_type(reply) || text.contains("no such key") || text.contains("wrong kind of value") {
-                return None;
-            }
-            return Some(unreadable(queue, super::string::unknown(reply, "XINFO")));
-        }
-        let (length, added) = match replies.first() {
-            Some(Reply::Array(pair)) => (count(pair.first()), pair.get(1).and_then(Reply::as_int)),
-            other => (count(other), None),
-        };
-        let mut groups = groups(replies.get(1));
-        if groups.is_empty() {
+        interpret(self.id(), &fact.key, fact, previous, memory, replies, ctx)
+    }
+}
+
+/// [`QueueFamily::interpret`] for a library of which the queue is a stream.
+pub(super) fn interpret(
+    family: &'static str,
+    name: &Bytes,
+    fact: &KeyFact,
+    previous: Option<&Queue>,
+    memory: &mut QueueMemory,
+    replies: &[Reply],
+    ctx: &Context,
+) -> Option<Queue> {
+    let mut queue = begin(family, name, fact, PushEnd::Right, previous, memory, ctx);
+    for reply in [replies.first(), replies.get(1)] {
+        let Some(Reply::Error(error)) = reply else { continue };
+        let text = error.message.to_ascii_lowercase();
+        if is_wrong_type(reply) || text.contains("no such key") || text.contains("wrong kind of value") {
             return None;
         }
-        for (group, ahead) in groups.iter_mut().zip(replies.get(2..).unwrap_or_default()) {
-            group.look_ahead(ahead, length);
-        }
-        queue.details.extend(groups.iter().map(|g| Detail::new("group", g.words())));
-        // A backlog that is not known may be the largest.
-        let worst = groups.iter().max_by_key(|g| (g.waiting.unwrap_or(u64::MAX), g.pending))?;
-        queue.in_flight = worst.pending;
-        let added = since_last(memory, &Bytes::default(), added.filter(|n| *n >= 0));
-        let delivered: Vec<Option<u64>> =
-            groups.iter().map(|g| since_last(memory, &g.name, g.read)).collect();
-        let delivered = groups.iter().position(|g| g.name == worst.name).and_then(|at| *delivered.get(at)?);
-        let Some(depth) = worst.waiting else {
-            let why = worst.trouble.clone().unwrap_or(Unknown::NotRead);
-            return Some(unreadable(queue, why));
-        };
-        let sample = counted(depth, added, delivered, memory, ctx);
-        let moved = delivered.is_some_and(|n| n > 0);
-        settle(&mut queue, depth, sample, moved, RateSource::Counters, memory, ctx);
-        queue.oldest = match (depth, worst.first_ms) {
-            (0, _) => Oldest::Empty,
-            (_, Some(ms)) => age(ms, ctx),
-            (_, None) => Oldest::Unknown(Unknown::NotRead),
-        };
-        Some(queue)
+        return Some(unreadable(queue, super::string::unknown(reply, "XINFO")));
     }
+    let (length, added) = match replies.first() {
+        Some(Reply::Array(pair)) => (count(pair.first()), pair.get(1).and_then(Reply::as_int)),
+        other => (count(other), None),
+    };
+    let mut groups = groups(replies.get(1));
+    if groups.is_empty() {
+        return None;
+    }
+    for (group, ahead) in groups.iter_mut().zip(replies.get(2..).unwrap_or_default()) {
+        group.look_ahead(ahead, length);
+    }
+    queue.details.extend(groups.iter().map(|g| Detail::new("group", g.words())));
+    // A backlog that is not known may be the largest.
+    let worst = groups.iter().max_by_key(|g| (g.waiting.unwrap_or(u64::MAX), g.pending))?;
+    queue.in_flight = worst.pending;
+    let added = since_last(memory, &Bytes::default(), added.filter(|n| *n >= 0));
+    let delivered: Vec<Option<u64>> = groups.iter().map(|g| since_last(memory, &g.name, g.read)).collect();
+    let delivered = groups.iter().position(|g| g.name == worst.name).and_then(|at| *delivered.get(at)?);
+    let Some(depth) = worst.waiting else {
+        let why = worst.trouble.clone().unwrap_or(Unknown::NotRead);
+        return Some(unreadable(queue, why));
+    };
+    let sample = counted(depth, added, delivered, memory, ctx);
+    let moved = delivered.is_some_and(|n| n > 0);
+    settle(&mut queue, depth, sample, moved, RateSource::Counters, memory, ctx);
+    queue.oldest = match (depth, worst.first_ms) {
+        (0, _) => Oldest::Empty,
+        (_, Some(ms)) => age(ms, ctx),
+        (_, None) => Oldest::Unknown(Unknown::NotRead),
+    };
+    Some(queue)
+}
+
+/// One consumer of a group.
+pub(super) struct Consumer {
+    pub(super) name: Bytes,
+    /// Entries it was given and did not acknowledge.
+    pub(super) pending: Option<u64>,
+    idle_ms: Option<u64>,
+}
+
+impl Consumer {
+    /// What is said of it.
+    pub(super) fn detail(&self) -> Detail {
+        let pending = self.pending.map_or_else(|| "?".into(), |n| n.to_string());
+        let idle = self.idle_ms.map_or_else(String::new, |ms| format!(", last heard {}s ago", ms / 1000));
+        Detail::new("consumer", format!("{}: {pending} not acknowledged{idle}", self.name))
+    }
+}
+
+/// The consumers of a reply of [`Read::StreamConsumers`].
+pub(super) fn consumers(reply: Option<&Reply>) -> Vec<Consumer> {
+    let items = reply.and_then(Reply::as_array).unwrap_or_default();
+    let one = |fields: &[Reply]| match fields {
+        [name, pending, idle] => Some(Consumer {
+            name: name.as_bytes()?,
+            pending: count(Some(pending)),
+            idle_ms: count(Some(idle)),
+        }),
+        _ => None,
+    };
+    items.get(1..).unwrap_or_default().chunks(3).filter_map(one).collect()
+}
+
+/// How many there are.
+pub(super) fn consumer_count(reply: Option<&Reply>) -> Option<u64> {
+    count(reply.and_then(Reply::as_array)?.first())
+}
+
+/// Names of the groups of a reply of XINFO GROUPS.
+pub(super) fn group_names(reply: &Reply) -> Vec<Bytes> {
+    groups(Some(reply)).into_iter().map(|group| group.name).collect()
 }
 
 /// One consumer group.

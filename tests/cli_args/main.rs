@@ -4,7 +4,9 @@
 use std::ffi::OsString;
 use std::time::Duration;
 
-use redwarden::cli::{self, Command, Format, Invocation, LockRun, Look, Push, Release, Where, Worker};
+use redwarden::cli::{
+    self, Command, Demo, Format, Invocation, LockRun, Look, Push, Release, Stage, Where, Worker,
+};
 use redwarden::config::{Secret, Theme};
 use redwarden::domain::Bytes;
 use redwarden::domain::queue::PushEnd;
@@ -133,7 +135,12 @@ fn commands() {
         ("check", Command::Check(None)),
         ("check redis://a --for 2s", Command::Check(Some(Duration::from_secs(2)))),
         ("audit --format json", Command::Audit(json)),
-        ("demo --theme light", Command::Demo),
+        ("demo --theme light", Command::Demo(Demo::default())),
+        ("demo --cluster", Command::Demo(Demo { stage: Stage::Cluster, failover: false })),
+        (
+            "demo --failover --sentinel --ascii",
+            Command::Demo(Demo { stage: Stage::Sentinel, failover: true }),
+        ),
         ("config template", Command::ConfigTemplate),
         ("config show redis://a", Command::ConfigShow),
     ] {
@@ -214,7 +221,8 @@ fn global_flags_work_before_between_and_after_and_are_merged() {
             "lock run k @ --ttl 1s -- true",
             "check @",
             "audit @",
-            "demo @",
+            // Whose own --cluster and --sentinel take no URL.
+            if flag.contains("redis://") { "@ demo" } else { "demo @" },
             "@ config show",
             "config @ template",
             "config show @",
@@ -268,6 +276,9 @@ fn usage_errors_have_code_2_and_say_what_to_do() {
         ("--read-only locks release k --write", "exclude each other"),
         ("--master-name m", "--sentinel"),
         ("--theme pink", "mono"),
+        ("demo --cluster=redis://me:hunter2@c", "without a URL"),
+        ("demo --cluster --sentinel", "exclude each other"),
+        ("demo --failover", "--cluster or --sentinel"),
     ] {
         let error = parse(line).expect_err(line);
         assert_eq!(error.exit_code(), 2, "{line}");
@@ -309,6 +320,10 @@ fn help_and_version_go_to_stdout_with_code_0() {
     let help = parse("-h").unwrap_err().to_string();
     for word in ["[URL]...", "--lock-pattern", "--sentinel", "snapshot", "Exit codes", "-V"] {
         assert!(help.contains(word), "{word} is missing in {help}");
+    }
+    let help = parse("demo -h").unwrap_err().to_string();
+    for words in ["three primaries and three replicas", "three Sentinels", "--failover"] {
+        assert!(help.contains(words), "{words} is missing in {help}");
     }
     let help = parse("locks release -h").unwrap_err().to_string();
     for word in ["--if-token", "--dry-run", "--read-only", "[KEY]"] {

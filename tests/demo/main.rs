@@ -10,7 +10,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use pty::Terminal;
-use redwarden::demo::{self, DemoFleet};
+use redwarden::cli::{Demo, Stage};
+use redwarden::config::Endpoint;
+use redwarden::demo::{self, DemoFleet, Duty};
 use redwarden::domain::{Command, Reply};
 use redwarden::redis_io::{ClientRole, WritePermit, Writer};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
@@ -49,7 +51,9 @@ fn demo_dir(parent: &Path) -> Option<PathBuf> {
 fn servers(dir: &Path) -> Vec<Found> {
     let found = std::fs::read_dir(dir).unwrap().filter_map(|entry| {
         let log = std::fs::read_to_string(entry.ok()?.path().join("log")).ok()?;
-        let line = log.lines().find(|line| line.contains("port="))?;
+        // A server that died and came back has two such lines: the last one counts.
+        let log: Vec<&str> = log.lines().rev().collect();
+        let line = log.iter().find(|line| line.contains("port="))?;
         let pid = line.split(':').next()?.parse().ok()?;
         let port = line.split("port=").nth(1)?.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()?;
         Some(Found { pid, port })
@@ -58,7 +62,7 @@ fn servers(dir: &Path) -> Vec<Found> {
 }
 
 fn assert_all_gone(dir: &Path, servers: &[Found]) {
-    assert_eq!(servers.len(), 3, "{servers:?}");
+    assert!(servers.len() == 3 || servers.len() == 6, "{servers:?}");
     for server in servers {
         wait_until("the server's process gone", || !is_running(server.pid));
         assert!(TcpStream::connect(("127.0.0.1", server.port)).is_err(), "port {} is open", server.port);
@@ -72,8 +76,12 @@ fn of(fleet: &DemoFleet) -> Vec<Found> {
 
 /// The demo in a terminal, with all its nodes up.
 fn dashboard() -> (Terminal, PathBuf, Vec<Found>) {
-    let terminal = Terminal::redwarden(&["demo"]);
-    terminal.wait_for("3/3 up");
+    dashboard_on(&["demo"], "3/3 up")
+}
+
+fn dashboard_on(args: &[&str], up: &str) -> (Terminal, PathBuf, Vec<Found>) {
+    let terminal = Terminal::redwarden(args);
+    terminal.wait_for(up);
     terminal.wait_for("lock:import:customers");
     terminal.wait_for("queue:dead");
     let dir = demo_dir(terminal.home()).unwrap();
@@ -117,7 +125,7 @@ fn ctrl_c_and_sigterm_leave_nothing() {
 
 #[test]
 fn the_supervisor_stops_its_own_children_on_sigterm() {
-    let fleet = demo::start_with(redwarden()).unwrap();
+    let fleet = demo::start_with(redwarden(), Demo::default()).unwrap();
     let (dir, servers) = (fleet.dir.clone(), of(&fleet));
     let status = std::process::Command::new("ps")
         .args(["-o", "ppid=", "-p", &servers[0].pid.to_string()])
@@ -132,14 +140,83 @@ fn the_supervisor_stops_its_own_children_on_sigterm() {
 
 #[test]
 fn two_demos_do_not_meet() {
-    let one = demo::start_with(redwarden()).unwrap();
-    let two = demo::start_with(redwarden()).unwrap();
+    let one = demo::start_with(redwarden(), Demo::default()).unwrap();
+    let two = demo::start_with(redwarden(), Demo::default()).unwrap();
     assert_ne!(one.dir, two.dir);
     let (dir, servers) = (one.dir.clone(), of(&one));
     drop(one);
     assert_all_gone(&dir, &servers);
     assert!(of(&two).iter().all(|s| is_running(s.pid)));
     assert!(two.dir.exists());
+}
+
+#[test]
+fn a_cluster_and_a_sentinel_group_come_and_go() {
+    for stage in ["--cluster", "--sentinel"] {
+        let (mut terminal, dir, servers) = dashboard_on(&["demo", stage], "6/6 up");
+        assert_eq!(servers.len(), 6, "{servers:?}");
+        if stage == "--cluster" {
+            terminal.send("q");
+            assert!(terminal.wait_exit().success());
+            terminal.assert_restored();
+        } else {
+            terminal.signal(Signal::KILL);
+            terminal.wait_exit();
+        }
+        assert_all_gone(&dir, &servers);
+    }
+}
+
+#[tokio::test]
+async fn a_failover_of_a_cluster_to_be_seen() {
+    see_a_failover(Stage::Cluster).await;
+}
+
+#[tokio::test]
+async fn a_failover_of_a_sentinel_group_to_be_seen() {
+    see_a_failover(Stage::Sentinel).await;
+}
+
+/// A primary dies, its replica takes over and the clients play on there; then the dead one comes back behind it.
+async fn see_a_failover(stage: Stage) {
+    let wish = Demo { stage, failover: true };
+    let fleet = tokio::task::spawn_blocking(move || demo::start_with(redwarden(), wish)).await;
+    let fleet = fleet.unwrap().unwrap();
+    let dies = fleet.nodes[0].port;
+    let others: Vec<u16> =
+        fleet.nodes.iter().skip(1).filter(|n| n.duty == Duty::Data).map(|n| n.port).collect();
+    let plays = async |ports: &[u16]| {
+        for port in ports {
+            // In the first third of the slots, so on the first primary of the cluster.
+            let Some(mut writer) = writer(*port).await else { continue };
+            let role = writer.call(&Command::new("ROLE")).await.unwrap();
+            let primary = role.as_array().unwrap()[0].as_bytes().unwrap() == "master".into();
+            let pttl = writer.call(&Command::new("PTTL lock:pricing:eu")).await.unwrap();
+            if primary && pttl.as_int().is_some_and(|ms| ms > 0) {
+                return true;
+            }
+        }
+        false
+    };
+    eventually("clients play on the first primary", async || plays(&[dies]).await).await;
+    eventually("they play on another one", async || plays(&others).await).await;
+    assert!(writer(dies).await.is_none());
+    eventually("the dead one is back as a replica", async || {
+        let Some(mut writer) = writer(dies).await else { return false };
+        let info = writer.call(&Command::new("INFO replication")).await.unwrap();
+        info.as_bytes().unwrap().escaped().contains("role:slave")
+    })
+    .await;
+    let (dir, servers) = (fleet.dir.clone(), servers(&fleet.dir));
+    drop(fleet);
+    assert_all_gone(&dir, &servers);
+}
+
+async fn writer(port: u16) -> Option<Writer> {
+    let permit = WritePermit::for_own_servers();
+    Writer::open(&Endpoint::tcp("127.0.0.1", port), ClientRole::Demo, Duration::from_secs(2), permit)
+        .await
+        .ok()
 }
 
 #[test]
@@ -152,7 +229,10 @@ fn without_a_server_it_says_which_package() {
 
 #[tokio::test]
 async fn the_simulated_clients_play() {
-    let fleet = tokio::task::spawn_blocking(|| demo::start_with(redwarden())).await.unwrap().unwrap();
+    let fleet = tokio::task::spawn_blocking(|| demo::start_with(redwarden(), Demo::default()))
+        .await
+        .unwrap()
+        .unwrap();
     let mut writers = Vec::new();
     for node in fleet.node_configs() {
         let permit = WritePermit::for_own_servers();
@@ -196,7 +276,7 @@ async fn int(writer: &mut Writer, command: &str) -> i64 {
 }
 
 async fn eventually(what: &str, mut wish: impl AsyncFnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(30);
+    let deadline = Instant::now() + Duration::from_secs(60);
     while !wish().await {
         assert!(Instant::now() < deadline, "never: {what}");
         tokio::time::sleep(Duration::from_millis(50)).await;

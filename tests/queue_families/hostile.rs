@@ -65,7 +65,10 @@ proptest! {
     #[test]
     fn no_reply_makes_a_family_panic(
         key in prop_oneof![text(), Just(Bytes::from("rq:queues")), Just("a:meta".into()), Just("a:wait".into()),
-            Just("queues".into()), Just("_kombu.binding.c".into()), Just("rq:queue:a".into())],
+            Just("queues".into()), Just("_kombu.binding.c".into()), Just("rq:queue:a".into()),
+            Just("huey.redis.a".into()), Just("arq:queue".into()), Just("saq:a:stats".into()),
+            Just("saq:a:queued".into()), Just("d:q.DQ.msgs".into()), Just("taskiq".into()),
+            Just("streaq:a:queues:delayed:normal".into())],
         looks in proptest::collection::vec(proptest::collection::vec(reply(), 0..20), 1..4),
         server_ms in any::<i64>(),
     ) {

@@ -175,6 +175,17 @@ async fn the_documented_rights_are_enough_and_fewer_are_told() {
     run(&mut w, "HSET bull:q:meta version bullmq:5.0.0").await;
     run(&mut w, "XADD s * a b").await;
     run(&mut w, "XGROUP CREATE s g 0").await;
+    run(&mut w, "ZADD arq:queue 1 j1").await;
+    run(&mut w, "SET arq:job:j1 x").await;
+    run(&mut w, "RPUSH saq:q:queued saq:job:q:1").await;
+    run(&mut w, "ZADD saq:q:incomplete 0 saq:job:q:1 9 saq:job:q:2").await;
+    run(&mut w, "RPUSH saq:q:active saq:job:q:3").await;
+    run(&mut w, "ZADD dramatiq:__heartbeats__ 1 p").await;
+    run(&mut w, "HSET dramatiq:q.msgs a {}").await;
+    run(&mut w, "SADD dramatiq:__acks__.p.q a").await;
+    run(&mut w, "XADD streaq:d:queues:normal * a b").await;
+    run(&mut w, "XGROUP CREATE streaq:d:queues:normal workers 0").await;
+    run(&mut w, "XREADGROUP GROUP workers w1 STREAMS streaq:d:queues:normal >").await;
     let readme = include_str!("../../README.md");
     let line = readme.lines().find(|l| l.starts_with("ACL SETUSER redwarden-watch")).unwrap();
     let commands: Vec<&str> = line.split(' ').filter(|word| word.starts_with('+')).collect();
@@ -189,7 +200,7 @@ async fn the_documented_rights_are_enough_and_fewer_are_told() {
         config.nodes[0].endpoint.username = Some(user.into());
         config.nodes[0].endpoint.password = Some(redwarden::config::Secret::new("pw"));
         let fleet = redwarden::poll::Fleet::spawn(std::sync::Arc::new(config));
-        let queues = if denied.is_some() { 2 } else { 4 };
+        let queues = if denied.is_some() { 6 } else { 8 };
         let view = wait_for(&fleet, user, |v| complete(v) && v.queues.len() == queues).await;
         let told: Vec<&str> = view.nodes[0].snapshot.denied.iter().map(|d| d.command.as_str()).collect();
         assert_eq!(told, denied.into_iter().collect::<Vec<_>>(), "{user}");
@@ -199,6 +210,14 @@ async fn the_documented_rights_are_enough_and_fewer_are_told() {
             assert!(matches!(queue.oldest, Oldest::At { .. }));
             assert_eq!(find(&view, "queue:mail").retry, Some(1));
             assert_eq!(find(&view, "s").waiting, Some(1));
+            assert_eq!(find(&view, "arq:queue").waiting, Some(1));
+            assert_eq!(
+                (find(&view, "saq:q:queued").in_flight, find(&view, "saq:q:queued").scheduled),
+                (Some(1), Some(1))
+            );
+            assert!(find(&view, "dramatiq:q").details.iter().any(|d| d.text.contains("holds 1 messages")));
+            let streaq = find(&view, "streaq:d:queues:normal");
+            assert_eq!((streaq.in_flight, streaq.workers), (Some(1), Some(0)));
         }
     }
 }

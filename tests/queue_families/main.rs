@@ -6,6 +6,7 @@
 mod consumers;
 mod hostile;
 mod live;
+mod python;
 mod recorded;
 
 use std::sync::Arc;

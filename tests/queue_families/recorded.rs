@@ -6,10 +6,21 @@ use redwarden::launcher::Server;
 use redwarden::redis_io::Writer;
 use serde_json::Value;
 
-use super::{call, complete, find, wait_for, watch, writer};
+use super::{call, complete, find, run, wait_for, watch, writer};
 
 /// Puts back what a library wrote in a scenario of which the name begins so.
-async fn restore(writer: &mut Writer, library: &str, version: &str, scenario: &str) {
+pub(super) async fn restore(writer: &mut Writer, library: &str, version: &str, scenario: &str) {
+    restore_at(writer, library, version, scenario, 0).await;
+}
+
+/// [`restore`] as if it had been recorded just now: scores that are times are moved on by so many milliseconds.
+pub(super) async fn restore_at(
+    writer: &mut Writer,
+    library: &str,
+    version: &str,
+    scenario: &str,
+    shift_ms: i64,
+) {
     let mut keys = 0;
     for line in include_str!("observed.jsonl").lines() {
         let row: Value = serde_json::from_str(line).unwrap();
@@ -18,45 +29,96 @@ async fn restore(writer: &mut Writer, library: &str, version: &str, scenario: &s
             && row["scenario"].as_str().unwrap().starts_with(scenario)
         {
             keys += 1;
-            restore_key(writer, &row).await;
+            restore_key(writer, &row, shift_ms).await;
         }
     }
     assert!(keys > 0, "nothing recorded for {library} {version} {scenario}");
 }
 
-async fn restore_key(writer: &mut Writer, row: &Value) {
+/// A value as it was; bytes that are no text are recorded as `(hex)...`.
+fn bytes(value: &Value) -> Vec<u8> {
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let Some(hex) = text.strip_prefix("(hex)") else { return text.into_bytes() };
+    let pairs = hex.as_bytes().chunks_exact(2);
+    pairs.map_while(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
+}
+
+fn shifted(score: &Value, shift_ms: i64) -> Vec<u8> {
+    let score = score.as_f64().unwrap();
+    let shifted = match score {
+        s if s > 1e12 => s + shift_ms as f64,
+        s if s > 1e9 => s + shift_ms as f64 / 1e3,
+        s => s,
+    };
+    shifted.to_string().into_bytes()
+}
+
+async fn restore_key(writer: &mut Writer, row: &Value, shift_ms: i64) {
     let (key, sample) = (row["key"].as_str().unwrap(), &row["sample"]);
     let len = usize::try_from(row["len"].as_u64().unwrap()).unwrap();
-    let text = |v: &Value| v.as_str().map_or_else(|| v.to_string(), str::to_owned);
-    let mut items: Vec<Vec<String>> = match (row["type"].as_str().unwrap(), sample) {
-        ("list", Value::Object(ends)) => vec![vec![text(&ends["head"])], vec![text(&ends["tail"])]],
-        ("zset", Value::Array(pairs)) => pairs.iter().map(|p| vec![text(&p[1]), text(&p[0])]).collect(),
-        ("hash", Value::Object(fields)) => fields.iter().map(|(f, v)| vec![f.clone(), text(v)]).collect(),
+    let mut items: Vec<Vec<Vec<u8>>> = match (row["type"].as_str().unwrap(), sample) {
+        ("list", Value::Object(ends)) => vec![vec![bytes(&ends["head"])], vec![bytes(&ends["tail"])]],
+        ("zset", Value::Array(pairs)) => {
+            pairs.iter().map(|p| vec![shifted(&p[1], shift_ms), bytes(&p[0])]).collect()
+        }
+        ("hash", Value::Object(fields)) => {
+            fields.iter().map(|(f, v)| vec![f.clone().into(), bytes(v)]).collect()
+        }
+        ("stream", Value::Null) => Vec::new(),
         ("stream", entry) => {
             let fields = entry[1].as_object().unwrap();
-            let fields = fields.iter().flat_map(|(f, v)| [f.clone(), text(v)]);
-            vec![["*".to_owned()].into_iter().chain(fields).collect(); len]
+            let fields = fields.iter().flat_map(|(f, v)| [f.clone().into_bytes(), bytes(v)]);
+            vec![["*".into()].into_iter().chain(fields).collect(); len]
         }
-        ("set", Value::Array(members)) => members.iter().map(|m| vec![text(m)]).collect(),
-        (_, one) => vec![vec![text(one)]],
+        ("set", Value::Array(members)) => members.iter().map(|m| vec![bytes(m)]).collect(),
+        (_, one) => vec![vec![bytes(one)]],
     };
-    let (name, filler): (&str, fn(usize) -> Vec<String>) = match row["type"].as_str().unwrap() {
-        "list" => ("RPUSH", |n| vec![format!("filler-{n}")]),
-        "zset" => ("ZADD", |n| vec!["1".into(), format!("filler-{n}")]),
-        "hash" => ("HSET", |n| vec![format!("filler-{n}"), "x".into()]),
-        "set" => ("SADD", |n| vec![format!("filler-{n}")]),
-        "stream" => ("XADD", |_| unreachable!("as long as it was")),
-        _ => ("SET", |_| Vec::new()),
+    let last_score = items.last().map_or_else(Vec::new, |item| item[0].clone());
+    let filler = |n: usize| format!("filler-{n}").into_bytes();
+    let name = match row["type"].as_str().unwrap() {
+        "list" => "RPUSH",
+        "zset" => "ZADD",
+        "hash" => "HSET",
+        "set" => "SADD",
+        "stream" => "XADD",
+        _ => "SET",
     };
     if name != "SET" {
         for n in items.len()..len {
-            items.insert(items.len() - usize::from(name == "RPUSH"), filler(n));
+            let item = match name {
+                "ZADD" => vec![last_score.clone(), filler(n)],
+                "HSET" => vec![filler(n), b"x".to_vec()],
+                _ => vec![filler(n)],
+            };
+            items.insert(items.len() - usize::from(name == "RPUSH"), item);
         }
     }
     for item in items {
         let mut command = Command::new(name).arg(key);
         command.args.extend(item.into_iter().map(Into::into));
         call(writer, command).await;
+    }
+    for group in row["groups"].as_array().into_iter().flatten() {
+        restore_group(writer, key, group, len).await;
+    }
+}
+
+/// A group that was given what it had and acknowledged all but what was pending.
+async fn restore_group(writer: &mut Writer, key: &str, group: &Value, len: usize) {
+    let of = |field: &str| usize::try_from(group[field].as_u64().unwrap()).unwrap();
+    let name = group["name"].as_str().unwrap();
+    run(writer, &format!("XGROUP CREATE {key} {name} 0 MKSTREAM")).await;
+    let consumer = group["consumers_detail"][0]["name"].as_str().unwrap();
+    run(writer, &format!("XGROUP CREATECONSUMER {key} {name} {consumer}")).await;
+    let given = len - of("lag");
+    if given == 0 {
+        return;
+    }
+    run(writer, &format!("XREADGROUP GROUP {name} {consumer} COUNT {given} STREAMS {key} >")).await;
+    let entries = run(writer, &format!("XRANGE {key} - + COUNT {given}")).await;
+    for entry in entries.as_array().unwrap().iter().take(given - of("pending")) {
+        let id = entry.as_array().unwrap()[0].as_bytes().unwrap().escaped();
+        run(writer, &format!("XACK {key} {name} {id}")).await;
     }
 }
 
@@ -71,18 +133,18 @@ async fn seen(library: &str, version: &str, scenario: &str) -> FleetView {
 }
 
 /// Waiting, in flight, scheduled, retry, failed, workers.
-fn counts(queue: &Queue) -> [Option<u64>; 6] {
+pub(super) fn counts(queue: &Queue) -> [Option<u64>; 6] {
     [queue.waiting, queue.in_flight, queue.scheduled, queue.retry, queue.failed, queue.workers]
 }
 
 /// The age of its oldest task is what the recorded time says.
-fn is_from(queue: &Queue, seconds: i64) {
+pub(super) fn is_from(queue: &Queue, seconds: i64) {
     let Oldest::At { age } = queue.oldest else { panic!("no age: {queue:#?}") };
     let at = queue.read_at.wall.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() as i64;
     assert!((at - age.as_secs() as i64 - seconds).abs() <= 2, "{age:?}");
 }
 
-fn has_detail(queue: &Queue, label: &str, text: &str) {
+pub(super) fn has_detail(queue: &Queue, label: &str, text: &str) {
     let found = queue.details.iter().any(|d| d.label == label && d.text.contains(text));
     assert!(found, "{label} {text}: {:#?}", queue.details);
 }

@@ -10,6 +10,7 @@ mod proxy;
 mod connect;
 mod enqueue;
 mod executor;
+mod launching;
 mod plans;
 mod race;
 mod undo;

@@ -138,8 +138,13 @@ pub async fn next(events: &mut tokio::sync::mpsc::Receiver<ActionEvent>) -> Acti
 }
 
 /// Polls until the condition holds, at most ten seconds.
-pub async fn until<F: AsyncFnMut() -> bool>(what: &str, mut holds: F) {
-    let deadline = Instant::now() + Duration::from_secs(10);
+pub async fn until<F: AsyncFnMut() -> bool>(what: &str, holds: F) {
+    until_within(10, what, holds).await;
+}
+
+/// Polls until the condition holds, at most so many seconds.
+pub async fn until_within<F: AsyncFnMut() -> bool>(seconds: u64, what: &str, mut holds: F) {
+    let deadline = Instant::now() + Duration::from_secs(seconds);
     while !holds().await {
         assert!(Instant::now() < deadline, "never: {what}");
         tokio::time::sleep(Duration::from_millis(10)).await;
