@@ -101,6 +101,16 @@ impl FleetView {
     /// The verdict at this moment. Locks and queues of one kind are summed up in one sentence.
     pub fn verdict(&self, rules: &Rules, now: Instant) -> Verdict {
         let mut reasons: Vec<Finding> = Vec::new();
+        // Of equal weight what holds for a whole group comes before its nodes.
+        for group in &self.groups {
+            reasons.extend(
+                group
+                    .findings()
+                    .into_iter()
+                    .filter(|f| f.severity > Severity::Info)
+                    .map(|f| Finding { message: format!("{}: {}", group.id, f.message), ..f }),
+            );
+        }
         for node in &self.nodes {
             let name = &node.snapshot.meta.id;
             reasons.extend(
@@ -109,15 +119,6 @@ impl FleetView {
                     .into_iter()
                     .filter(|f| f.severity > Severity::Info)
                     .map(|f| Finding { message: format!("{name}: {}", f.message), ..f }),
-            );
-        }
-        for group in &self.groups {
-            reasons.extend(
-                group
-                    .findings()
-                    .into_iter()
-                    .filter(|f| f.severity > Severity::Info)
-                    .map(|f| Finding { message: format!("{}: {}", group.id, f.message), ..f }),
             );
         }
         let locks = self

@@ -164,6 +164,31 @@ impl NodeBuilder {
         self
     }
 
+    /// A replica in good order.
+    pub fn replica(self) -> Self {
+        let mut node = self.broken_replica();
+        let mut facts = node.0.facts.as_deref().cloned().unwrap_or_default();
+        facts.primary_link_up = Some(true);
+        facts.primary_link_down = None;
+        node.0.facts = Some(Arc::new(facts));
+        node
+    }
+
+    /// A Sentinel: no data, few facts.
+    pub fn sentinel(mut self) -> Self {
+        let known = self.0.facts.as_deref().cloned().unwrap_or_default();
+        let facts = NodeFacts {
+            role: Some(Role::Sentinel),
+            engine: known.engine,
+            version: known.version,
+            uptime: known.uptime,
+            run_id: known.run_id,
+            ..NodeFacts::default()
+        };
+        self.0.facts = Some(Arc::new(facts));
+        self
+    }
+
     /// A user that may not run a command.
     pub fn denied(mut self, pane: &'static str, command: &str) -> Self {
         self.0.denied.push(Denied { pane, command: command.into() });

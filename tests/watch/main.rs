@@ -2,11 +2,16 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "tests")]
 
 mod acl;
+mod clusters;
 mod liveness;
 mod locks;
 mod queues;
+mod sentinels;
 
 #[path = "../support/fleet.rs"]
 mod fleet;
+
+#[path = "../support/proxy.rs"]
+mod proxy;
 
 pub(crate) use fleet::*;
