@@ -139,6 +139,8 @@ pub struct UiConfig {
     pub mouse: bool,
     /// Ring the bell on a new critical finding.
     pub bell: bool,
+    /// Events of this time back are in an incident report.
+    pub report_span: Duration,
 }
 
 /// Colour themes, all within the terminal's 16 colours.
@@ -174,7 +176,13 @@ impl Default for Config {
             scan: ScanConfig { budget: 0.01, max_keys: 200_000 },
             worker: WorkerConfig { concurrency: 1, exec: None, heartbeat_ttl: Duration::from_secs(10) },
             rules: Rules::default(),
-            ui: UiConfig { theme: Theme::Dark, ascii: false, mouse: true, bell: false },
+            ui: UiConfig {
+                theme: Theme::Dark,
+                ascii: false,
+                mouse: true,
+                bell: false,
+                report_span: Duration::from_secs(3600),
+            },
             log: None,
             state_dir: PathBuf::new(),
             warnings: Vec::new(),

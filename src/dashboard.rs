@@ -244,6 +244,7 @@ fn settings(config: &Config) -> Settings {
         theme: config.ui.theme,
         ascii: config.ui.ascii,
         bell: config.ui.bell,
+        report_span: config.ui.report_span,
         push: config.push,
         concurrency: config.worker.concurrency,
         exec: config.worker.exec.clone(),

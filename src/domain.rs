@@ -2,6 +2,7 @@
 
 pub mod bytes;
 pub mod command;
+pub mod diagnostics;
 pub mod finding;
 pub mod fleet;
 pub mod glob;
@@ -11,6 +12,7 @@ pub mod health;
 pub mod lock;
 pub mod node;
 pub mod queue;
+pub mod redaction;
 pub mod reply;
 pub mod rules;
 pub mod slots;
@@ -19,6 +21,7 @@ pub mod stamp;
 
 pub use bytes::Bytes;
 pub use command::Command;
+pub use diagnostics::Diagnostics;
 pub use finding::{Finding, Severity};
 pub use fleet::{FleetView, Verdict};
 pub use group::{GroupId, GroupSnapshot};

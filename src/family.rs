@@ -3,19 +3,30 @@
 //! A family never touches a connection. A new library is one file and one line in [`registry`]; a lock that is one
 //! string key needs only a row in `assets/families/strings.toml` (see [`rows`]).
 
+pub mod apalis;
 pub mod arq;
+pub mod asynq;
 mod backlog;
+pub mod bee_queue;
 pub mod bull;
 pub mod celery;
 pub mod consumers;
+mod crew;
 pub mod dramatiq;
+pub mod gocraft_work;
 pub mod huey;
 pub mod huey_queue;
+pub mod kue;
+pub mod laravel;
 pub mod list;
+pub mod machinery;
+pub mod proto;
 pub mod read;
 pub mod recipe;
 pub mod redisson;
 pub mod registry;
+pub mod resque;
+pub mod rmq;
 pub mod rows;
 pub mod rq;
 pub mod saq;
@@ -152,7 +163,12 @@ pub trait QueueFamily: Send + Sync {
     fn site_more(&self, _clue: &Bytes, _replies: &[Reply]) -> Vec<Read> {
         Vec::new()
     }
-    /// What the clue tells; `replies` are those of `site_reads` and `site_more`. `None`: not this library's.
+    /// Reads that only the replies of `site_reads` and `site_more` tell, such as what each connection holds.
+    fn site_deep(&self, _clue: &Bytes, _replies: &[Reply]) -> Vec<Read> {
+        Vec::new()
+    }
+    /// What the clue tells; `replies` are those of `site_reads`, `site_more` and `site_deep`. `None`: not this
+    /// library's.
     fn site(&self, _clue: &Bytes, _replies: &[Reply], _ctx: &Context) -> Option<Site> {
         None
     }

@@ -4,8 +4,10 @@
 pub mod backoff;
 mod claims;
 mod cost;
+mod diagnose;
 mod discover;
 pub mod fleet;
+mod history;
 pub mod info;
 pub mod keys;
 pub mod liveness;

@@ -8,7 +8,7 @@ use super::state::{AppState, Button, Dialog};
 use super::{confirm, forms, keymap, pane, run, selection};
 
 /// Furthest scroll offset of a row's details, lines; drawing stops at the last line.
-const MAX_DETAIL: usize = 200;
+const MAX_DETAIL: usize = 500;
 
 /// Gives the key to the topmost dialog. Nothing below sees it.
 pub(super) fn on_key(state: &mut AppState, key: Key, out: &mut Vec<Effect>) {
@@ -41,7 +41,7 @@ pub(super) fn on_button(state: &mut AppState, button: Button, out: &mut Vec<Effe
 /// Events: scroll, close, and the incident report.
 fn on_events_key(state: &mut AppState, key: Key, out: &mut Vec<Effect>) {
     if key == Key::char('S') {
-        run::save_report(state, out);
+        run::save_report(state, state.settings.report_span, out);
     } else if key == Key::char('y') {
         run::copy_report(state, out);
     } else {

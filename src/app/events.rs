@@ -1,6 +1,6 @@
 //! What happened to the fleet, and what we did: one bounded feed, made from one board after the other.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use super::group_events::GroupWatch;
 use crate::domain::node::{NodeState, Reason, Role};
@@ -51,8 +51,18 @@ struct Known {
     role: Option<Role>,
     run_id: Option<String>,
     primary: Option<String>,
-    /// Code and weight of what counts; kept while the node is away.
-    findings: Vec<(&'static str, Severity)>,
+    /// What of its configuration is known, by the names of CONFIG; kept while the node is away.
+    config: BTreeMap<&'static str, String>,
+    /// What counts; kept while the node is away.
+    findings: Vec<Standing>,
+}
+
+/// A verdict that stands.
+#[derive(Clone, Copy, Debug)]
+struct Standing {
+    code: &'static str,
+    severity: Severity,
+    since: Option<Stamp>,
 }
 
 impl EventLog {
@@ -101,6 +111,7 @@ impl EventLog {
             if let Some(known) = known {
                 liveness(known, &next, snapshot, now, &mut tell);
                 identity(known, &next, &mut tell);
+                config(known, &next, &mut tell);
             }
             verdicts(known, &next, snapshot, rules, now, &mut tell);
             self.known.insert(snapshot.meta.id.clone(), next);
@@ -149,7 +160,7 @@ impl Known {
             let counted = node.findings(rules, now.mono).into_iter();
             counted
                 .filter(|f| f.severity > Severity::Info && f.code != "stale")
-                .map(|f| (f.code, f.severity))
+                .map(|f| Standing { code: f.code, severity: f.severity, since: f.since })
                 .collect()
         } else {
             before.map(|b| b.findings.clone()).unwrap_or_default()
@@ -165,7 +176,35 @@ impl Known {
                 facts.and_then(|f| f.primary_address.clone()),
                 before.and_then(|b| b.primary.as_ref()),
             ),
+            config: config_of(node, before),
             findings,
+        }
+    }
+}
+
+/// What INFO says of the configuration at each look, and what CONFIG said lately.
+fn config_of(node: &NodeSnapshot, before: Option<&Known>) -> BTreeMap<&'static str, String> {
+    let mut config = before.map(|b| b.config.clone()).unwrap_or_default();
+    if let Some(read) = node.diagnostics.config.known() {
+        config.extend(read.iter().map(|(name, value)| (*name, value.clone())));
+    }
+    if let Some(facts) = node.facts.as_deref() {
+        let told = [
+            ("maxmemory", facts.maxmemory.map(|n| n.to_string())),
+            ("maxmemory-policy", facts.maxmemory_policy.clone()),
+            ("maxclients", facts.maxclients.map(|n| n.to_string())),
+        ];
+        config.extend(told.into_iter().filter_map(|(name, value)| Some((name, value?))));
+    }
+    config
+}
+
+fn config(known: &Known, next: &Known, tell: &mut impl FnMut(Severity, String)) {
+    let shown = |value: &str| if value.is_empty() { "\"\"".to_owned() } else { value.to_owned() };
+    for (name, value) in &next.config {
+        if let Some(before) = known.config.get(name).filter(|before| *before != value) {
+            let text = format!("config changed: {name} is {} instead of {}", shown(value), shown(before));
+            tell(Severity::Info, text);
         }
     }
 }
@@ -195,7 +234,13 @@ fn identity(known: &Known, next: &Known, tell: &mut impl FnMut(Severity, String)
     if let (Some(before), Some(after)) = (known.role, next.role)
         && before != after
     {
-        tell(Severity::Warning, format!("role changed: {} became {}", before.code(), after.code()));
+        let (failover, of) = match (after, &next.primary) {
+            (Role::Primary, _) => ("failover: ", String::new()),
+            (Role::Replica, Some(primary)) => ("", format!(" of {primary}")),
+            _ => ("", String::new()),
+        };
+        let words = format!("{failover}role changed: {} became {}{of}", before.code(), after.code());
+        tell(Severity::Warning, words);
     }
     if known.run_id.is_some() && known.run_id != next.run_id {
         tell(Severity::Warning, "restarted: it is another server process".to_owned());
@@ -205,7 +250,7 @@ fn identity(known: &Known, next: &Known, tell: &mut impl FnMut(Severity, String)
         && let (Some(before), Some(after)) = (&known.primary, &next.primary)
         && before != after
     {
-        tell(Severity::Warning, format!("follows another primary: {after} instead of {before}"));
+        tell(Severity::Warning, format!("failover: it follows another primary, {after} instead of {before}"));
     }
 }
 
@@ -217,24 +262,29 @@ fn verdicts(
     now: Stamp,
     tell: &mut impl FnMut(Severity, String),
 ) {
-    let before: &[(&str, Severity)] = known.map_or(&[], |k| &k.findings);
-    if before == next.findings {
+    let before: &[Standing] = known.map_or(&[], |k| &k.findings);
+    let stands = |list: &[Standing], code: &str, severity: Severity| {
+        list.iter().any(|s| (s.code, s.severity) == (code, severity))
+    };
+    let pairs = |list: &[Standing]| list.iter().map(|s| (s.code, s.severity)).collect::<Vec<_>>();
+    if pairs(before) == pairs(&next.findings) {
         return;
     }
     let mut told: Vec<&str> = Vec::new();
     for finding in node.findings(rules, now.mono) {
-        let counts = next.findings.contains(&(finding.code, finding.severity));
-        let is_news = !before.contains(&(finding.code, finding.severity)) && !told.contains(&finding.code);
+        let counts = stands(&next.findings, finding.code, finding.severity);
+        let is_news = !stands(before, finding.code, finding.severity) && !told.contains(&finding.code);
         if counts && is_news {
             told.push(finding.code);
             tell(finding.severity, finding.message);
         }
     }
     let mut cleared: Vec<&str> = Vec::new();
-    for (code, _) in before {
-        if !next.findings.iter().any(|(c, _)| c == code) && !cleared.contains(code) {
-            cleared.push(code);
-            tell(Severity::Info, format!("cleared: {}", code.replace('-', " ")));
+    for was in before {
+        if !next.findings.iter().any(|s| s.code == was.code) && !cleared.contains(&was.code) {
+            cleared.push(was.code);
+            let after = was.since.map(|at| format!(" after {}", short(now.since(at)))).unwrap_or_default();
+            tell(Severity::Info, format!("cleared: {}{after}", was.code.replace('-', " ")));
         }
     }
 }

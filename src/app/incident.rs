@@ -1,6 +1,8 @@
 //! The incident report: what the fleet is like and what happened lately, as Markdown. Never a token, a payload or a
 //! password.
 
+mod diagnostics;
+
 use std::fmt::Write as _;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -9,8 +11,6 @@ use crate::domain::node::Reason;
 use crate::domain::stamp::short;
 use crate::domain::{Severity, Stamp};
 
-/// Events of this time back are in it.
-pub const SPAN: Duration = Duration::from_secs(3600);
 /// Locks and queues listed at the most.
 const MAX_ROWS: usize = 50;
 
@@ -22,8 +22,9 @@ pub fn file_name(now: Stamp) -> String {
     format!("incident-{}.md", text.replace(['-', ':'], ""))
 }
 
-/// The report of this moment, over what was last heard (also while the display is frozen).
-pub fn markdown(state: &AppState) -> String {
+/// The report of this moment, over what was last heard (also while the display is frozen), with the events of this
+/// time back.
+pub fn markdown(state: &AppState, span: Duration) -> String {
     let (now, rules, fleet) = (state.now, &state.settings.rules, &state.fleet);
     let verdict = fleet.verdict(rules, now.mono);
     let (up, total) = fleet.up_of_total();
@@ -37,7 +38,8 @@ pub fn markdown(state: &AppState) -> String {
     out.push_str("\n## Findings\n\n");
     for finding in verdict.reasons.iter().filter(|f| f.severity > Severity::Info) {
         let remedy = finding.remedy.map(|r| format!(" (try: {r})")).unwrap_or_default();
-        let _ = writeln!(out, "- **{}** {}{remedy}", word(finding.severity), plain(&finding.message));
+        let since = finding.since.map(|at| format!(", since {}", at.rfc3339())).unwrap_or_default();
+        let _ = writeln!(out, "- **{}** {}{since}{remedy}", word(finding.severity), plain(&finding.message));
     }
     if verdict.worst.is_none() {
         out.push_str("None.\n");
@@ -58,11 +60,14 @@ pub fn markdown(state: &AppState) -> String {
             facts.and_then(|f| f.version.as_deref()).map_or_else(|| "?".into(), plain),
         );
     }
+    for node in &fleet.nodes {
+        diagnostics::of(&node.snapshot, now, &mut out);
+    }
     locks(state, &mut out);
     queues(state, &mut out);
-    let _ = write!(out, "\n## Events of the last {}\n\n", short(SPAN));
+    let _ = write!(out, "\n## Events of the last {}\n\n", short(span));
     let mut any = false;
-    for event in state.events.iter().filter(|e| now.since(e.at) <= SPAN) {
+    for event in state.events.iter().filter(|e| now.since(e.at) <= span) {
         any = true;
         let who = event.who().map_or_else(|| "we".to_owned(), code);
         let _ = writeln!(

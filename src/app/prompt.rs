@@ -1,5 +1,7 @@
 //! The line at the bottom: `/` filters as you type, `:` takes a command with completion and history.
 
+use std::time::Duration;
+
 use tui_input::Input;
 
 use super::columns;
@@ -197,6 +199,7 @@ fn run_line(state: &mut AppState, line: &str, out: &mut Vec<Effect>) {
         ("filter", text) if !text.is_empty() => filter_line(state, text),
         ("sort", column) if !column.is_empty() => sort_line(state, column),
         ("interval", text) => interval_line(state, text, out),
+        ("report", span) if !span.is_empty() => report_line(state, span, out),
         _ => {
             let name = if name == "q" { "quit" } else { name };
             match keymap::by_name(name) {
@@ -242,6 +245,16 @@ fn interval_line(state: &mut AppState, text: &str, out: &mut Vec<Effect>) {
             say(state, format!("looking every {}", humantime::format_duration(state.interval)));
         }
         Err(_) => fail(state, "interval needs a duration, such as :interval 2s"),
+    }
+}
+
+/// Longest span that can be asked for: events are bounded by number anyway.
+const LONGEST_REPORT: Duration = Duration::from_secs(366 * 86_400);
+
+fn report_line(state: &mut AppState, text: &str, out: &mut Vec<Effect>) {
+    match humantime::parse_duration(text) {
+        Ok(span) if !span.is_zero() && span <= LONGEST_REPORT => run::save_report(state, span, out),
+        _ => fail(state, "report takes the time back that it covers, such as :report 30m"),
     }
 }
 

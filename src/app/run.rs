@@ -60,7 +60,7 @@ pub fn run(state: &mut AppState, entry: &Entry, out: &mut Vec<Effect>) {
         Command::Help => state.dialogs.push(Dialog::Help(0)),
         Command::Messages => state.dialogs.push(Dialog::Messages(0)),
         Command::Events => state.dialogs.push(Dialog::Events(0)),
-        Command::Report => save_report(state, out),
+        Command::Report => save_report(state, state.settings.report_span, out),
         Command::CommandLine => prompt::open_command(state),
         Command::Refresh => out.push(Effect::Refresh),
         Command::Faster => step_interval(state, true, out),
@@ -93,13 +93,14 @@ pub fn run(state: &mut AppState, entry: &Entry, out: &mut Vec<Effect>) {
 }
 
 /// Wishes for a file with the incident report; where it went is said when it is there.
-pub(super) fn save_report(state: &AppState, out: &mut Vec<Effect>) {
-    out.push(Effect::SaveReport { name: incident::file_name(state.now), text: incident::markdown(state) });
+pub(super) fn save_report(state: &AppState, span: Duration, out: &mut Vec<Effect>) {
+    let text = incident::markdown(state, span);
+    out.push(Effect::SaveReport { name: incident::file_name(state.now), text });
 }
 
 /// Puts the incident report on the clipboard.
 pub(super) fn copy_report(state: &mut AppState, out: &mut Vec<Effect>) {
-    out.push(Effect::Copy(incident::markdown(state)));
+    out.push(Effect::Copy(incident::markdown(state, state.settings.report_span)));
     messages::say(state, "copied the incident report; S saves it");
 }
 

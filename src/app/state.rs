@@ -47,6 +47,8 @@ pub struct Settings {
     pub ascii: bool,
     /// Bell on a new critical finding.
     pub bell: bool,
+    /// Events of this time back are in an incident report.
+    pub report_span: Duration,
     /// Default push end, for queues that are not configured.
     pub push: PushEnd,
     /// Default concurrency of the worker.

@@ -159,6 +159,11 @@ fn read_layer(root: &mut Section<'_>, problems: &mut Problems) -> Layer {
         layer.cpu_above = small(rules.integer("cpu_above", problems, (1, 100)));
         layer.flapping_after = small(rules.integer("flapping_after", problems, (1, 100)));
         layer.lag_above = rules.duration("lag_above", problems, ANY);
+        let bytes = rules.integer("lag_bytes_above", problems, (1, i64::MAX));
+        layer.lag_bytes_above = bytes.map(|s| Sited::new(s.value.unsigned_abs(), s.source));
+        layer.slowlog_above = small(rules.integer("slowlog_above", problems, (0, 1_000_000)));
+        layer.latency_above = rules.duration("latency_above", problems, ANY);
+        layer.fork_above = rules.duration("fork_above", problems, ANY);
         layer.slow_above = rules.duration("slow_above", problems, ANY);
         layer.backup_within = rules.duration("backup_within", problems, ANY);
         layer.skew_share = rules.number("skew_share", problems, (0.0, false, 1.0));
@@ -176,6 +181,7 @@ fn read_layer(root: &mut Section<'_>, problems: &mut Problems) -> Layer {
         layer.ascii = ui.flag("ascii", problems);
         layer.mouse = ui.flag("mouse", problems);
         layer.bell = ui.flag("bell", problems);
+        layer.report_span = ui.duration("report_span", problems, ANY);
         ui.finish(problems, &[]);
     }
     layer

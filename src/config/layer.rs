@@ -86,6 +86,10 @@ pub(super) struct Layer {
     pub(super) flapping_after: Option<Sited<u32>>,
     pub(super) samples: Option<Sited<u32>>,
     pub(super) lag_above: Option<Sited<Duration>>,
+    pub(super) lag_bytes_above: Option<Sited<u64>>,
+    pub(super) slowlog_above: Option<Sited<u32>>,
+    pub(super) latency_above: Option<Sited<Duration>>,
+    pub(super) fork_above: Option<Sited<Duration>>,
     pub(super) slow_above: Option<Sited<Duration>>,
     pub(super) backup_within: Option<Sited<Duration>>,
     pub(super) cool_down: Option<Sited<Duration>>,
@@ -96,6 +100,7 @@ pub(super) struct Layer {
     pub(super) ascii: Option<Sited<bool>>,
     pub(super) mouse: Option<Sited<bool>>,
     pub(super) bell: Option<Sited<bool>>,
+    pub(super) report_span: Option<Sited<Duration>>,
 }
 
 /// Variables that are read; another `REDWARDEN_*` is a mistyped one.

@@ -89,6 +89,10 @@ impl Page<'_> {
         self.line("cpu_above", "rules.cpu_above", &c.rules.cpu_above.to_string());
         self.line("flapping_after", "rules.flapping_after", &c.rules.flapping_after.to_string());
         self.line("lag_above", "rules.lag_above", &time(c.rules.lag_above));
+        self.line("lag_bytes_above", "rules.lag_bytes_above", &c.rules.lag_bytes_above.to_string());
+        self.line("slowlog_above", "rules.slowlog_above", &c.rules.slowlog_above.to_string());
+        self.line("latency_above", "rules.latency_above", &time(c.rules.latency_above));
+        self.line("fork_above", "rules.fork_above", &time(c.rules.fork_above));
         self.line("slow_above", "rules.slow_above", &time(c.rules.slow_above));
         self.line("backup_within", "rules.backup_within", &time(c.rules.backup_within));
         self.line("skew_share", "rules.skew_share", &c.rules.skew_share.to_string());
@@ -107,6 +111,7 @@ impl Page<'_> {
         self.line("ascii", "ui.ascii", &c.ui.ascii.to_string());
         self.line("mouse", "ui.mouse", &c.ui.mouse.to_string());
         self.line("bell", "ui.bell", &c.ui.bell.to_string());
+        self.line("report_span", "ui.report_span", &time(c.ui.report_span));
     }
 
     fn nodes(&mut self) {

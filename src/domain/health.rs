@@ -8,10 +8,13 @@ mod access;
 mod acl;
 mod clients;
 mod clock;
+pub mod config;
 mod cpu;
 mod eviction;
+mod fork;
 mod fragmentation;
 mod latency;
+mod latency_events;
 mod limit;
 mod liveness;
 mod memory;
@@ -24,6 +27,7 @@ mod replication_link;
 mod restart;
 mod resync;
 pub(in crate::domain) mod slot;
+mod slowlog;
 mod tracker;
 mod writes;
 
@@ -35,7 +39,7 @@ use super::{Finding, NodeSnapshot, Rules, Severity, Stamp};
 pub use tracker::Tracker;
 
 /// All rules that judge what a node says of itself.
-pub const RULES: [Rule; 18] = [
+pub const RULES: [Rule; 22] = [
     memory::RULE,
     limit::RULE,
     eviction::RULE,
@@ -51,9 +55,13 @@ pub const RULES: [Rule; 18] = [
     restart::RULE,
     clock::RULE,
     latency::RULE,
+    slowlog::RULE,
+    latency_events::RULE,
     cpu::RULE,
+    fork::RULE,
     fragmentation::RULE,
     acl::RULE,
+    config::RULE,
 ];
 
 /// Codes of the findings that no rule of [`RULES`] gives: liveness and what could not be read.
@@ -92,6 +100,13 @@ struct Memory {
     restarted: Option<Stamp>,
     /// Most replicas lately, and when they were last seen.
     most_replicas: Option<(u64, Stamp)>,
+    /// How many commands were logged as slow, and within which time.
+    slow: Option<(u64, Duration)>,
+}
+
+/// Time of the last fork for each GiB of used memory; `None` where either is unknown.
+pub fn fork_per_gib(facts: &NodeFacts) -> Option<Duration> {
+    fork::per_gib(facts)
 }
 
 /// What a rule looks at.

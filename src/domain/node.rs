@@ -206,6 +206,8 @@ pub struct NodeStatus {
     pub last_ok: Option<Stamp>,
     /// How often it went away within the last [`FLAP_WINDOW`].
     pub flaps: u32,
+    /// When it first went away within that time.
+    pub flapping_since: Option<Stamp>,
 }
 
 /// Role in replication.
@@ -306,8 +308,64 @@ pub struct NodeFacts {
     pub full_syncs: Option<u64>,
     /// Primary only: the largest `lag=` of its replicas.
     pub replica_lag: Option<Duration>,
+    /// `master_repl_offset`: bytes of the replication stream so far.
+    pub offset: Option<u64>,
+    /// Its replicas as it sees them, the first [`MOST_REPLICAS`].
+    pub replicas: Vec<ReplicaLink>,
+    /// Replica only: `slave_repl_offset`, what it has taken in of its primary's stream.
+    pub replica_offset: Option<u64>,
+    /// Replica only: `master_last_io_seconds_ago`.
+    pub primary_heard: Option<Duration>,
+    /// Replica only: `master_sync_in_progress`.
+    pub syncing: Option<bool>,
+    /// `used_memory_peak`, bytes.
+    pub used_memory_peak: Option<u64>,
+    /// `instantaneous_input_kbps`: KiB a second from the network.
+    pub input_kbps: Option<f64>,
+    /// `instantaneous_output_kbps`.
+    pub output_kbps: Option<f64>,
+    /// `latest_fork_usec`; zero: it did not fork yet.
+    pub latest_fork: Option<Duration>,
+    /// All databases with keys, the first [`MOST_DATABASES`]; `None` where INFO says nothing of them.
+    pub keyspace: Option<Vec<Database>>,
     /// CPU time of the thread that runs commands, seconds since the start.
     pub main_thread_cpu: Option<f64>,
+}
+
+impl NodeFacts {
+    /// Bytes that a replica of this primary lacks, as far as it told; `None` where either offset is unknown.
+    pub fn behind(&self, replica: &ReplicaLink) -> Option<u64> {
+        Some(self.offset?.saturating_sub(replica.offset?))
+    }
+}
+
+/// Replicas of one primary that are kept.
+pub const MOST_REPLICAS: usize = 32;
+/// Databases of one server that are kept.
+pub const MOST_DATABASES: usize = 64;
+
+/// A replica as its primary sees it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ReplicaLink {
+    /// `host:port`, escaped.
+    pub address: String,
+    /// `online`, or how far its first copy is, escaped.
+    pub state: String,
+    /// Up to where it acknowledged the stream.
+    pub offset: Option<u64>,
+    /// Since when it was not heard.
+    pub lag: Option<Duration>,
+}
+
+/// A database with keys.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Database {
+    /// Its number.
+    pub db: u32,
+    /// Keys.
+    pub keys: u64,
+    /// Keys with a TTL.
+    pub expires: Option<u64>,
 }
 
 /// Writes refused since the server's start, by the error's code.

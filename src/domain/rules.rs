@@ -4,7 +4,8 @@ use std::time::Duration;
 
 /// When a fact becomes a finding. Sources: `overdue_after` is the 900 s of the Kestra stale-lock blueprint,
 /// 70 and 90 % of memory are Datadog's, 90 % of clients, rejected connections and 48 h awesome-prometheus-alerts',
-/// 80 % CPU and 10 ms Redis', 50 denials BetterDB's; the rest are ours.
+/// 80 % CPU and 10 ms Redis', 50 denials BetterDB's; 32 MiB of lag are half of what makes a server cut a replica off
+/// after a minute, 50 ms per GiB of fork four times what Redis calls healthy; the rest are ours.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rules {
     /// Misses in a row until a node is down; the first one makes it suspect.
@@ -37,7 +38,15 @@ pub struct Rules {
     pub flapping_after: u32,
     /// A replica not heard for longer than this lags.
     pub lag_above: Duration,
-    /// Round trips below this are never slow.
+    /// Bytes of the replication stream that a replica may lack.
+    pub lag_bytes_above: u64,
+    /// Commands logged as slow within a minute.
+    pub slowlog_above: u32,
+    /// Latency events below this are no finding.
+    pub latency_above: Duration,
+    /// Time that a fork may take for each GiB of memory.
+    pub fork_above: Duration,
+    /// Round trips and slow commands below this are never slow.
     pub slow_above: Duration,
     /// The last save may be this old.
     pub backup_within: Duration,
@@ -67,6 +76,10 @@ impl Default for Rules {
             cpu_above: 80,
             flapping_after: 3,
             lag_above: Duration::from_secs(60),
+            lag_bytes_above: 32 << 20,
+            slowlog_above: 10,
+            latency_above: Duration::from_millis(100),
+            fork_above: Duration::from_millis(50),
             slow_above: Duration::from_millis(10),
             backup_within: Duration::from_secs(48 * 3600),
             skew_share: 0.01,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::node::{NodeFacts, NodeStatus};
-use super::{Finding, GroupSnapshot, Lock, NodeMeta, Queue, Severity, Stamp};
+use super::{Diagnostics, Finding, GroupSnapshot, Lock, NodeMeta, Queue, Severity, Stamp};
 
 /// A command this user may not run there, so that a pane can say what is missing.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -13,6 +13,8 @@ pub struct Denied {
     pub pane: &'static str,
     /// The command, such as `INFO`.
     pub command: String,
+    /// Since when that is known.
+    pub since: Stamp,
 }
 
 impl Denied {
@@ -20,8 +22,16 @@ impl Denied {
     pub fn severity(&self) -> Severity {
         match self.command.as_str() {
             "OBJECT|IDLETIME" | "EVAL_RO" | "LPOS" | "TIME" | "STRLEN" => Severity::Info,
+            _ if self.is_diagnostic() => Severity::Info,
             _ => Severity::Unknown,
         }
+    }
+
+    /// True where only a part of a node's details is missing, which says so itself.
+    pub fn is_diagnostic(&self) -> bool {
+        let commands =
+            ["SLOWLOG|GET", "SLOWLOG|LEN", "LATENCY|LATEST", "CLIENT|LIST", "CONFIG|GET", "COMMAND|INFO"];
+        self.pane == "nodes" && commands.contains(&self.command.as_str())
     }
 }
 
@@ -36,8 +46,12 @@ pub struct ScanProgress {
     pub pass_time: Option<Duration>,
     /// More keys matched than are kept.
     pub truncated: bool,
+    /// Since when.
+    pub truncated_since: Option<Stamp>,
     /// Why the search stopped, if it did, escaped.
     pub error: Option<String>,
+    /// Since when.
+    pub error_since: Option<Stamp>,
 }
 
 /// What watching costs the server.
@@ -47,6 +61,21 @@ pub struct Cost {
     pub commands_per_sec: f64,
     /// Share of the node's time our calls took from here, 0 to 1, network included: an upper bound.
     pub busy_share: f64,
+}
+
+/// Figures of the last looks, oldest first; `None` where a look missed or INFO did not say.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct History {
+    /// Operations per second.
+    pub ops: Arc<[Option<u64>]>,
+    /// Used memory, bytes.
+    pub memory: Arc<[Option<u64>]>,
+    /// Connected clients.
+    pub clients: Arc<[Option<u64>]>,
+    /// Bytes per second from the network.
+    pub input: Arc<[Option<u64>]>,
+    /// Bytes per second to the network.
+    pub output: Arc<[Option<u64>]>,
 }
 
 /// One node as last seen. Replaced as a whole at each look.
@@ -64,10 +93,14 @@ pub struct NodeSnapshot {
     pub rtt: Option<Duration>,
     /// Round trips of the last looks, microseconds, oldest first; 0 stands for a miss.
     pub rtt_history: Arc<[u64]>,
+    /// Other figures of the last looks.
+    pub history: History,
     /// INFO as last read.
     pub facts: Option<Arc<NodeFacts>>,
     /// When `facts` were read.
     pub facts_at: Option<Stamp>,
+    /// What it tells beyond INFO.
+    pub diagnostics: Arc<Diagnostics>,
     /// Offset of the server's clock against ours, milliseconds (server minus ours), RTT-corrected.
     pub clock_offset_ms: Option<i64>,
     /// What the rules say of its facts, steadied by a [`super::health::Tracker`]; counts only while it is up.

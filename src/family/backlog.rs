@@ -148,3 +148,57 @@ pub(super) fn at_least(memory: &QueueMemory) -> Oldest {
         None => Oldest::Unknown(Unknown::NotRead),
     }
 }
+
+/// Enters the depth of a queue whose waiting tasks stand in one list. `counted` is what counters say, if the
+/// library keeps any.
+pub(super) fn settle_list(
+    queue: &mut Queue,
+    look: &Look,
+    counted: Option<Sample>,
+    memory: &mut QueueMemory,
+    ctx: &Context,
+) {
+    let (found, moved) = list_step(look, memory, ctx);
+    let (sample, source) = match counted.filter(|s| s.pushed.is_some()) {
+        Some(sample) => (Some(sample), RateSource::Counters),
+        None => (found, RateSource::NewestFoundAgain),
+    };
+    settle(queue, look.depth, sample, moved, source, memory, ctx);
+}
+
+/// The oldest task of so many: as told, milliseconds since the epoch, else how long it was seen there.
+pub(super) fn oldest(depth: u64, told: Option<i64>, memory: &QueueMemory, ctx: &Context) -> Oldest {
+    match (depth, told) {
+        (0, _) => Oldest::Empty,
+        (_, Some(ms)) => age(ms, ctx),
+        (_, None) => at_least(memory),
+    }
+}
+
+/// Taken and pushed since the last look where the library counts what is done: what was done and what is taken
+/// more than before was taken, and what left and still did not make it shorter was pushed.
+pub(super) fn taken_by_done(
+    depth: u64,
+    done: Option<i64>,
+    in_flight: Option<u64>,
+    memory: &mut QueueMemory,
+    ctx: &Context,
+) -> Option<Sample> {
+    let both = done.and_then(|done| done.checked_add(i64::try_from(in_flight?).ok()?));
+    let popped = since_last(memory, &"taken".into(), both);
+    let pushed = match (popped, memory.last) {
+        (Some(popped), Some((before, _))) => u64::try_from(popped as i64 + depth as i64 - before as i64).ok(),
+        _ => None,
+    };
+    counted(depth, pushed, popped, memory, ctx)
+}
+
+/// Remembers which task is next where they stand in no list; true when it is another one than before.
+pub(super) fn next_moved(next: Option<Bytes>, memory: &mut QueueMemory, ctx: &Context) -> bool {
+    if next.is_some() && next.as_ref() == memory.next.as_ref().map(|(id, _)| id) {
+        return false;
+    }
+    let moved = next.is_some() && memory.next.is_some();
+    memory.next = next.map(|id| (id, ctx.at));
+    moved
+}

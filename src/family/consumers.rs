@@ -54,7 +54,9 @@ impl Consumers {
     /// Enters what is known of this queue's consumers.
     pub fn enter(&self, queue: &mut Queue) {
         queue.blocked = match queue.family {
-            "list" | "celery" | "rq" | "sidekiq" | "bull" | "saq" => Some(self.list_pops),
+            "list" | "celery" | "rq" | "sidekiq" | "bull" | "bee-queue" | "machinery" | "kue" | "saq" => {
+                Some(self.list_pops)
+            }
             "stream" | "streaq" => Some(self.stream_reads),
             "huey" => Some(self.list_pops + self.sorted_pops),
             "taskiq" => Some(self.list_pops + self.stream_reads),

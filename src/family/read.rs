@@ -104,13 +104,24 @@ pub enum Read {
         /// `0` for the first page.
         cursor: Bytes,
     },
-    /// How many entries a sorted set or a hash has and, if they are at most a hundred, which `queue` their JSON
+    /// How many entries a sorted set or a hash has and, if they are at most a hundred, which queue their JSON
     /// names: `[length, [queue, ...]]`.
     QueuesNamed {
         /// The sorted set or hash.
         key: Bytes,
         /// True for a hash.
         hash: bool,
+        /// The field of the JSON that names the queue.
+        field: &'static str,
+    },
+    /// Some fields and values of a small hash, values cut to `max` bytes, with `HLEN`.
+    HashValues {
+        /// The hash.
+        key: Bytes,
+        /// How many fields the server looks at, about; at most 64 are sent.
+        count: u32,
+        /// Bytes of a value at most.
+        max: u32,
     },
     /// Length and entries ever added of a stream: `[length, added]`.
     StreamLook(Bytes),
@@ -175,11 +186,11 @@ const ELEMENT_HEAD: &str = "\
 local e=redis.call('LINDEX',KEYS[1],ARGV[1]) if not e then return {} end \
 return {#e,string.sub(e,1,tonumber(ARGV[2]))}";
 
-/// `{number of fields, field, value, ...}`: at most 64 pairs, fields cut to 256 bytes and values to 64.
+/// `{number of fields, field, value, ...}`: at most 64 pairs, fields cut to 256 bytes and values to ARGV[3].
 const HASH_LOOK: &str = "\
 local k=KEYS[1] local r={redis.call('HLEN',k)} if r[1]==0 then return r end \
 local s=redis.call('HSCAN',k,'0','MATCH',ARGV[1],'COUNT',ARGV[2])[2] \
-for i=1,math.min(#s,128),2 do r[#r+1]=string.sub(s[i],1,256) r[#r+1]=string.sub(s[i+1],1,64) end \
+for i=1,math.min(#s,128),2 do r[#r+1]=string.sub(s[i],1,256) r[#r+1]=string.sub(s[i+1],1,tonumber(ARGV[3])) end \
 return r";
 
 /// `{number of members, member, score, ...}`, members cut to 256 bytes.
@@ -196,7 +207,7 @@ const QUEUES_NAMED: &str = "\
 local h=ARGV[1]=='1' local n=redis.call(h and 'HLEN' or 'ZCARD',KEYS[1]) if n>100 then return {n} end \
 local e=h and redis.call('HVALS',KEYS[1]) or redis.call('ZRANGE',KEYS[1],0,-1) local r={} \
 for i=1,#e do local ok,j=pcall(cjson.decode,e[i]) \
-r[i]=ok and type(j)=='table' and type(j.queue)=='string' and string.sub(j.queue,1,512) or '' end return {n,r}";
+local q=ok and type(j)=='table' and j[ARGV[2]] r[i]=type(q)=='string' and string.sub(q,1,512) or '' end return {n,r}";
 
 /// `{length, entries ever added}`; XINFO STREAM itself would send two whole entries.
 const STREAM_LOOK: &str = "\
@@ -243,6 +254,7 @@ impl Read {
                 | Self::HashHead { .. }
                 | Self::HashLook { .. }
                 | Self::ZsetLook { .. }
+                | Self::HashValues { .. }
                 | Self::QueuesNamed { .. }
                 | Self::StreamLook(_)
                 | Self::StreamAhead { .. }
@@ -281,7 +293,14 @@ impl Read {
             }
             Self::HashLook { key, pattern, count } => {
                 let eval = dialect.script(HASH_LOOK).arg(1_i64).arg(key.clone());
-                eval.arg(*pattern).arg(u64::from(*count))
+                eval.arg(*pattern).arg(u64::from(*count)).arg(64_u64)
+            }
+            Self::HashValues { key, .. } if dialect == Dialect::NoScripts => {
+                Command::new("HLEN").arg(key.clone())
+            }
+            Self::HashValues { key, count, max } => {
+                let eval = dialect.script(HASH_LOOK).arg(1_i64).arg(key.clone());
+                eval.arg("*").arg(u64::from(*count)).arg(u64::from(*max))
             }
             Self::SortedLen(key) => Command::new("ZCARD").arg(key.clone()),
             Self::SetLen(key) => Command::new("SCARD").arg(key.clone()),
@@ -309,11 +328,12 @@ impl Read {
             Self::HashHead { key, field, max } => {
                 dialect.script(HASH_HEAD).arg(1_i64).arg(key.clone()).arg(field.clone()).arg(i64::from(*max))
             }
-            Self::QueuesNamed { key, hash } if dialect == Dialect::NoScripts => {
+            Self::QueuesNamed { key, hash, .. } if dialect == Dialect::NoScripts => {
                 Command::new(if *hash { "HLEN" } else { "ZCARD" }).arg(key.clone())
             }
-            Self::QueuesNamed { key, hash } => {
-                dialect.script(QUEUES_NAMED).arg(1_i64).arg(key.clone()).arg(i64::from(*hash))
+            Self::QueuesNamed { key, hash, field } => {
+                let eval = dialect.script(QUEUES_NAMED).arg(1_i64).arg(key.clone());
+                eval.arg(i64::from(*hash)).arg(*field)
             }
             Self::StreamLook(key)
             | Self::StreamAhead { key, .. }
@@ -386,8 +406,8 @@ impl Read {
             Self::HashField(..) => "HEXISTS",
             Self::HashLook { .. } => "HLEN, HSCAN",
             Self::SortedLen(_) => "ZCARD",
-            Self::HashLen(_) => "HLEN",
             Self::SetLen(_) => "SCARD",
+            Self::HashLen(_) => "HLEN",
             Self::Members { .. } => "SSCAN",
             Self::StreamGroups(_) => "XINFO|GROUPS",
             Self::ZScore(..) => "ZSCORE",
@@ -395,13 +415,14 @@ impl Read {
             Self::ElementHead { .. }
             | Self::ListLook { .. }
             | Self::HashHead { .. }
+            | Self::HashValues { .. }
             | Self::QueuesNamed { .. }
+            | Self::Due { .. }
             | Self::StreamLook(_)
             | Self::StreamAhead { .. }
             | Self::StreamEntry { .. }
             | Self::StreamConsumers { .. }
             | Self::AnyLen(_)
-            | Self::Due { .. }
             | Self::ListHeads { .. } => "EVAL_RO",
         }
     }

@@ -213,6 +213,15 @@ fn queue_families() -> Vec<Box<dyn QueueFamily>> {
         Box::new(DramatiqFamily),
         Box::new(StreaqFamily),
         Box::new(TaskiqFamily),
+        Box::new(super::resque::ResqueFamily),
+        Box::new(super::laravel::LaravelFamily),
+        Box::new(super::asynq::AsynqFamily),
+        Box::new(super::gocraft_work::GocraftWorkFamily),
+        Box::new(super::rmq::RmqFamily),
+        Box::new(super::apalis::ApalisFamily),
+        Box::new(super::bee_queue::BeeQueueFamily),
+        Box::new(super::kue::KueFamily),
+        Box::new(super::machinery::MachineryFamily),
         Box::new(StreamFamily),
     ]
 }

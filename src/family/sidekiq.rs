@@ -39,7 +39,7 @@ impl QueueFamily for SidekiqFamily {
 
     fn site_reads(&self, clue: &Bytes) -> Vec<Read> {
         let of = |end: &str| join(&[namespace(clue).unwrap_or_default(), end.as_bytes()]);
-        let named = |end: &str| Read::QueuesNamed { key: of(end), hash: false };
+        let named = |end: &str| Read::QueuesNamed { key: of(end), hash: false, field: "queue" };
         vec![
             Read::Members { key: clue.clone(), cursor: "0".into() },
             Read::Members { key: of("processes"), cursor: "0".into() },
@@ -66,8 +66,11 @@ impl QueueFamily for SidekiqFamily {
                 field: field.into(),
                 max,
             };
-            let tasks =
-                |end: &[u8]| Read::QueuesNamed { key: of(&[process.as_slice(), end].concat()), hash: true };
+            let tasks = |end: &[u8]| Read::QueuesNamed {
+                key: of(&[process.as_slice(), end].concat()),
+                hash: true,
+                field: "queue",
+            };
             // Up to version 6 the hash of running jobs was called `workers`.
             reads.extend([field("info", 16 * 1024), field("beat", 32), field("quiet", 8)]);
             reads.extend([tasks(b":work"), tasks(b":workers")]);

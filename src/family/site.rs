@@ -115,3 +115,43 @@ pub(super) fn is_type(reply: Option<&Reply>, name: &str) -> bool {
 pub(super) fn join(parts: &[&[u8]]) -> Bytes {
     parts.concat().into()
 }
+
+/// Number of members and how many of them are due, from [`super::Read::Due`]; what is due is not known where
+/// scripts are denied.
+pub(super) fn due(reply: Option<&Reply>) -> (Option<u64>, Option<u64>) {
+    match reply {
+        Some(Reply::Array(counts)) => {
+            let [all, zero, due] = [0, 1, 2].map(|at| count(counts.get(at)));
+            (all, zero.zip(due).map(|(zero, due)| zero.saturating_add(due)))
+        }
+        other => (count(other), None),
+    }
+}
+
+/// Members with their scores, and how many there are in all if that is known.
+pub(super) type Scored = (Vec<(Bytes, f64)>, Option<u64>);
+
+/// What [`super::Read::ZsetLook`] told. `None`: it could not be read.
+pub(super) fn scored(reply: Option<&Reply>) -> Option<Scored> {
+    let items = reply?.as_array()?;
+    let (flat, len) = match items.split_first() {
+        Some((Reply::Int(len), flat)) => (flat, u64::try_from(*len).ok()),
+        // ZRANGE, where scripts are not permitted.
+        _ => (items, None),
+    };
+    let pair = |pair: &[Reply]| match pair {
+        [member, score] => Some((member.as_bytes()?, score.as_bytes()?.as_utf8()?.parse().ok()?)),
+        _ => None,
+    };
+    Some((flat.chunks(2).filter_map(pair).collect(), len))
+}
+
+/// The first bytes of a list element, if there is one: from [`super::Read::ElementHead`].
+pub(super) fn element(reply: Option<&Reply>) -> Option<Bytes> {
+    reply?.as_array()?.get(1)?.as_bytes()
+}
+
+/// The number in a string.
+pub(super) fn number(reply: Option<&Reply>) -> Option<i64> {
+    text(reply)?.as_utf8()?.trim().parse().ok()
+}

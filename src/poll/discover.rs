@@ -6,8 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::look::{Look, READS_A_PIPELINE, about_keys};
 use crate::domain::reply::ReplyError;
-use crate::domain::{Bytes, Queue, Reply};
-use crate::family::consumers::Consumers;
+use crate::domain::{Bytes, Reply};
 use crate::family::{KeyFact, QueueFamily, Read, Site};
 use crate::redis_io::CallError;
 
@@ -15,9 +14,6 @@ use crate::redis_io::CallError;
 const SITES_EVERY: Duration = Duration::from_secs(5);
 /// Clues of one family that are followed at once.
 const CLUES_A_PIPELINE: usize = 25;
-/// Time between two looks at the clients, for each so many of them.
-const CONSUMERS_EVERY: Duration = Duration::from_secs(10);
-const CLIENTS_AT_EASE: u64 = 500;
 /// Pages of one set: about a thousand members each.
 const MOST_PAGES: usize = 16;
 
@@ -47,31 +43,6 @@ impl Look<'_> {
                     self.table.remove_site(clue);
                 }
             }
-        }
-        Ok(())
-    }
-
-    /// Asks who waits for tasks, when some wait and it is time: at most every ten seconds, rarer with many clients.
-    pub(super) async fn look_at_consumers(&mut self, clients: Option<u64>) -> Result<(), CallError> {
-        let waits = |queue: &Queue| queue.waiting.is_some_and(|n| n > 0);
-        let backlog = self.table.queues.values().any(|e| e.queue.as_deref().is_some_and(waits));
-        let share = u32::try_from(clients.unwrap_or(0) / CLIENTS_AT_EASE + 1).unwrap_or(u32::MAX);
-        let every = CONSUMERS_EVERY.saturating_mul(share);
-        let due = self.table.consumers_read.is_none_or(|at| at.elapsed() >= every);
-        if backlog && due {
-            let started = Instant::now();
-            let reply = self.reader.client_list().await?;
-            self.cost.add(1, started.elapsed(), self.rtt);
-            self.table.consumers_read = Some(Instant::now());
-            self.table.consumers_denied = reply.is_denied();
-            // What is older than this would tell of workers that may be long gone.
-            self.table.consumers = match &reply {
-                Reply::Bulk(text) => Some(Consumers::parse(text, self.meta.db)),
-                _ => None,
-            };
-        }
-        if self.table.consumers_denied {
-            self.denied.insert(("queues", "CLIENT|LIST".into()));
         }
         Ok(())
     }
@@ -131,16 +102,20 @@ impl Look<'_> {
             let (reads, spans) = joined(chunk.iter().map(|clue| family.site_reads(clue)));
             let replies = self.read_pages(&reads).await?;
             let of = |span: &Range<usize>| replies.get(span.clone()).unwrap_or_default();
-            let (more, more_spans) =
-                joined(chunk.iter().zip(&spans).map(|(clue, span)| family.site_more(clue, of(span))));
-            let mut more_replies = Vec::with_capacity(more.len());
-            for part in more.chunks(READS_A_PIPELINE) {
-                more_replies.extend(self.read_quietly(part).await?);
+            let mut known: Vec<Vec<Reply>> = spans.iter().map(|span| of(span).to_vec()).collect();
+            for round in [QueueFamily::site_more, QueueFamily::site_deep] {
+                let (more, more_spans) =
+                    joined(chunk.iter().zip(&known).map(|(clue, known)| round(family, clue, known)));
+                let mut more_replies = Vec::with_capacity(more.len());
+                for part in more.chunks(READS_A_PIPELINE) {
+                    more_replies.extend(self.read_quietly(part).await?);
+                }
+                for (known, span) in known.iter_mut().zip(more_spans) {
+                    known.extend_from_slice(more_replies.get(span).unwrap_or_default());
+                }
             }
             let ctx = self.context(false);
-            for ((clue, span), more_span) in chunk.iter().zip(&spans).zip(more_spans) {
-                let mut all = of(span).to_vec();
-                all.extend_from_slice(more_replies.get(more_span).unwrap_or_default());
+            for ((clue, span), all) in chunk.iter().zip(&spans).zip(known) {
                 if let (Some(read), Some(error)) =
                     (reads.get(span.start), all.first().and_then(Reply::as_error))
                 {

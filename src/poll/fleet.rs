@@ -14,7 +14,7 @@ use super::roster::Roster;
 use crate::config::endpoint::Directory;
 use crate::config::{Config, NodeConfig};
 use crate::domain::node::NodeState;
-use crate::domain::snapshot::{Board, Cost, ScanProgress};
+use crate::domain::snapshot::{Board, Cost, History, ScanProgress};
 use crate::domain::{GroupSnapshot, NodeId, NodeMeta, NodeSnapshot, Stamp};
 use crate::family::Registry;
 
@@ -229,8 +229,10 @@ fn unheard(meta: &NodeMeta, now: Stamp) -> NodeSnapshot {
         status: Liveness::new(1, now).status().clone(),
         rtt: None,
         rtt_history: [].into(),
+        history: History::default(),
         facts: None,
         facts_at: None,
+        diagnostics: Arc::default(),
         clock_offset_ms: None,
         health: [].into(),
         denied: Vec::new(),

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::domain::bytes::escape_text;
-use crate::domain::node::{NodeFacts, RefusedWrites, Role};
+use crate::domain::node::{
+    Database, MOST_DATABASES, MOST_REPLICAS, NodeFacts, RefusedWrites, ReplicaLink, Role,
+};
 use crate::domain::stamp::short;
 use crate::domain::{Bytes, Reply};
 
@@ -89,7 +91,45 @@ pub fn parse(text: &Bytes, db: u32) -> NodeFacts {
         main_thread_cpu: decimal("used_cpu_sys_main_thread")
             .zip(decimal("used_cpu_user_main_thread"))
             .map(|(sys, user)| sys + user),
+        offset: number("master_repl_offset"),
+        replicas: (0..MOST_REPLICAS).map_while(|n| get(&format!("slave{n}")).map(replica)).collect(),
+        replica_offset: number("slave_repl_offset"),
+        primary_heard: number("master_last_io_seconds_ago").map(Duration::from_secs),
+        syncing: get("master_sync_in_progress").map(|v| v == "1"),
+        used_memory_peak: number("used_memory_peak"),
+        input_kbps: decimal("instantaneous_input_kbps"),
+        output_kbps: decimal("instantaneous_output_kbps"),
+        latest_fork: number("latest_fork_usec").map(Duration::from_micros),
+        keyspace: text.contains("# Keyspace").then(|| {
+            let mut all: Vec<Database> =
+                fields.iter().filter_map(|(name, value)| database(name, value)).collect();
+            all.sort_by_key(|d| d.db);
+            all.truncate(MOST_DATABASES);
+            all
+        }),
     }
+}
+
+/// `ip=10.0.0.2,port=6379,state=online,offset=1470,lag=0`.
+fn replica(line: &str) -> ReplicaLink {
+    let field = |name: &str| line.split(',').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
+    let address = format!("{}:{}", field("ip").unwrap_or("?"), field("port").unwrap_or("?"));
+    ReplicaLink {
+        address: escape_text(&address),
+        state: field("state").map_or_else(|| "?".into(), escape_text),
+        offset: field("offset").and_then(|n| n.parse().ok()),
+        lag: field("lag").and_then(|n| n.parse().ok()).map(Duration::from_secs),
+    }
+}
+
+/// `db0:keys=7,expires=2,avg_ttl=0`.
+fn database(name: &str, value: &str) -> Option<Database> {
+    let field = |name: &str| value.trim().split(',').find_map(|pair| pair.strip_prefix(name)?.parse().ok());
+    Some(Database {
+        db: name.strip_prefix("db")?.parse().ok()?,
+        keys: field("keys=")?,
+        expires: field("expires="),
+    })
 }
 
 /// What the server calls itself. Valkey and Dragonfly also report a `redis_version` for compatibility.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::domain::{Bytes, Lock, Queue, Stamp};
+use crate::domain::{Bytes, Lock, Queue, Reply, Stamp};
 use crate::family::consumers::Consumers;
 use crate::family::site::Part;
 use crate::family::{KeyFact, QueueMemory};
@@ -46,10 +46,8 @@ pub(super) struct KeyTable {
     /// This user may not read all keys: only those whose names promise something are asked for, each once, so that
     /// the server's ACL log stays quiet.
     pub(super) restricted: bool,
-    /// Who waits for tasks, and when that was asked.
+    /// Who waits for tasks, from the last CLIENT LIST.
     pub(super) consumers: Option<Consumers>,
-    pub(super) consumers_read: Option<Instant>,
-    pub(super) consumers_denied: bool,
     /// Clues to a single queue that were followed.
     settled: BTreeSet<Bytes>,
     /// Where the rotation of re-reads goes on.
@@ -67,6 +65,20 @@ impl KeyTable {
             || self.queues.contains_key(key)
             || self.sites.contains_key(key)
             || self.settled.contains(key)
+    }
+
+    /// True while tasks wait in some queue.
+    pub(super) fn has_backlog(&self) -> bool {
+        let waits = |queue: &Queue| queue.waiting.is_some_and(|n| n > 0);
+        self.queues.values().any(|e| e.queue.as_deref().is_some_and(waits))
+    }
+
+    /// Takes in a reply of CLIENT LIST; one that was refused tells of workers no more.
+    pub(super) fn take_clients(&mut self, list: &Reply, db: u32) {
+        self.consumers = match list {
+            Reply::Bulk(text) => Some(Consumers::parse(text, db)),
+            _ => None,
+        };
     }
 
     pub(super) fn clear(&mut self) {

@@ -28,6 +28,7 @@ impl Liveness {
             misses: 0,
             last_ok: None,
             flaps: 0,
+            flapping_since: None,
         };
         Self { status, down_after: down_after.max(1), went: VecDeque::new() }
     }
@@ -55,6 +56,7 @@ impl Liveness {
             self.went.pop_front();
         }
         self.status.flaps = self.went.len() as u32;
+        self.status.flapping_since = self.went.front().copied();
     }
 
     /// It missed a look. `since` stays at the first miss: that is when the trouble began.

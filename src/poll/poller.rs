@@ -1,12 +1,14 @@
 //! The task of one node: connect, PING, INFO, keys; publish; wait.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::backoff;
 use super::cost::CostMeter;
+use super::diagnose::{Diagnosis, Visit};
 use super::fleet::{Pace, Shared};
+use super::history::{LOOKS, Ring};
 use super::info;
 use super::keys::KeyTable;
 use super::liveness::Liveness;
@@ -21,9 +23,6 @@ use crate::domain::snapshot::{Denied, ScanProgress};
 use crate::domain::{NodeSnapshot, Reply, Stamp};
 use crate::family::Dialect;
 use crate::redis_io::{CallError, ClientRole, Reader, connect};
-
-/// Round trips kept for the sparkline.
-const RTT_HISTORY: usize = 60;
 
 /// See the module.
 pub(super) struct Poller {
@@ -41,10 +40,13 @@ pub(super) struct Poller {
     rtt: Option<Duration>,
     rtt_least: Duration,
     rtt_history: VecDeque<u64>,
+    history: Ring,
     facts: Option<Arc<NodeFacts>>,
     facts_at: Option<Stamp>,
     clock_offset_ms: Option<i64>,
+    diagnosis: Diagnosis,
     denied: BTreeSet<(&'static str, String)>,
+    denied_since: BTreeMap<(&'static str, String), Stamp>,
     dialect: Dialect,
     table: KeyTable,
     search: Search,
@@ -68,10 +70,13 @@ impl Poller {
             rtt: None,
             rtt_least: Duration::MAX,
             rtt_history: VecDeque::new(),
+            history: Ring::default(),
             facts: None,
             facts_at: None,
             clock_offset_ms: None,
+            diagnosis: Diagnosis::default(),
             denied: BTreeSet::new(),
+            denied_since: BTreeMap::new(),
             dialect: Dialect::default(),
             table: KeyTable::default(),
             search: Search::new(),
@@ -102,6 +107,7 @@ impl Poller {
                 let fresh = *pace.borrow_and_update();
                 if fresh.refreshes != known.refreshes {
                     self.search.hurry = true;
+                    self.diagnosis.hurry();
                 }
                 known = fresh;
             }
@@ -115,6 +121,7 @@ impl Poller {
                 let now = Stamp::now();
                 self.patience.answered();
                 let first = self.live.status().state != NodeState::Up;
+                self.history.push(self.facts.as_deref());
                 self.live.answered(now);
                 push_bounded(&mut self.rtt_history, self.rtt.map_or(0, |d| (d.as_micros() as u64).max(1)));
                 if first && self.watches_keys() {
@@ -129,6 +136,7 @@ impl Poller {
                 self.reader = None;
                 self.rtt = None;
                 push_bounded(&mut self.rtt_history, 0);
+                self.history.push(None);
                 self.live.missed(error.reason, &error.detail, Stamp::now());
                 if self.live.status().state == NodeState::Down {
                     self.shared.claims.release(self.position);
@@ -138,13 +146,40 @@ impl Poller {
         }
         if !self.watches_keys() {
             self.table.clear();
-            return;
-        }
-        if let Err(error) = self.look_at_keys(until).await {
+        } else if let Err(error) = self.look_at_keys(until).await {
             // Whether the node is alive is for the next PING to say.
             self.search.failed(error.to_string());
             self.reader = None;
         }
+        // The same holds here; what was told before stays, with its age.
+        if self.diagnose().await.is_err() {
+            self.reader = None;
+        }
+        self.own_denials |= self.reader.as_ref().is_some_and(Reader::was_denied);
+        let denied = &self.denied;
+        self.denied_since.retain(|what, _| denied.contains(what));
+    }
+
+    /// Slow log, latency events, clients, configuration: what is due of it.
+    async fn diagnose(&mut self) -> Result<(), CallError> {
+        let Some(reader) = &mut self.reader else { return Ok(()) };
+        let visit = Visit {
+            reader,
+            facts: self.facts.as_deref(),
+            backlog: self.table.has_backlog(),
+            cost: &mut self.cost,
+            rtt: self.rtt_least,
+        };
+        let clients = self.diagnosis.look(visit).await;
+        let told = self.diagnosis.told();
+        self.denied.extend(told.denied().map(|command| ("nodes", command.to_string())));
+        if told.clients.denied().is_some() && self.table.has_backlog() {
+            self.denied.insert(("queues", "CLIENT|LIST".into()));
+        }
+        if let Some(list) = clients? {
+            self.table.take_clients(&list, self.node.meta.db);
+        }
+        Ok(())
     }
 
     /// A server that loads or lost its primary still answers INFO: how far it is goes into the detail.
@@ -207,6 +242,7 @@ impl Poller {
                 if !same_process {
                     self.table.clear();
                     self.search.restart();
+                    self.diagnosis.forget();
                 }
                 self.facts = Some(Arc::new(facts));
                 self.facts_at = Some(Stamp::now());
@@ -241,7 +277,6 @@ impl Poller {
         let Some(reader) = &mut self.reader else { return Ok(()) };
         let config = &self.shared.config;
         let interval = self.shared.pace.borrow().interval;
-        let clients = self.facts.as_ref().and_then(|f| f.connected_clients);
         let mut look = Look {
             reader,
             registry: &self.shared.registry,
@@ -260,7 +295,6 @@ impl Poller {
         };
         look.add_configured_queues();
         look.look_at_sites().await?;
-        look.look_at_consumers(clients).await?;
         look.reread(interval).await?;
         look.search(until, interval.mul_f64(config.scan.budget)).await?;
         if *look.dialect == Dialect::NoScripts {
@@ -278,6 +312,12 @@ impl Poller {
             // Nothing to search here: complete as it is.
             ScanProgress { passes: 1, ..ScanProgress::default() }
         };
+        let since = &mut self.denied_since;
+        let denied = self.denied.iter().map(|(pane, command)| {
+            let since = *since.entry((*pane, command.clone())).or_insert(now);
+            Denied { pane, command: command.clone(), since }
+        });
+        let denied: Vec<Denied> = denied.collect();
         let mut snapshot = NodeSnapshot {
             meta: self.node.meta.clone(),
             seq: self.seq,
@@ -285,15 +325,13 @@ impl Poller {
             status: self.live.status().clone(),
             rtt: self.rtt,
             rtt_history: self.rtt_history.iter().copied().collect(),
+            history: self.history.history(),
             facts: self.facts.clone(),
             facts_at: self.facts_at,
+            diagnostics: self.diagnosis.told().clone(),
             clock_offset_ms: self.clock_offset_ms,
             health: [].into(),
-            denied: self
-                .denied
-                .iter()
-                .map(|(pane, command)| Denied { pane, command: command.clone() })
-                .collect(),
+            denied,
             locks: self.table.locks_list(),
             queues: self.table.queues_list(),
             scan,
@@ -306,7 +344,7 @@ impl Poller {
 }
 
 fn push_bounded(history: &mut VecDeque<u64>, value: u64) {
-    if history.len() == RTT_HISTORY {
+    if history.len() == LOOKS {
         history.pop_front();
     }
     history.push_back(value);

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::domain::snapshot::ScanProgress;
-use crate::domain::{Bytes, Reply};
+use crate::domain::{Bytes, Reply, Stamp};
 
 /// Server time that one SCAN call may take. Measured on 1M keys: COUNT 1,000 costs 0.42 ms a call.
 const CALL_BUDGET: Duration = Duration::from_micros(900);
@@ -45,7 +45,9 @@ impl Search {
 
     pub(super) fn truncate(&mut self) {
         self.truncated_now = true;
-        self.progress.truncated = true;
+        if !std::mem::replace(&mut self.progress.truncated, true) {
+            self.progress.truncated_since = Some(Stamp::now());
+        }
     }
 
     /// Takes in a reply of SCAN that cost the server about `cost`; returns the keys. `total` is the number of
@@ -87,7 +89,9 @@ impl Search {
     }
 
     pub(super) fn failed(&mut self, why: String) {
-        self.progress.error = Some(why);
+        if self.progress.error.replace(why).is_none() {
+            self.progress.error_since = Some(Stamp::now());
+        }
     }
 
     /// Starts the pass again, for example on another server process.

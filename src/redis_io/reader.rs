@@ -2,6 +2,7 @@
 
 use super::error::CallError;
 use super::link::Link;
+use crate::domain::diagnostics::{FEATURES, PARAMETERS};
 use crate::domain::{Bytes, Command, Reply};
 use crate::family::{Dialect, Read};
 
@@ -30,9 +31,38 @@ impl Reader {
 
     /// INFO (default sections) and TIME in one go.
     pub async fn info_and_time(&mut self) -> Result<[Reply; 2], CallError> {
-        let mut replies =
-            self.link.pipeline(&[Command::new("INFO"), Command::new("TIME")]).await?.into_iter();
-        Ok([replies.next().unwrap_or(Reply::Nil), replies.next().unwrap_or(Reply::Nil)])
+        Ok(two(self.link.pipeline(&[Command::new("INFO"), Command::new("TIME")]).await?))
+    }
+
+    /// SLOWLOG LEN and the newest ten of SLOWLOG GET.
+    pub async fn slowlog(&mut self) -> Result<[Reply; 2], CallError> {
+        let ask = [Command::new("SLOWLOG LEN"), Command::new("SLOWLOG GET").arg(10_i64)];
+        Ok(two(self.link.pipeline(&ask).await?))
+    }
+
+    /// LATENCY LATEST.
+    pub async fn latency_latest(&mut self) -> Result<Reply, CallError> {
+        self.link.call(&Command::new("LATENCY LATEST")).await
+    }
+
+    /// CONFIG GET of [`PARAMETERS`]: one reply, or one for each where the server takes only one name (before
+    /// Redis 7.0).
+    pub async fn parameters(&mut self) -> Result<Vec<Reply>, CallError> {
+        let ask = |name: &&str| Command::new("CONFIG GET").arg(*name);
+        let all = PARAMETERS.iter().fold(Command::new("CONFIG GET"), |command, name| command.arg(*name));
+        let reply = self.link.call(&all).await?;
+        match reply.as_error() {
+            Some(error) if !error.is_denied() && !error.is_unknown_command() => {
+                self.link.pipeline(&PARAMETERS.iter().map(ask).collect::<Vec<_>>()).await
+            }
+            _ => Ok(vec![reply]),
+        }
+    }
+
+    /// COMMAND INFO of [`FEATURES`], and HELLO.
+    pub async fn features(&mut self) -> Result<[Reply; 2], CallError> {
+        let info = FEATURES.iter().fold(Command::new("COMMAND INFO"), |c, (name, _)| c.arg(*name));
+        Ok(two(self.link.pipeline(&[info, Command::new("HELLO")]).await?))
     }
 
     /// CLIENT LIST: costs about 1 ms per 1,000 clients, so only when asked for.
@@ -91,4 +121,10 @@ impl Reader {
         };
         self.link.pipeline(&[find(1), find(-1), Command::new("LLEN").arg(key.clone())]).await
     }
+}
+
+/// The replies of two commands.
+fn two(replies: Vec<Reply>) -> [Reply; 2] {
+    let mut replies = replies.into_iter();
+    [replies.next().unwrap_or(Reply::Nil), replies.next().unwrap_or(Reply::Nil)]
 }

@@ -1,5 +1,7 @@
 //! The stable JSON of the headless commands, schema 1, documented in the README. Unknown is `null`.
 
+mod diagnostics;
+
 use base64::Engine as _;
 use serde::Serialize;
 
@@ -46,6 +48,8 @@ struct Node<'a> {
     connected_clients: Option<u64>,
     blocked_clients: Option<u64>,
     uptime_s: Option<u64>,
+    #[serde(flatten)]
+    told: diagnostics::Told<'a>,
     findings: Vec<Finding>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     aliases: &'a [String],
@@ -157,6 +161,7 @@ fn node<'a>(snapshot: &'a NodeSnapshot, aliases: &'a [String], rules: &Rules, no
         connected_clients: live.and_then(|f| f.connected_clients),
         blocked_clients: live.and_then(|f| f.blocked_clients),
         uptime_s: live.and_then(|f| f.uptime).map(|d| d.as_secs()),
+        told: diagnostics::told(snapshot),
         findings: snapshot.findings(rules, now.mono),
         aliases,
     }

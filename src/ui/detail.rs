@@ -1,22 +1,29 @@
 //! All that is known of one row: for the details dialog and for the spare room of tall screens.
 
+mod node;
+mod told;
+
 use std::time::Duration;
 
 use ratatui::style::Style;
+use ratatui::text::Line;
 
 use super::format;
-use super::nodes::{replication, state_words, version};
+use super::nodes::state_words;
 use super::queues::{severity, words};
 use super::scene::Scene;
-use super::sheet::Sheet;
+use super::sheet::{Sheet, beside};
 use super::{locks, text};
 use crate::app::state::RowId;
 use crate::domain::bytes::escape_text;
-use crate::domain::fleet::FleetNode;
 use crate::domain::lock::{Renewal, Token, Ttl};
-use crate::domain::node::{NodeFacts, NodeState};
+use crate::domain::node::NodeState;
 use crate::domain::queue::{Oldest, PushEnd};
 use crate::domain::{Finding, FleetView, Lock, LockId, NodeId, Queue, Severity};
+
+/// Columns from which a node's details stand in two columns, and between those.
+pub const TWO_COLUMNS: u16 = 140;
+const GAP: u16 = 3;
 
 /// Details of one queue that are shown: workers, groups.
 const MOST_DETAILS: usize = 30;
@@ -29,7 +36,10 @@ pub fn sheet(scene: &Scene<'_>, id: &RowId, width: u16) -> Sheet {
     let shown = &scene.state.shown;
     match id {
         RowId::Node(id) => match shown.nodes.iter().find(|n| n.snapshot.meta.id == *id) {
-            Some(node) => describe_node(scene, node, &mut sheet),
+            Some(found) => {
+                node::describe(scene, found, &mut sheet);
+                told::describe(scene, found, &mut sheet);
+            }
             None => gone(scene, "This node is no longer configured.", &mut sheet),
         },
         RowId::Lock(id) => {
@@ -52,6 +62,23 @@ pub fn sheet(scene: &Scene<'_>, id: &RowId, width: u16) -> Sheet {
         }
     }
     sheet
+}
+
+/// The sheet of a row as lines for the details dialog: a node's in two columns where there is room for them.
+pub fn lines(scene: &Scene<'_>, id: &RowId, width: u16) -> Vec<Line<'static>> {
+    if let RowId::Node(id) = id
+        && width >= TWO_COLUMNS
+        && let Some(found) = scene.state.shown.nodes.iter().find(|n| n.snapshot.meta.id == *id)
+    {
+        let half = (width - GAP) / 2;
+        let (mut left, mut right) = (Sheet::new(scene.look, half), Sheet::new(scene.look, half));
+        node::describe(scene, found, &mut left);
+        told::describe(scene, found, &mut right);
+        // Its own first line is no heading with air above.
+        let right: Vec<_> = right.lines.into_iter().skip_while(|line| line.spans.is_empty()).collect();
+        return beside(left.lines, right, half, GAP);
+    }
+    sheet(scene, id, width).lines
 }
 
 /// The lock of this identity: locks are sorted by key, so that it is found without walking through all.
@@ -91,12 +118,20 @@ fn freshness(scene: &Scene<'_>, node: &NodeId, sheet: &mut Sheet) {
 }
 
 fn findings(scene: &Scene<'_>, found: &[Finding], sheet: &mut Sheet) {
-    for finding in found {
-        let look = scene.look;
+    let look = scene.look;
+    for (i, finding) in found.iter().enumerate() {
         let style = look.severity(finding.severity);
-        sheet.item(look.sign(finding.severity), style, &finding.message, style);
-        // Why a node does not answer stands above, with what to try.
-        if let Some(remedy) = finding.remedy.filter(|_| !matches!(finding.code, "down" | "suspect")) {
+        // Why a node does not answer stands above, with since when and what to try.
+        let stands_above = matches!(finding.code, "down" | "suspect");
+        let since = finding.since.filter(|_| !stands_above).map(|at| {
+            let clock = format::clock(at.wall, scene.zone);
+            format!("{}for {} since {clock}", look.dot(), format::duration(scene.now.since(at)))
+        });
+        let words = format!("{}{}", finding.message, since.unwrap_or_default());
+        sheet.item(look.sign(finding.severity), style, &words, style);
+        // What helps against several in a row is said once.
+        let same = found.get(i + 1).is_some_and(|next| next.remedy == finding.remedy);
+        if let Some(remedy) = finding.remedy.filter(|_| !stands_above && !same) {
             sheet.item(" ", look.dim(), &format!("try: {remedy}"), look.accent());
         }
     }
@@ -104,101 +139,6 @@ fn findings(scene: &Scene<'_>, found: &[Finding], sheet: &mut Sheet) {
 
 fn ago(scene: &Scene<'_>, at: crate::domain::Stamp) -> String {
     format!("{} ({} ago)", format::moment(at.wall, scene.zone), format::duration(scene.now.since(at)))
-}
-
-fn describe_node(scene: &Scene<'_>, node: &FleetNode, sheet: &mut Sheet) {
-    let look = scene.look;
-    let n = &*node.snapshot;
-    let empty = NodeFacts::default();
-    let f = n.facts.as_deref().unwrap_or(&empty);
-    let found = n.findings(&scene.state.settings.rules, scene.now.mono);
-    let style = look.severity(super::nodes::worst(&found));
-    sheet.field("node", n.meta.id.as_str(), look.strong());
-    sheet.field("address", &format!("{}, db {}", n.meta.address, n.meta.db), look.plain());
-    if !node.aliases.is_empty() {
-        sheet.field("also as", &node.aliases.join(", "), look.plain());
-    }
-    sheet.field("state", &format!("{}, since {}", state_words(scene, n), ago(scene, n.status.since)), style);
-    if n.status.state != NodeState::Up {
-        if let Some(reason) = n.status.reason {
-            sheet.field("why", reason.words(), look.strong());
-            if let Some(detail) = &n.status.detail {
-                sheet.field("", detail, look.dim());
-            }
-            sheet.field("try", reason.remedy(), look.accent());
-        }
-        sheet.field("missed", &format!("{} looks in a row", n.status.misses), look.plain());
-        let seen = n.status.last_ok.map_or_else(|| "never".into(), |at| ago(scene, at));
-        sheet.field("last seen", &seen, look.plain());
-    }
-    findings(scene, &found, sheet);
-    let stale = n.status.state != NodeState::Up;
-    sheet.heading(if stale { "Figures, as last seen" } else { "Figures" });
-    let trend = look.sparkline(&n.rtt_history, n.rtt_history.len().min(40));
-    sheet.field(
-        "round trip",
-        &format!("{}  {trend}", n.rtt.map_or("?".into(), format::latency)),
-        look.plain(),
-    );
-    sheet.known("server", version(f));
-    sheet.known("role", f.role.map(|r| r.code().to_owned()));
-    let (link, link_style) = replication(look, f);
-    let of = f.primary_address.as_ref().map(|a| format!(", primary {a}")).unwrap_or_default();
-    sheet.field("replication", &format!("{link}{of}"), link_style);
-    sheet.known("operations", f.ops_per_sec.map(|o| format::rate(o as f64)));
-    let memory = f.used_memory.map(|used| match f.maxmemory {
-        Some(0) => format!("{}, no limit", format::size(used)),
-        Some(max) => {
-            let percent = used.saturating_mul(100) / max;
-            let policy = f.maxmemory_policy.as_deref().map(|p| format!(", when full: {}", escape_text(p)));
-            format!(
-                "{} of {} ({percent} %){}",
-                format::size(used),
-                format::size(max),
-                policy.unwrap_or_default()
-            )
-        }
-        None => format::size(used),
-    });
-    sheet.known("memory", memory);
-    let clients = f.connected_clients.map(|c| match f.maxclients {
-        Some(max) => format!("{} of {}", format::count(c), format::count(max)),
-        None => format::count(c),
-    });
-    sheet.known("clients", clients);
-    sheet.known("blocked", f.blocked_clients.map(format::count));
-    sheet.known("keys", f.keys.map(format::count));
-    sheet.known("uptime", f.uptime.map(format::duration));
-    sheet.known("run id", f.run_id.clone());
-    sheet.heading("Watching it");
-    sheet.known("facts from", n.facts_at.map(|at| ago(scene, at)));
-    sheet.known("its clock", n.clock_offset_ms.map(|ms| format!("{ms:+} ms against ours")));
-    let passes = match (n.scan.passes, n.scan.share) {
-        (0, Some(share)) => format!("first pass, {:.0} %", share.clamp(0.0, 1.0) * 100.0),
-        (0, None) => "first pass".into(),
-        (1, _) => "one complete pass".into(),
-        (passes, _) => format!("{} complete passes", format::count(passes)),
-    };
-    let passes = match n.scan.pass_time {
-        Some(took) => format!("{passes}, the last one took {}", format::duration(took)),
-        None => passes,
-    };
-    sheet.field("key search", &passes, look.plain());
-    sheet.field(
-        "holds",
-        &format!(
-            "{} locks, {} queues",
-            format::count(n.locks.len() as u64),
-            format::count(n.queues.len() as u64)
-        ),
-        look.plain(),
-    );
-    let cost = format!(
-        "{:.1} commands/s, at most {:.2} % of its time",
-        n.cost.commands_per_sec,
-        n.cost.busy_share * 100.0
-    );
-    sheet.field("our cost", &cost, look.plain());
 }
 
 fn describe_lock(scene: &Scene<'_>, lock: &Lock, sheet: &mut Sheet) {

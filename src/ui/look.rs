@@ -204,6 +204,16 @@ impl Look {
         " ".repeat(columns.saturating_sub(shown.len())).chars().chain(bars).collect()
     }
 
+    /// [`Look::trend`] of figures of which some are not known: a cross.
+    pub fn history(self, values: &[Option<u64>], columns: usize) -> String {
+        let shown = values.get(values.len().saturating_sub(columns)..).unwrap_or_default();
+        let known: Vec<u64> = shown.iter().copied().flatten().collect();
+        let bars: Vec<char> = self.trend(&known, known.len()).chars().collect();
+        let mut bars = bars.into_iter();
+        let miss = self.pick('×', 'x');
+        shown.iter().filter_map(|v| if v.is_some() { bars.next() } else { Some(miss) }).collect()
+    }
+
     fn bar(self, value: u64, floor: u64, top: u64) -> char {
         let span = u128::from(top.saturating_sub(floor).max(1));
         let step = (u128::from(value.saturating_sub(floor)) * 8).div_ceil(span).clamp(1, 8);
@@ -234,5 +244,8 @@ mod tests {
         assert_eq!(look.trend(&[1_000, 999], 2), "██");
         assert_eq!(look.trend(&[u64::MAX, 0], 2), "█▁");
         assert_eq!(look.trend(&[], 2), "  ");
+        assert_eq!(look.history(&[Some(1), None, Some(8), Some(8)], 3), "×▁▁");
+        assert_eq!(look.history(&[Some(0), None, Some(8)], 9), "▁×█");
+        assert_eq!(look.history(&[None, None], 9), "××");
     }
 }

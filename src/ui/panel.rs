@@ -204,8 +204,12 @@ fn limits(scene: &Scene<'_>, panel: Panel) -> Vec<String> {
     let mut out = Vec::new();
     let snapshots = || scene.state.shown.nodes.iter().map(|n| &*n.snapshot);
     for node in snapshots() {
-        for denied in node.denied.iter().filter(|d| d.pane == pane_of(panel)) {
+        for denied in node.denied.iter().filter(|d| d.pane == pane_of(panel) && !d.is_diagnostic()) {
             out.push(format!("{} not permitted on {}", denied.command, node.meta.id));
+        }
+        let details = node.denied.iter().filter(|d| d.is_diagnostic()).count();
+        if panel == Panel::Nodes && details > 0 {
+            out.push(format!("details not permitted on {}", node.meta.id));
         }
     }
     if panel == Panel::Nodes {

@@ -4,7 +4,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::look::Look;
-use super::text::{width, wrap};
+use super::text::{Cut, width, wrap};
 
 /// Columns of a label.
 const LABEL: usize = 12;
@@ -44,6 +44,17 @@ impl Sheet {
         }
     }
 
+    /// A line whose columns are aligned: cut at the edge, not wrapped.
+    pub fn line(&mut self, text: &str, style: Style) {
+        self.lines
+            .push(Line::styled(super::text::cut(text, self.width, Cut::End, self.look.ellipsis()), style));
+    }
+
+    /// Columns for the value of a field.
+    pub fn value_width(&self) -> usize {
+        self.width.saturating_sub(LABEL)
+    }
+
     /// A paragraph behind a sign or bullet.
     pub fn item(&mut self, sign: &str, sign_style: Style, text: &str, style: Style) {
         let indent = width(sign) + 1;
@@ -73,4 +84,30 @@ impl Sheet {
             None => self.field(label, "?", self.look.dim()),
         }
     }
+}
+
+/// Two columns of lines; the left one is `half` wide, and `gap` columns lie between.
+pub fn beside(
+    mut left: Vec<Line<'static>>,
+    mut right: Vec<Line<'static>>,
+    half: u16,
+    gap: u16,
+) -> Vec<Line<'static>> {
+    let rows = left.len().max(right.len());
+    left.resize(rows, Line::default());
+    right.resize(rows, Line::default());
+    left.into_iter()
+        .zip(right)
+        .map(|(mut l, r)| {
+            let used: usize = l.spans.iter().map(|s| width(&s.content)).sum();
+            let pad = usize::from(half + gap).saturating_sub(used);
+            let style = l.style;
+            l.spans.iter_mut().for_each(|s| s.style = style.patch(s.style));
+            l.style = Style::new();
+            l.spans.push(Span::raw(" ".repeat(pad)));
+            let style = r.style;
+            l.spans.extend(r.spans.into_iter().map(|s| Span::styled(s.content, style.patch(s.style))));
+            l
+        })
+        .collect()
 }

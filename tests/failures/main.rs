@@ -9,6 +9,7 @@ mod fixtures;
 mod fleet;
 mod health;
 mod network;
+mod outputs;
 mod rules;
 mod server;
 

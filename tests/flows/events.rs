@@ -86,8 +86,91 @@ fn verdicts_appear_and_clear_once() {
     f.board(&board(vec![next(node("a"), 5, full)]));
     let codes: Vec<bool> = told(&f).iter().map(|(_, t)| t.contains("memory")).collect();
     assert_eq!(codes, [true, false, false]);
+    f.wait(s(300));
     f.board(&board(vec![next(node("a"), 6, |_| {})]));
-    assert_eq!(last(&f), (Severity::Info, "a: cleared: memory".into()));
+    assert_eq!(last(&f).0, Severity::Info);
+    assert_eq!(
+        told(&f).iter().filter(|(_, t)| t == "a: cleared: memory after 5m").count(),
+        1,
+        "{:?}",
+        told(&f)
+    );
+}
+
+#[test]
+fn changes_of_the_configuration_and_failovers() {
+    use redwarden::domain::diagnostics::{Diagnostics, Told};
+    let config = |n: &mut NodeSnapshot, name: &'static str, value: &str| {
+        let mut told = Diagnostics::clone(&n.diagnostics);
+        let mut config = told.config.known().cloned().unwrap_or_default();
+        config.insert(name, value.into());
+        told.config = Told::Known(config);
+        n.diagnostics = std::sync::Arc::new(told);
+    };
+    let mut f = flow(&board(vec![node("a")]));
+    f.board(&board(vec![next(node("a"), 2, |n| config(n, "save", "3600 1"))]));
+    assert_eq!(told(&f), [], "what is read for the first time is no change");
+    f.board(&board(vec![next(node("a"), 3, |n| config(n, "save", ""))]));
+    assert_eq!(last(&f), (Severity::Info, "a: config changed: save is \"\" instead of 3600 1".into()));
+    // INFO says so at once, also where CONFIG is not permitted or not read again yet.
+    f.board(&board(vec![next(node("a"), 4, |n| {
+        facts(n, |f| f.maxmemory_policy = Some("allkeys-lru".into()))
+    })]));
+    let words = "a: config changed: maxmemory-policy is allkeys-lru instead of noeviction";
+    assert_eq!(last(&f), (Severity::Info, words.into()));
+    let replica = |seq, of: &str| {
+        next(node("a"), seq, |n| {
+            facts(n, |f| {
+                f.maxmemory_policy = Some("allkeys-lru".into());
+                f.role = Some(Role::Replica);
+                f.primary_address = Some(of.into());
+            });
+        })
+    };
+    f.board(&board(vec![replica(5, "10.0.0.1:6379")]));
+    assert_eq!(last(&f).1, "a: role changed: primary became replica of 10.0.0.1:6379");
+    f.board(&board(vec![replica(6, "10.0.0.2:6379")]));
+    assert_eq!(last(&f).1, "a: failover: it follows another primary, 10.0.0.2:6379 instead of 10.0.0.1:6379");
+    f.board(&board(vec![next(node("a"), 7, |n| {
+        facts(n, |f| f.maxmemory_policy = Some("allkeys-lru".into()));
+    })]));
+    assert_eq!(last(&f).1, "a: failover: role changed: replica became primary");
+    assert_eq!(told(&f).len(), 5, "{:?}", told(&f));
+}
+
+#[test]
+fn a_report_over_any_span_with_what_the_nodes_told() {
+    let mut f = flow(&board(vec![node("a").told().locks(vec![lock("lock:held")]), node("b").told_nothing()]));
+    f.board(&board(vec![node("a").told(), next(node("b").down(Reason::Refused), 2, |_| {})]));
+    f.wait(s(1_200));
+    let report = |f: &mut Flow, keys: &str| {
+        let effects = f.press(keys);
+        let [Effect::SaveReport { text, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+        text.clone()
+    };
+    let short = report(&mut f, ": report <space> 1 0 m <enter>");
+    assert!(short.contains("## Events of the last 10m\n\nNone."), "{short}");
+    let long = report(&mut f, ": report <space> 3 0 m <enter>");
+    assert!(long.contains("## Events of the last 30m") && long.contains("`b`: down"), "{long}");
+    for part in [
+        "### Node `a`",
+        "- slow log: 128 held: KEYS 250.4 ms at 2026-01-02T03:03:53Z; ZRANGE `leaderboard:2026` 48.2 ms",
+        "- latency events: command 250 ms at",
+        "- clients: 42 (3 blocked, 80 KiB in output buffers): 30 from 10.0.0.9",
+        "- replica 10.0.0.3:6379: online, 63456789 bytes behind, heard 1m 15s ago",
+        "- tcp-keepalive: vanished clients",
+        ", since 2026-01-02T03:04:05.000Z (try:",
+    ] {
+        assert!(long.contains(part), "{part} is not in\n{long}");
+    }
+    assert!(!long.contains("mailer") && !long.contains("web from"), "{long}");
+    assert!(long.chars().all(|c| c == '\n' || !c.is_control()), "{long}");
+    for bad in [": report <space> 0 s <enter>", ": report <space> s o o n <enter>"] {
+        assert!(f.press(bad).is_empty());
+        assert!(f.toast_is_error() && f.toast().contains(":report 30m"), "{}", f.toast());
+    }
+    f.state.settings.report_span = s(60);
+    assert!(report(&mut f, "I").contains("## Events of the last 1m\n"));
 }
 
 #[test]

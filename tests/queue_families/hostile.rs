@@ -22,6 +22,16 @@ fn text() -> impl Strategy<Value = Bytes> {
             Just("queue:\x06\x16\x06\x16q"),
             Just("bullmq:6"),
             Just("zset"),
+            Just("set"),
+            Just("list"),
+            Just("host:1:*,a"),
+            Just("0.5"),
+            Just("inf"),
+            Just("a:workers"),
+            Just("{\"redis:default,mails\":3}"),
+            Just("{\"UUID\":\"1\",\"RoutingKey\":\"q\"}"),
+            Just("{\"uuid\":1,\"displayName\":\"T\"}"),
+            Just("asynq:servers:{h:1:u}"),
             Just("-1"),
             Just("9223372036854775807"),
             Just("2026-11-23T11:44:37.118979Z"),
@@ -68,7 +78,12 @@ proptest! {
             Just("queues".into()), Just("_kombu.binding.c".into()), Just("rq:queue:a".into()),
             Just("huey.redis.a".into()), Just("arq:queue".into()), Just("saq:a:stats".into()),
             Just("saq:a:queued".into()), Just("d:q.DQ.msgs".into()), Just("taskiq".into()),
-            Just("streaq:a:queues:delayed:normal".into())],
+            Just("streaq:a:queues:delayed:normal".into()),
+            Just("resque:queues".into()), Just("a_database_queues:{q}:delayed".into()), Just("queues:".into()),
+            Just("asynq:queues".into()), Just("asynq:{q}:pending".into()), Just("a:known_jobs".into()),
+            Just("rmq::queues".into()), Just("rmq::queue::[q]::ready".into()), Just("delayed_tasks".into()),
+            Just("core:apalis:queues:list".into()), Just("a:active".into()), Just("bq:a:jobs".into()),
+            Just("q:job:types".into()), Just("q:jobs:a:inactive".into()), Just("machinery".into())],
         looks in proptest::collection::vec(proptest::collection::vec(reply(), 0..20), 1..4),
         server_ms in any::<i64>(),
     ) {
@@ -83,7 +98,7 @@ proptest! {
                 at.mono += Duration::from_millis(700);
                 let ctx = context(at, server_ms);
                 let _ = (family.may_be_clue(key.as_slice()), family.owns(key.as_slice()), family.is_clue(&fact));
-                let _ = (family.site_reads(&key), family.site_more(&key, replies));
+                let _ = (family.site_reads(&key), family.site_more(&key, replies), family.site_deep(&key, replies));
                 if let Some(part) =
                     family.site(&key, replies, &ctx).and_then(|site| site.queues.into_iter().next())
                 {

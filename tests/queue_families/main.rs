@@ -6,8 +6,10 @@
 mod consumers;
 mod hostile;
 mod live;
+mod node_and_rust;
 mod python;
 mod recorded;
+mod ruby_php_go;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -80,6 +82,11 @@ pub(crate) fn complete(view: &FleetView) -> bool {
 pub(crate) fn find(view: &FleetView, key: impl Into<Bytes>) -> &Queue {
     let key = key.into();
     view.queues.iter().find(|q| q.id.key == key).unwrap_or_else(|| panic!("no {key}: {:#?}", view.queues))
+}
+
+/// Seconds since the epoch.
+pub(crate) fn now() -> i64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs().try_into().unwrap()
 }
 
 /// Waits until a client is blocked.

@@ -273,6 +273,31 @@ fn details() {
     }
 }
 
+/// A node with all that it tells, on small and large screens, whole and scrolled.
+#[test]
+fn node_details() {
+    use crate::fixtures::{board, lock, node};
+    let told = node("a").told().locks(vec![lock("lock:held")]);
+    let mut state = heard(board(vec![told, node("b").told_nothing()]));
+    select(&mut state, Panel::Nodes, "\"a\"");
+    press(&mut state, KeyCode::Enter);
+    for size in [(80, 24), (120, 36), (200, 60)] {
+        insta::assert_snapshot!(format!("node_{}x{}", size.0, size.1), text(&state, size));
+    }
+    insta::assert_snapshot!("node_all_100x130", text(&state, (100, 130)));
+    state.size = (80, 24);
+    keys(&mut state, "G");
+    insta::assert_snapshot!("node_end_80x24", text(&state, (80, 24)));
+    press(&mut state, KeyCode::Esc);
+    select(&mut state, Panel::Nodes, "\"b\"");
+    press(&mut state, KeyCode::Enter);
+    insta::assert_snapshot!("node_nothing_permitted_100x90", text(&state, (100, 90)));
+    for (width, height) in [(1, 1), (30, 8), (40, 10), (139, 12), (300, 90)] {
+        let shown = text(&state, (width, height));
+        assert!(!shown.chars().any(|c| c.is_control() && c != '\n'), "{shown}");
+    }
+}
+
 #[test]
 fn events() {
     let mut state = heard(rich_board());

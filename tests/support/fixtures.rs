@@ -6,11 +6,14 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use redwarden::app::state::{AppState, Settings};
 use redwarden::config::Theme;
+use redwarden::domain::diagnostics::{
+    ClientGroup, Clients, Diagnostics, FEATURES, Hello, LatencyEvent, SlowCommand, SlowLog, Told,
+};
 use redwarden::domain::health::{Around, Tracker};
 use redwarden::domain::lock::{Renewal, Token, Ttl, Unknown};
-use redwarden::domain::node::{NodeFacts, NodeState, NodeStatus, Reason, Role};
+use redwarden::domain::node::{Database, NodeFacts, NodeState, NodeStatus, Reason, ReplicaLink, Role};
 use redwarden::domain::queue::{Oldest, PushEnd, RateSource, Rates};
-use redwarden::domain::snapshot::{Board, Cost, Denied, ScanProgress};
+use redwarden::domain::snapshot::{Board, Cost, Denied, History, ScanProgress};
 use redwarden::domain::{Bytes, Lock, LockId, NodeId, NodeMeta, NodeSnapshot, Queue, QueueId, Rules, Stamp};
 
 /// Bytes that a terminal must never get: colour, title, bell, NUL, bidi override, zero width, bad UTF-8.
@@ -44,6 +47,7 @@ pub fn settings() -> Settings {
         theme: Theme::Dark,
         ascii: false,
         bell: false,
+        report_span: s(3600),
         push: PushEnd::Left,
         concurrency: 1,
         exec: None,
@@ -81,6 +85,7 @@ pub fn node(name: &str) -> NodeBuilder {
             misses: 0,
             last_ok: Some(now),
             flaps: 0,
+            flapping_since: None,
         },
         rtt: Some(Duration::from_micros(310)),
         rtt_history: Arc::from([300, 310, 290, 0, 320, 900, 310].as_slice()),
@@ -106,6 +111,8 @@ pub fn node(name: &str) -> NodeBuilder {
             ..NodeFacts::default()
         })),
         facts_at: Some(now),
+        history: History::default(),
+        diagnostics: Arc::default(),
         clock_offset_ms: Some(2),
         health: [].into(),
         denied: Vec::new(),
@@ -189,9 +196,141 @@ impl NodeBuilder {
         self
     }
 
+    /// With something of all that a node tells beyond INFO, hostile bytes too.
+    pub fn told(mut self) -> Self {
+        let now = base();
+        let wall = now.wall.duration_since(UNIX_EPOCH).unwrap().as_secs();
+        let mut facts = self.0.facts.as_deref().cloned().unwrap_or_default();
+        facts.offset = Some(123_456_789);
+        facts.connected_replicas = Some(3);
+        facts.replicas =
+            [("10.0.0.2:6379", "online", 123_456_700, 0), ("10.0.0.3:6379", "online", 60_000_000, 75)]
+                .map(|(address, state, offset, lag)| ReplicaLink {
+                    address: address.into(),
+                    state: state.into(),
+                    offset: Some(offset),
+                    lag: Some(s(lag)),
+                })
+                .to_vec();
+        facts.replica_lag = Some(s(75));
+        facts.used_memory_peak = Some(700 << 20);
+        (facts.input_kbps, facts.output_kbps) = (Some(120.5), Some(2048.0));
+        facts.latest_fork = Some(Duration::from_millis(180));
+        facts.keyspace = Some(vec![
+            Database { db: 0, keys: 1_000, expires: Some(40) },
+            Database { db: 3, keys: 12, expires: Some(0) },
+        ]);
+        self.0.facts = Some(Arc::new(facts));
+        let wave = |base: u64, swing: u64| -> Arc<[Option<u64>]> {
+            (0..40).map(|n| (n % 13 != 7).then_some(base + swing * (n % 9))).collect()
+        };
+        self.0.history = History {
+            ops: wave(11_000, 300),
+            memory: wave(500 << 20, 8 << 20),
+            clients: wave(38, 1),
+            input: wave(100_000, 9_000),
+            output: wave(2_000_000, 90_000),
+        };
+        let slow = |id, ago, ms, command: &str, key: Option<&[u8]>, arguments| SlowCommand {
+            id,
+            at: wall - ago,
+            took: Duration::from_micros(ms),
+            command: command.into(),
+            key: key.map(Bytes::from),
+            arguments,
+            host: Some("10.0.0.9".into()),
+        };
+        let group = |name: &str, host: &str, count, blocked, output| ClientGroup {
+            name: name.into(),
+            host: host.into(),
+            count,
+            blocked,
+            output,
+        };
+        self.0.diagnostics = Arc::new(Diagnostics {
+            read_at: Some(before(now, s(4))),
+            slowlog: Told::Known(SlowLog {
+                len: Some(128),
+                newest: vec![
+                    slow(911, 12, 250_400, "KEYS", None, 1),
+                    slow(910, 40, 48_200, "ZRANGE", Some(b"leaderboard:2026"), 3),
+                    slow(909, 95_000, 12_050, "EVAL", Some(HOSTILE), 7),
+                    slow(908, 95_001, 11_000, "CONFIG SET", None, 3),
+                ],
+            }),
+            latency: Told::Known(vec![
+                LatencyEvent {
+                    event: "command".into(),
+                    at: wall - 12,
+                    latest: Duration::from_millis(250),
+                    most: Duration::from_millis(900),
+                },
+                LatencyEvent {
+                    event: "fork".into(),
+                    at: wall - 7_000,
+                    latest: Duration::from_millis(180),
+                    most: Duration::from_millis(180),
+                },
+            ]),
+            clients_at: Some(before(now, s(7))),
+            clients: Told::Known(Clients {
+                count: 42,
+                blocked: 3,
+                output: 81_920,
+                groups: 9,
+                top: vec![
+                    group("web", "10.0.0.9", 30, 0, 0),
+                    group("bull:bWFpbHM=:w:mailer-with-a-long-name", "10.0.0.10", 5, 3, 0),
+                    group("", "[2001:db8::17]", 2, 0, 81_920),
+                ],
+            }),
+            config: Told::Known(
+                [
+                    ("appendonly", "no"),
+                    ("latency-monitor-threshold", "100"),
+                    ("maxmemory", "1073741824"),
+                    ("maxmemory-policy", "noeviction"),
+                    ("min-replicas-to-write", "0"),
+                    ("save", ""),
+                    ("slowlog-log-slower-than", "10000"),
+                    ("tcp-keepalive", "0"),
+                    ("timeout", "0"),
+                ]
+                .into_iter()
+                .map(|(name, value)| (name, value.to_owned()))
+                .collect(),
+            ),
+            features: Told::Known(FEATURES.map(|(name, _)| (name, name != "CLIENT|NO-TOUCH")).to_vec()),
+            hello: Told::Known(Hello {
+                server: "redis".into(),
+                version: "7.0.15".into(),
+                protocol: 3,
+                mode: "standalone".into(),
+            }),
+        });
+        self
+    }
+
+    /// Nothing beyond INFO is permitted.
+    pub fn told_nothing(mut self) -> Self {
+        self.0.diagnostics = Arc::new(Diagnostics {
+            slowlog: Told::NotPermitted("SLOWLOG|GET"),
+            latency: Told::NotPermitted("LATENCY|LATEST"),
+            clients: Told::NotPermitted("CLIENT|LIST"),
+            config: Told::NotPermitted("CONFIG|GET"),
+            features: Told::NotPermitted("COMMAND|INFO"),
+            hello: Told::Unsupported("HELLO"),
+            ..Diagnostics::default()
+        });
+        for command in ["SLOWLOG|GET", "LATENCY|LATEST", "CLIENT|LIST", "CONFIG|GET", "COMMAND|INFO"] {
+            self = self.denied("nodes", command);
+        }
+        self
+    }
+
     /// A user that may not run a command.
     pub fn denied(mut self, pane: &'static str, command: &str) -> Self {
-        self.0.denied.push(Denied { pane, command: command.into() });
+        self.0.denied.push(Denied { pane, command: command.into(), since: before(base(), s(60)) });
         self
     }
 

@@ -9,9 +9,9 @@ use redwarden::launcher::Server;
 use super::{run, wait_for, watch, writer};
 
 /// Everything the README grants for watching.
-pub(crate) const WATCH: &str = "+ping +hello +auth +client|setname +client|no-touch +client|list +select +info +time +scan +type +pttl +object|idletime +strlen +getrange +llen +eval_ro +lindex +lpos";
+pub(crate) const WATCH: &str = "+ping +hello +auth +client|setname +client|no-touch +client|list +select +info +time +slowlog|len +slowlog|get +latency|latest +config|get +command|info +scan +type +pttl +object|idletime +strlen +getrange +llen +eval_ro +lindex +lpos";
 
-async fn user(server: &Server, rights: &str) -> Endpoint {
+pub(crate) async fn user(server: &Server, rights: &str) -> Endpoint {
     let mut w = writer(server).await;
     run(&mut w, "SET lock:a 4f9c0c5e-9b52-4d8e-8c0c-0d7a4c8ad0aa PX 600000").await;
     run(&mut w, "DEL queue:a").await;

@@ -3,6 +3,7 @@
 
 mod acl;
 mod clusters;
+mod diagnostics;
 mod liveness;
 mod locks;
 mod queues;

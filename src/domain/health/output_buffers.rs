@@ -1,4 +1,4 @@
-//! Clients cut off because they read too slowly.
+//! Clients that read too slowly: cut off, or about to be while their answers pile up.
 
 use super::{Rule, Sample};
 use crate::domain::Severity;
@@ -11,8 +11,16 @@ pub(super) const RULE: Rule = Rule {
     judge,
 };
 
+/// The default limit of a replica's output buffer; beside that nobody should have so much.
+const LARGE: u64 = 256 << 20;
+
 fn judge(sample: &Sample<'_>) -> Option<(Severity, String)> {
-    let grown = sample.grown(|f| f.output_buffer_disconnects).filter(|n| *n > 0)?;
-    let words = format!("{grown} clients cut off within {}: their output buffers were full", sample.window());
-    Some((Severity::Warning, words))
+    if let Some(grown) = sample.grown(|f| f.output_buffer_disconnects).filter(|n| *n > 0) {
+        let words =
+            format!("{grown} clients cut off within {}: their output buffers were full", sample.window());
+        return Some((Severity::Warning, words));
+    }
+    let waiting = sample.node.diagnostics.clients.known()?.output;
+    (waiting >= LARGE)
+        .then(|| (Severity::Warning, format!("{} MiB wait in clients' output buffers", waiting >> 20)))
 }

@@ -24,8 +24,13 @@ fn judge(sample: &Sample<'_>) -> Option<(Severity, String)> {
     if facts.aof_rewrite_ok == Some(false) {
         return Some((Severity::Warning, "the last rewrite of the AOF failed".into()));
     }
-    // A server that never saved since its start is not meant to: INFO tells nothing of `save`.
-    let saves = facts.rdb_saves? > 0 && facts.aof_enabled == Some(false);
+    // INFO tells nothing of `save`: where CONFIG is not permitted, a server that never saved since its start is not
+    // meant to.
+    let meant = match sample.node.diagnostics.parameter("save") {
+        Some(save) => !save.is_empty(),
+        None => facts.rdb_saves? > 0,
+    };
+    let saves = meant && facts.aof_enabled == Some(false);
     let unsaved = facts.rdb_changes.filter(|n| *n > 0 && saves)?;
     let wall = sample.node.taken_at.wall.duration_since(UNIX_EPOCH).ok()?;
     let server = wall.as_secs().saturating_add_signed(sample.node.clock_offset_ms.unwrap_or(0) / 1000);

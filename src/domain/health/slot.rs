@@ -76,7 +76,10 @@ impl Slot {
                 self.cleared_at = Some(now);
             }
         }
-        self.shown = verdict
-            .map(|(severity, message)| Finding::new(severity, rule.code, message).with_remedy(rule.remedy));
+        // A verdict that only changed its weight is as old as before.
+        let since = self.shown.as_ref().and_then(|f| f.since).unwrap_or(now);
+        self.shown = verdict.map(|(severity, message)| {
+            Finding::new(severity, rule.code, message).with_remedy(rule.remedy).since(since)
+        });
     }
 }

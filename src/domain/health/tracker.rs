@@ -24,6 +24,8 @@ const REPLICA_MEMORY: Duration = Duration::from_secs(600);
 pub struct Tracker {
     window: VecDeque<(Stamp, Arc<NodeFacts>)>,
     last: Option<(Stamp, Arc<NodeFacts>)>,
+    /// Commands logged as slow since the server's start, as read within the window.
+    slow: VecDeque<(Stamp, u64)>,
     memory: Memory,
     ttls_read: Option<Stamp>,
     slots: [Slot; RULES.len()],
@@ -47,6 +49,7 @@ impl Tracker {
             self.remember(node, facts, at);
         }
         self.read_ttls(node);
+        self.count_slow(node);
         let earlier = self.window.front().filter(|(then, _)| *then != at);
         let sample = Sample {
             node,
@@ -73,6 +76,7 @@ impl Tracker {
             let younger = last.uptime.zip(facts.uptime).is_some_and(|(then, now)| now < then);
             if other || younger {
                 self.window.clear();
+                self.slow.clear();
                 self.memory.restarted = Some(node.taken_at);
                 self.memory.most_replicas = None;
             }
@@ -90,6 +94,30 @@ impl Tracker {
             }
         }
         self.last = Some((at, facts.clone()));
+    }
+
+    fn count_slow(&mut self, node: &NodeSnapshot) {
+        let told = &node.diagnostics;
+        let Some((at, log)) = told.read_at.zip(told.slowlog.known()) else {
+            self.slow.clear();
+            self.memory.slow = None;
+            return;
+        };
+        // An emptied log does not tell how many there were: what was counted before holds.
+        let logged = log.logged().or_else(|| self.slow.back().map(|(_, n)| *n)).unwrap_or(0);
+        if self.slow.back().is_none_or(|(then, _)| *then != at) {
+            self.slow.push_back((at, logged));
+        }
+        while self.slow.front().is_some_and(|(then, _)| node.taken_at.since(*then) > WINDOW)
+            && self.slow.len() > 1
+        {
+            self.slow.pop_front();
+        }
+        self.memory.slow = self
+            .slow
+            .front()
+            .filter(|(then, _)| *then != at)
+            .map(|(then, before)| (logged.saturating_sub(*before), at.since(*then)));
     }
 
     /// Many locks are not walked through at each look.

@@ -11,7 +11,7 @@ use crate::app::state::RowId;
 use crate::domain::Severity;
 use crate::ui::panel::put_line;
 use crate::ui::scene::Scene;
-use crate::ui::sheet::Sheet;
+use crate::ui::sheet::{Sheet, beside};
 use crate::ui::view::ViewCache;
 use crate::ui::{detail as details, format, text};
 
@@ -21,6 +21,21 @@ fn read(
     title: &str,
     lines: &[Line<'static>],
     offset: usize,
+    area: Rect,
+    frame: &mut Frame<'_>,
+    cache: &mut ViewCache,
+) {
+    read_in(scene, title, lines, offset, outer_width(area), area, frame, cache);
+}
+
+/// [`read`] in a dialog of this width.
+#[allow(clippy::too_many_arguments, reason = "what a frame is drawn with")]
+fn read_in(
+    scene: &Scene<'_>,
+    title: &str,
+    lines: &[Line<'static>],
+    offset: usize,
+    width: u16,
     area: Rect,
     frame: &mut Frame<'_>,
     cache: &mut ViewCache,
@@ -37,7 +52,7 @@ fn read(
         title.to_owned()
     };
     let height = (lines.len().min(room) + 2) as u16;
-    let inner = open(scene, &title, look.accent(), (outer_width(area), height), area, frame, cache);
+    let inner = open(scene, &title, look.accent(), (width, height), area, frame, cache);
     for (i, line) in lines.iter().skip(offset).take(usize::from(inner.height)).enumerate() {
         put_line(frame, inner.x, inner.y + i as u16, inner.width, line, look.ellipsis());
     }
@@ -56,8 +71,12 @@ pub(super) fn detail(
         RowId::Lock(_) => "Lock",
         RowId::Queue(_) => "Queue",
     };
-    let sheet = details::sheet(scene, id, inner_width(area));
-    read(scene, title, &sheet.lines, offset, area, frame, cache);
+    // Two columns may be wider than what is easy to read in one.
+    let wide = area.width.saturating_sub(2).min(180);
+    let is_wide = matches!(id, RowId::Node(_)) && wide >= details::TWO_COLUMNS + 4;
+    let outer = if is_wide { wide } else { outer_width(area) };
+    let lines = details::lines(scene, id, outer.saturating_sub(4).max(1));
+    read_in(scene, title, &lines, offset, outer, area, frame, cache);
 }
 
 pub(super) fn messages(
@@ -153,23 +172,7 @@ fn two_columns(scene: &Scene<'_>, width: u16) -> Vec<Line<'static>> {
         };
         side.extend(group);
     }
-    let rows = left.len().max(right.len());
-    left.resize(rows, Line::default());
-    right.resize(rows, Line::default());
-    left.into_iter()
-        .zip(right)
-        .map(|(mut l, r)| {
-            let pad =
-                usize::from(half + 2).saturating_sub(l.spans.iter().map(|s| text::width(&s.content)).sum());
-            let style = l.style;
-            l.spans.iter_mut().for_each(|s| s.style = style.patch(s.style));
-            l.style = ratatui::style::Style::new();
-            l.spans.push(Span::raw(" ".repeat(pad)));
-            let style = r.style;
-            l.spans.extend(r.spans.into_iter().map(|s| Span::styled(s.content, style.patch(s.style))));
-            l
-        })
-        .collect()
+    beside(left, right, half, 2)
 }
 
 /// Help in groups, each with an empty line at its end.

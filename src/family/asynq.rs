@@ -1,0 +1,250 @@
+//! asynq: the set `asynq:queues`, keys under `asynq:{queue}:`, servers that tell by protobuf what they run.
+//!
+//! Field numbers: `internal/proto/asynq.proto` of hibiken/asynq 0.26.
+
+use std::collections::BTreeMap;
+
+use super::backlog::{begin, is_wrong_type, oldest, settle_list, taken_by_done, unreadable};
+use super::crew::{Worker, live, since};
+use super::list::Look;
+use super::proto::{self, Field};
+use super::site::{Part, Site, SiteQueue, count, is_type, join, members, number, scored, text};
+use super::{Context, KeyFact, QueueFamily, QueueMemory, Read};
+use crate::domain::queue::{Detail, PushEnd};
+use crate::domain::{Bytes, Queue, Reply};
+
+/// See the module.
+pub struct AsynqFamily;
+
+/// Servers looked at.
+const MOST_SERVERS: u32 = 64;
+/// Replies of `site_reads`, and for each server.
+const FIRST: usize = 2;
+const PER_SERVER: usize = 2;
+const SERVERS: &[u8] = b"asynq:servers";
+/// The key that stands for the queue.
+const PENDING: &[u8] = b":pending";
+
+impl QueueFamily for AsynqFamily {
+    fn id(&self) -> &'static str {
+        "asynq"
+    }
+
+    fn well_known(&self) -> &'static [&'static str] {
+        &["asynq:queues"]
+    }
+
+    fn may_be_clue(&self, key: &[u8]) -> bool {
+        key == b"asynq:queues"
+    }
+
+    fn owns(&self, key: &[u8]) -> bool {
+        key.starts_with(b"asynq:")
+    }
+
+    fn is_clue(&self, fact: &KeyFact) -> bool {
+        &*fact.key_type == "set" && fact.key.as_slice() == b"asynq:queues"
+    }
+
+    fn site_reads(&self, clue: &Bytes) -> Vec<Read> {
+        vec![
+            Read::Members { key: clue.clone(), cursor: "0".into() },
+            Read::ZsetLook { key: SERVERS.into(), count: MOST_SERVERS },
+        ]
+    }
+
+    fn site_more(&self, _: &Bytes, replies: &[Reply]) -> Vec<Read> {
+        let (servers, _) = scored(replies.get(1)).unwrap_or_default();
+        let workers = |server: &Bytes| {
+            let identity = server.as_slice().strip_prefix(SERVERS).unwrap_or_default();
+            join(&[b"asynq:workers", identity])
+        };
+        servers
+            .iter()
+            .flat_map(|(server, _)| {
+                let tasks = Read::HashValues { key: workers(server), count: 100, max: 1024 };
+                [Read::Head(server.clone(), 4096), tasks]
+            })
+            .collect()
+    }
+
+    fn site(&self, _: &Bytes, replies: &[Reply], ctx: &Context) -> Option<Site> {
+        let names = members(replies.first())?;
+        let listed = scored(replies.get(1));
+        let all = listed.as_ref().is_some_and(|(servers, len)| {
+            let shown = servers.len() as u64;
+            len.map_or(shown < u64::from(MOST_SERVERS), |n| n == shown)
+        });
+        let servers: Vec<(BTreeMap<Bytes, u64>, Worker)> = listed
+            .iter()
+            .flat_map(|(servers, _)| servers)
+            .zip(replies.get(FIRST..).unwrap_or_default().chunks(PER_SERVER))
+            .map(|((key, expires), told)| server(key, *expires, told, ctx))
+            .collect();
+        let queues = names.iter().map(|name| {
+            let mine = servers.iter().filter(|(queues, _)| queues.contains_key(name));
+            let gone = servers.iter().filter(|(_, w)| w.alive == Some(false));
+            // One that is gone does not tell any more which queues it served.
+            let workers = live(mine.clone().map(|(_, w)| w), all);
+            let details = mine.filter(|(_, w)| w.alive != Some(false)).chain(gone);
+            SiteQueue {
+                key: join(&[b"asynq:{", name.as_slice(), b"}", PENDING]),
+                part: Part {
+                    workers,
+                    details: details.map(|(_, w)| w.detail(ctx)).collect(),
+                    ..Part::default()
+                },
+            }
+        });
+        Some(Site { queues: queues.collect(), registry: true })
+    }
+
+    fn reads(&self, key: &Bytes, _: PushEnd, memory: &QueueMemory) -> Vec<Read> {
+        let of = |end: &str| join(&[base(key), end.as_bytes()]);
+        vec![
+            Read::ListLook {
+                key: key.clone(),
+                push: PushEnd::Left,
+                newest: memory.newest.clone(),
+                maxlen: 4096,
+            },
+            Read::ListLen(of(":active")),
+            Read::SortedLen(of(":scheduled")),
+            Read::SortedLen(of(":retry")),
+            Read::SortedLen(of(":archived")),
+            Read::SortedLen(of(":completed")),
+            Read::Type(of(":paused")),
+            Read::Head(of(":processed"), 24),
+            Read::ZsetLook { key: of(":lease"), count: 16 },
+            Read::Type(of(":groups")),
+        ]
+    }
+
+    fn more_reads(&self, key: &Bytes, replies: &[Reply]) -> Vec<Read> {
+        let Ok(Look { next: Some((len, id)), .. }) = Look::parse(replies.first()) else { return Vec::new() };
+        if len != id.len() || len > 256 {
+            return Vec::new();
+        }
+        let task = join(&[base(key), b":t:", id.as_slice()]);
+        vec![Read::HashHead { key: task, field: "pending_since".into(), max: 24 }]
+    }
+
+    fn interpret(
+        &self,
+        fact: &KeyFact,
+        previous: Option<&Queue>,
+        memory: &mut QueueMemory,
+        replies: &[Reply],
+        ctx: &Context,
+    ) -> Option<Queue> {
+        let mut queue = begin(self.id(), &name(&fact.key), fact, PushEnd::Left, previous, memory, ctx);
+        let look = match Look::parse(replies.first()) {
+            Ok(look) => look,
+            Err(_) if is_wrong_type(replies.first()) => return None,
+            Err(why) => return Some(unreadable(queue, why)),
+        };
+        let at = |index: usize| count(replies.get(index));
+        queue.in_flight = at(1);
+        queue.scheduled = at(2);
+        queue.retry = at(3);
+        queue.failed = at(4);
+        queue.paused = match replies.get(6) {
+            Some(Reply::Status(t)) => Some(t != "none"),
+            _ => None,
+        };
+        describe(&mut queue, replies, ctx);
+        // A counter that is not there yet stands at 0.
+        let done = match replies.get(7) {
+            Some(Reply::Bulk(b)) if b.is_empty() => Some(0),
+            other => number(other),
+        };
+        let counted = taken_by_done(look.depth, done, queue.in_flight, memory, ctx);
+        settle_list(&mut queue, &look, counted, memory, ctx);
+        let since = number(replies.get(10)).map(|ns| ns / 1_000_000);
+        queue.oldest = oldest(look.depth, since, memory, ctx);
+        Some(queue)
+    }
+}
+
+fn describe(queue: &mut Queue, replies: &[Reply], ctx: &Context) {
+    if let Some(n) = count(replies.get(5)).filter(|n| *n > 0) {
+        queue.details.push(Detail::new("completed", format!("{n} tasks kept")));
+    }
+    if is_type(replies.get(9), "set") {
+        queue.details.push(Detail::new("groups", "some tasks wait in groups to be aggregated: not counted"));
+    }
+    // The lowest scores are the leases that ran out first.
+    for (id, until) in scored(replies.get(8)).unwrap_or_default().0 {
+        let until_ms = (until * 1e3) as i64;
+        if until_ms < ctx.server_ms {
+            let text = format!("{id}: its lease ran out {} ago, nobody works at it", since(until_ms, ctx));
+            queue.details.push(Detail::new("orphaned", text));
+        }
+    }
+}
+
+/// The queues a server takes from with their weights, and itself.
+fn server(key: &Bytes, expires: f64, told: &[Reply], ctx: &Context) -> (BTreeMap<Bytes, u64>, Worker) {
+    let info = text(told.first()).unwrap_or_default();
+    let fields = proto::fields(info.as_slice());
+    let word = |n: u64| proto::bytes(&fields, n).map(|b| Bytes::from(b).escaped());
+    // `asynq:servers:{host:pid:uuid}` tells also when the rest is gone.
+    let identity = key.as_slice().strip_prefix(b"asynq:servers:{").unwrap_or_default();
+    let identity = identity.strip_suffix(b"}").unwrap_or(identity);
+    let mut parts = identity.rsplitn(3, |b| *b == b':').map(|p| Bytes::from(p).escaped());
+    let (_, pid, host) = (parts.next(), parts.next(), parts.next());
+    let queues = fields.iter().filter_map(|(n, f)| match f {
+        Field::Bytes(entry) if *n == 5 => {
+            let entry = proto::fields(entry);
+            Some((Bytes::from(proto::bytes(&entry, 1)?), proto::number(&entry, 2)))
+        }
+        _ => None,
+    });
+    let expired = (expires * 1e3) as i64 <= ctx.server_ms;
+    let alive = match told.first() {
+        // Its key lives as long as its entry: where one of them ran out it was killed or hangs.
+        Some(Reply::Bulk(b)) => Some(!b.is_empty() && !expired),
+        Some(Reply::Nil) => Some(false),
+        _ => None,
+    };
+    let active = proto::number(&fields, 9);
+    let state = (!fields.is_empty()).then(|| {
+        let status = word(7).unwrap_or_else(|| "?".into());
+        format!("{status}, {active} of {} busy", proto::number(&fields, 4))
+    });
+    let worker = Worker {
+        name: "server".into(),
+        host: word(1).or(host),
+        pid,
+        alive,
+        // Renewed every 5 s to live 10 s longer.
+        beat_ms: (alive == Some(false)).then(|| (expires * 1e3) as i64 - 10_000),
+        state,
+        runs: tasks(told.get(1)),
+    };
+    (queues.collect(), worker)
+}
+
+/// What a server runs: type, queue and start of each task.
+fn tasks(reply: Option<&Reply>) -> Vec<(String, Option<i64>)> {
+    let pairs = reply.and_then(super::hash_pairs).unwrap_or_default().0;
+    pairs
+        .iter()
+        .map(|(_, info)| {
+            let fields = proto::fields(info.as_slice());
+            let kind = proto::bytes(&fields, 5).unwrap_or(b"?");
+            let began = proto::bytes(&fields, 8).and_then(proto::timestamp_ms);
+            (Bytes::from(kind).escaped(), began)
+        })
+        .collect()
+}
+
+/// What all keys of the queue begin with.
+fn base(key: &Bytes) -> &[u8] {
+    key.as_slice().strip_suffix(PENDING).unwrap_or(key.as_slice())
+}
+
+fn name(key: &Bytes) -> Bytes {
+    let base = base(key);
+    base.strip_prefix(b"asynq:{").and_then(|n| n.strip_suffix(b"}")).unwrap_or(base).into()
+}

@@ -1,0 +1,251 @@
+//! Resque 1 to 3: the set `queues`, a list of JSON for each, and workers that name the job they are at.
+
+use super::backlog::{begin, is_wrong_type, oldest, settle_list, unreadable};
+use super::crew::{Worker, live};
+use super::list::Look;
+use super::site::{Part, Site, SiteQueue, count, element, is_type, join, members, text};
+use super::{Context, KeyFact, QueueFamily, QueueMemory, Read};
+use crate::domain::glob::Glob;
+use crate::domain::queue::{Detail, PushEnd};
+use crate::domain::{Bytes, Queue, Reply};
+
+/// See the module.
+pub struct ResqueFamily;
+
+/// Workers looked at in one site.
+const MOST_WORKERS: usize = 100;
+/// Queues whose next job is looked at to tell Resque from Sidekiq.
+const SAMPLES: usize = 3;
+/// Replies of `site_reads` and, after the samples, for each worker.
+const FIRST: usize = 7;
+const PER_WORKER: usize = 2;
+/// A worker whose heartbeat, one a minute, is older than this is pruned by the others.
+const PRUNED_AFTER_MS: i64 = 300_000;
+
+impl QueueFamily for ResqueFamily {
+    fn id(&self) -> &'static str {
+        "resque"
+    }
+
+    fn well_known(&self) -> &'static [&'static str] {
+        &["resque:queues"]
+    }
+
+    fn may_be_clue(&self, key: &[u8]) -> bool {
+        key.ends_with(b"resque:queues")
+    }
+
+    fn owns(&self, key: &[u8]) -> bool {
+        key.starts_with(b"resque:")
+    }
+
+    fn is_clue(&self, fact: &KeyFact) -> bool {
+        &*fact.key_type == "set" && namespace(&fact.key).is_some()
+    }
+
+    fn site_reads(&self, clue: &Bytes) -> Vec<Read> {
+        let of = |end: &str| join(&[namespace(clue).unwrap_or_default(), end.as_bytes()]);
+        vec![
+            Read::Members { key: clue.clone(), cursor: "0".into() },
+            Read::Members { key: of("workers"), cursor: "0".into() },
+            Read::Head(of("pause-all-workers"), 8),
+            Read::ListLen(of("failed")),
+            Read::Members { key: of("failed_queues"), cursor: "0".into() },
+            Read::Type(of("workers:heartbeat")),
+            Read::Type(of("processes")),
+        ]
+    }
+
+    fn site_more(&self, clue: &Bytes, replies: &[Reply]) -> Vec<Read> {
+        let of = |parts: &[&[u8]]| {
+            let all: Vec<&[u8]> =
+                std::iter::once(namespace(clue).unwrap_or_default()).chain(parts.iter().copied()).collect();
+            join(&all)
+        };
+        let mut reads: Vec<Read> = members(replies.first())
+            .unwrap_or_default()
+            .iter()
+            .take(SAMPLES)
+            .map(|name| Read::ElementHead { key: list_key(clue, name), index: 0, max: 512 })
+            .collect();
+        for worker in members(replies.get(1)).unwrap_or_default().iter().take(MOST_WORKERS) {
+            reads.push(Read::Head(of(&[b"worker:", worker.as_slice()]), 2048));
+            let beats = of(&[b"workers:heartbeat"]);
+            reads.push(Read::HashHead { key: beats, field: worker.clone(), max: 64 });
+        }
+        reads
+    }
+
+    fn site(&self, clue: &Bytes, replies: &[Reply], ctx: &Context) -> Option<Site> {
+        let names = members(replies.first())?;
+        let registered = members(replies.get(1));
+        let samples = replies.get(FIRST..FIRST + names.len().min(SAMPLES)).unwrap_or_default();
+        if !is_resque(clue, registered.as_deref(), samples, replies) {
+            return None;
+        }
+        let fields = replies.get(FIRST + samples.len()..).unwrap_or_default();
+        let crew: Vec<(Vec<Bytes>, Option<Bytes>, Worker)> = registered
+            .iter()
+            .flatten()
+            .zip(fields.chunks(PER_WORKER))
+            .map(|(name, fields)| worker(name, fields, ctx))
+            .collect();
+        let all = registered.as_ref().is_some_and(|r| r.len() == crew.len());
+        let only_one = names.len() == 1;
+        let failed = count(replies.get(3));
+        let by_queue = members(replies.get(4)).unwrap_or_default();
+        let paused = match replies.get(2) {
+            Some(Reply::Bulk(flag)) => Some(flag.as_slice() == b"true"),
+            Some(Reply::Nil) => Some(false),
+            _ => None,
+        };
+        let queues = names.iter().map(|name| {
+            let mine = crew.iter().filter(|(patterns, _, _)| takes(patterns, name));
+            let gone = crew.iter().filter(|(_, _, w)| w.alive == Some(false));
+            let running = crew.iter().filter(|(_, at, _)| at.as_ref() == Some(name)).count() as u64;
+            let mut details: Vec<Detail> = mine
+                .clone()
+                .filter(|(_, _, w)| w.alive != Some(false))
+                .chain(gone)
+                .map(|(_, _, w)| w.detail(ctx))
+                .collect();
+            let own_failures = by_queue.contains(&join(&[name.as_slice(), b"_failed"]));
+            let failures = failed.filter(|n| !own_failures && (only_one || *n == 0));
+            if let (None, Some(n), false) = (failures, failed, own_failures) {
+                details.push(Detail::new("failed list", format!("{n} jobs of all queues")));
+            }
+            SiteQueue {
+                key: list_key(clue, name),
+                part: Part {
+                    in_flight: all.then_some(running),
+                    failed: failures,
+                    workers: live(mine.map(|(_, _, w)| w), all),
+                    paused,
+                    details,
+                    ..Part::default()
+                },
+            }
+        });
+        Some(Site { queues: queues.collect(), registry: true })
+    }
+
+    fn reads(&self, key: &Bytes, _: PushEnd, memory: &QueueMemory) -> Vec<Read> {
+        let (namespace, name) = split(key);
+        vec![
+            Read::ListLook {
+                key: key.clone(),
+                push: PushEnd::Right,
+                newest: memory.newest.clone(),
+                maxlen: 4096,
+            },
+            Read::ListLen(join(&[namespace, name, b"_failed"])),
+        ]
+    }
+
+    fn interpret(
+        &self,
+        fact: &KeyFact,
+        previous: Option<&Queue>,
+        memory: &mut QueueMemory,
+        replies: &[Reply],
+        ctx: &Context,
+    ) -> Option<Queue> {
+        let mut queue = begin(self.id(), &name(&fact.key), fact, PushEnd::Right, previous, memory, ctx);
+        let look = match Look::parse(replies.first()) {
+            Ok(look) => look,
+            Err(_) if is_wrong_type(replies.first()) => return None,
+            Err(why) => return Some(unreadable(queue, why)),
+        };
+        // A failed list for each queue is an option; without it there is one for all.
+        if let Some(own) = count(replies.get(1)).filter(|n| *n > 0) {
+            queue.failed = Some(own);
+        }
+        settle_list(&mut queue, &look, None, memory, ctx);
+        queue.oldest = oldest(look.depth, None, memory, ctx);
+        Some(queue)
+    }
+}
+
+/// What stands before `queues`.
+fn namespace(clue: &Bytes) -> Option<&[u8]> {
+    clue.as_slice().strip_suffix(b"queues").filter(|n| n.is_empty() || n.ends_with(b":"))
+}
+
+fn list_key(clue: &Bytes, name: &Bytes) -> Bytes {
+    join(&[namespace(clue).unwrap_or_default(), b"queue:", name.as_slice()])
+}
+
+/// Namespace and name of the key of a queue.
+fn split(key: &Bytes) -> (&[u8], &[u8]) {
+    let key = key.as_slice();
+    match key.windows(6).position(|w| w == b"queue:") {
+        Some(at) => (&key[..at], &key[at + 6..]),
+        None => (b"", key),
+    }
+}
+
+/// The queue's name; a namespace that is not the usual one stays, so that applications are told apart.
+fn name(key: &Bytes) -> Bytes {
+    match split(key) {
+        (b"resque:" | b"", name) => name.into(),
+        (namespace, name) => join(&[namespace, name]),
+    }
+}
+
+/// Sidekiq's jobs have an id, RQ registers whole keys.
+fn is_resque(clue: &Bytes, workers: Option<&[Bytes]>, samples: &[Reply], replies: &[Reply]) -> bool {
+    let has = |needle: &[u8]| {
+        let head = |sample| element(Some(sample));
+        samples.iter().filter_map(head).any(|h| h.as_slice().windows(needle.len()).any(|w| w == needle))
+    };
+    if has(b"\"jid\":") || !is_type(replies.get(6), "none") {
+        return false;
+    }
+    let beats = is_type(replies.get(5), "hash");
+    // `<host>:<pid>:<queues>`
+    let named = workers.is_some_and(|w| w.first().is_some_and(|w| parts(w).is_some()));
+    clue.as_slice().ends_with(b"resque:queues") || beats || named || (has(b"\"class\":") && has(b"\"args\":"))
+}
+
+/// Host, process id and queues of a worker's name.
+fn parts(name: &Bytes) -> Option<(Bytes, Bytes, Vec<Bytes>)> {
+    let mut parts = name.as_slice().splitn(3, |b| *b == b':');
+    let (host, pid, queues) = (parts.next()?, parts.next()?, parts.next()?);
+    let is_pid = !pid.is_empty() && pid.iter().all(u8::is_ascii_digit);
+    is_pid.then(|| (host.into(), pid.into(), queues.split(|b| *b == b',').map(Bytes::from).collect()))
+}
+
+fn takes(patterns: &[Bytes], queue: &Bytes) -> bool {
+    patterns.iter().any(|p| match p.as_utf8() {
+        Some(glob) if glob.contains('*') => Glob::new(glob).matches(queue.as_slice()),
+        _ => p == queue,
+    })
+}
+
+/// The queues it takes from, the queue of the job it is at, and itself.
+fn worker(name: &Bytes, fields: &[Reply], ctx: &Context) -> (Vec<Bytes>, Option<Bytes>, Worker) {
+    let (host, pid, queues) = match parts(name) {
+        Some((host, pid, queues)) => (Some(host.escaped()), Some(pid.escaped()), queues),
+        None => (None, None, Vec::new()),
+    };
+    let time = |t: &str| t.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_millisecond);
+    let beat_ms = text(fields.get(1)).and_then(|t| time(t.as_utf8()?));
+    let job = text(fields.first())
+        .and_then(|json| serde_json::from_slice::<serde_json::Value>(json.as_slice()).ok());
+    let word = |path: &str| job.as_ref().and_then(|j| j.pointer(path)?.as_str());
+    let runs = job.as_ref().map(|_| {
+        let class = word("/payload/class").unwrap_or("?");
+        (Bytes::from(class).escaped(), word("/run_at").and_then(time))
+    });
+    let worker = Worker {
+        name: "process".into(),
+        host,
+        pid,
+        // Without a heartbeat (before 1.27) nothing tells.
+        alive: beat_ms.map(|ms| ctx.server_ms.saturating_sub(ms) <= PRUNED_AFTER_MS),
+        beat_ms,
+        state: None,
+        runs: runs.into_iter().collect(),
+    };
+    (queues, word("/queue").map(Bytes::from), worker)
+}
