@@ -1,9 +1,10 @@
-//! Pollers: one task for each node, each with its own connection, back-off and budget, so that one dead or
+//! Pollers: one task for each server, each with its own connection, back-off and budget, so that one dead or
 //! frozen node never delays another. They publish immutable snapshots; the latest wins.
 
 pub mod backoff;
 mod claims;
 mod cost;
+mod database;
 mod diagnose;
 mod discover;
 pub mod fleet;

@@ -28,6 +28,24 @@ pub struct FleetNode {
     pub snapshot: Arc<NodeSnapshot>,
     /// Other configured addresses of the same server.
     pub aliases: Vec<String>,
+    /// The looks under these other addresses or at these other databases.
+    pub others: Vec<Arc<NodeSnapshot>>,
+}
+
+impl FleetNode {
+    /// Findings of the server: those of its first look, and what only the looks at its other databases found.
+    pub fn findings(&self, rules: &Rules, now: Instant) -> Vec<Finding> {
+        let mut out = self.snapshot.findings(rules, now);
+        for other in &self.others {
+            for finding in other.findings(rules, now) {
+                if !out.iter().any(|f| f.code == finding.code) {
+                    let message = format!("{}: {}", other.meta.id, finding.message);
+                    out.push(Finding { message, ..finding });
+                }
+            }
+        }
+        out
+    }
 }
 
 /// The fleet's verdict: the worst finding and all reasons, worst first.
@@ -66,6 +84,7 @@ impl FleetView {
             if let Some((first, dbs)) = run_id.and_then(|id| seen.get_mut(id)) {
                 if let Some(node) = nodes.get_mut(*first) {
                     node.aliases.push(format!("{} ({})", snapshot.meta.id, snapshot.meta.address));
+                    node.others.push(snapshot.clone());
                 }
                 counted_already = dbs.contains(&snapshot.meta.db);
                 dbs.push(snapshot.meta.db);
@@ -73,7 +92,7 @@ impl FleetView {
                 if let Some(id) = run_id {
                     seen.insert(id, (nodes.len(), vec![snapshot.meta.db]));
                 }
-                nodes.push(FleetNode { snapshot: snapshot.clone(), aliases: Vec::new() });
+                nodes.push(FleetNode { snapshot: snapshot.clone(), aliases: Vec::new(), others: Vec::new() });
             }
             if !counted_already {
                 locks.extend(snapshot.locks.iter().cloned());
@@ -114,8 +133,7 @@ impl FleetView {
         for node in &self.nodes {
             let name = &node.snapshot.meta.id;
             reasons.extend(
-                node.snapshot
-                    .findings(rules, now)
+                node.findings(rules, now)
                     .into_iter()
                     .filter(|f| f.severity > Severity::Info)
                     .map(|f| Finding { message: format!("{name}: {}", f.message), ..f }),

@@ -42,7 +42,7 @@ pub fn worst(findings: &[Finding]) -> Severity {
 pub fn row(scene: &Scene<'_>, node: &FleetNode) -> Row {
     let look = scene.look;
     let snapshot = &*node.snapshot;
-    let findings = snapshot.findings(&scene.state.settings.rules, scene.now.mono);
+    let findings = node.findings(&scene.state.settings.rules, scene.now.mono);
     let severity = worst(&findings);
     let state = Cell::new(state_words(scene, snapshot), look.severity(severity));
     let mut name = snapshot.meta.id.to_string();

@@ -7,6 +7,9 @@ mod fault_proxy;
 mod fixtures;
 #[path = "../support/fleet.rs"]
 mod fleet;
+mod group_rules;
+#[path = "../support/groups.rs"]
+mod groups;
 mod health;
 mod network;
 mod outputs;

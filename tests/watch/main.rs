@@ -3,6 +3,7 @@
 
 mod acl;
 mod clusters;
+mod databases;
 mod diagnostics;
 mod liveness;
 mod locks;
