@@ -9,8 +9,10 @@ pub mod outcome;
 pub mod plan;
 mod prepare;
 pub mod request;
+pub mod route;
 pub mod services;
 mod session;
+pub mod transfer;
 mod undo;
 
 pub use audit::Audit;

@@ -59,6 +59,10 @@ pub enum Command {
     Worker(Worker),
     /// `lock run`.
     LockRun(LockRun),
+    /// `wait`.
+    Wait(Wait),
+    /// `queues move`, `queues requeue`.
+    Move(Move),
     /// `check`: how long to watch.
     Check(Option<Duration>),
     /// `audit`.
@@ -149,18 +153,95 @@ pub struct Push {
 /// `worker`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Worker {
-    /// Exact key.
-    pub key: Bytes,
+    /// Exact keys; `--queue`: with their weights, else as configured.
+    pub queues: Vec<(Bytes, Option<u32>)>,
     /// `--exec`; `None`: only test tasks.
     pub exec: Option<String>,
     /// `--concurrency`; `None`: as configured.
     pub concurrency: Option<usize>,
-    /// `--node`.
-    pub node: Option<String>,
+    /// `--task-timeout`; `None`: as configured.
+    pub task_timeout: Option<Duration>,
+    /// `--retries`; `None`: as configured.
+    pub retries: Option<u32>,
+    /// `--rate`, a number above 0; `None`: as configured.
+    pub rate: Option<String>,
+    /// `--wait-replicas`; `None`: as configured.
+    pub wait_replicas: Option<u32>,
+    /// `--node`, each.
+    pub nodes: Vec<String>,
+    /// `--all-nodes`.
+    pub all_nodes: bool,
     /// `--left`, `--right`; `None`: as configured.
     pub push: Option<PushEnd>,
     /// Go on although the list looks like some library's.
     pub force: bool,
+}
+
+/// What `wait` waits for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum WaitFor {
+    /// `--queue KEY --below N`: fewer than n tasks wait.
+    QueueBelow {
+        /// Key, or its name in its library.
+        key: Bytes,
+        /// Fewer than this.
+        below: u64,
+    },
+    /// `--lock KEY --free`: nobody holds it.
+    LockFree {
+        /// Exact key.
+        key: Bytes,
+    },
+}
+
+/// `wait`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Wait {
+    /// For what.
+    pub until: WaitFor,
+    /// How long.
+    pub timeout: Duration,
+    /// Where.
+    pub place: Where,
+}
+
+/// Which elements `queues move` takes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Pick {
+    /// So many of the oldest.
+    Oldest(u64),
+    /// Those that are exactly these bytes; one.
+    Element(Bytes),
+}
+
+/// `queues move`, `queues requeue`, `queues drop`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Move {
+    /// The list they are taken from; of `requeue` the queue whose dead letters are meant.
+    pub from: Bytes,
+    /// Where they go.
+    pub to: Destination,
+    /// Which.
+    pub pick: Pick,
+    /// `--node`, `--db`.
+    pub place: Where,
+    /// `--left`, `--right`: end of the target that producers push to; `None`: as configured.
+    pub push: Option<PushEnd>,
+    /// Only print the plan.
+    pub dry_run: bool,
+    /// Do not ask.
+    pub yes: bool,
+}
+
+/// Where moved elements go.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Destination {
+    /// From the dead letters of the queue back into it.
+    Back,
+    /// Into this list.
+    List(Bytes),
+    /// Nowhere: they are removed.
+    Nowhere,
 }
 
 /// `lock run`.
@@ -261,16 +342,46 @@ fn subcommand(sub: Sub) -> Result<(GlobalArgs, Command), Usage> {
                     print.must_be_unused("queues list")?;
                     push(args)?
                 }
+                Some(QueuesSub::Move(args)) => {
+                    print.must_be_unused("queues list")?;
+                    let to = Destination::List(some_key(args.to.map(bytes))?);
+                    moved(args.from, to, args.which, &args.end)?
+                }
+                Some(QueuesSub::Requeue(args)) => {
+                    print.must_be_unused("queues list")?;
+                    moved(args.queue, Destination::Back, args.which, &args.end)?
+                }
+                Some(QueuesSub::Drop(args)) => {
+                    print.must_be_unused("queues list")?;
+                    let end = End { left: false, right: false };
+                    moved(args.queue, Destination::Nowhere, args.which, &end)?
+                }
             };
             (outer.merged(inner), command)
         }
         Sub::Worker(args) => {
-            let key = args.queue.map(bytes).or(args.key_b64);
+            let exact = args.queues.into_iter().map(bytes).chain(args.key_b64).map(|key| (key, None));
+            let weighted = args.weighted.into_iter().map(|(key, weight)| (key, Some(weight)));
+            let queues: Vec<(Bytes, Option<u32>)> = exact.chain(weighted).collect();
+            for (key, _) in &queues {
+                some_key(Some(key.clone()))?;
+                // The names of queues stand where other commands have URLs: not taken for one in silence.
+                if let Some(url) = key.as_utf8().filter(|text| scan::is_url(text)) {
+                    let url = crate::config::masked_url(url);
+                    let message = format!("`{url}` is a URL and no queue: give nodes with -u URL");
+                    return Err((ErrorKind::InvalidValue, message));
+                }
+            }
             let worker = Worker {
-                key: some_key(key)?,
+                queues,
                 exec: args.exec,
                 concurrency: args.concurrency.map(|n| n as usize),
-                node: args.node,
+                task_timeout: args.task_timeout,
+                retries: args.retries,
+                rate: args.rate,
+                wait_replicas: args.wait_replicas,
+                nodes: args.nodes,
+                all_nodes: args.all_nodes,
                 push: args.end.chosen(),
                 force: args.force,
             };
@@ -287,6 +398,22 @@ fn subcommand(sub: Sub) -> Result<(GlobalArgs, Command), Usage> {
                 command: run.command,
             };
             (args.global.merged(run.global), Command::LockRun(command))
+        }
+        Sub::Wait(mut args) => {
+            // After `wait` the flag says how long to wait; before it, it is the deadline of a call.
+            let timeout = match args.global.timeout.take() {
+                None => Duration::from_secs(300),
+                Some(text) => args::wait_time(&text)
+                    .map_err(|why| (ErrorKind::ValueValidation, format!("--timeout {text}: {why}")))?,
+            };
+            let until = match (args.queue.map(bytes), args.lock.map(bytes)) {
+                (Some(key), None) => {
+                    WaitFor::QueueBelow { key: some_key(Some(key))?, below: args.below.unwrap_or(1) }
+                }
+                (_, lock) => WaitFor::LockFree { key: some_key(lock)? },
+            };
+            let place = Where { node: args.node, all_nodes: false, db: args.db };
+            (args.global, Command::Wait(Wait { until, timeout, place }))
         }
         Sub::Check(args) => {
             (with_checked_urls(args.global, args.positional)?, Command::Check(args.watch_for))
@@ -360,6 +487,25 @@ fn push(args: args::Push) -> Result<(GlobalArgs, Command), Usage> {
         yes: args.yes,
     };
     Ok((args.global, Command::Push(push)))
+}
+
+fn moved(
+    from: OsString,
+    to: Destination,
+    which: args::Which,
+    end: &End,
+) -> Result<(GlobalArgs, Command), Usage> {
+    let from = some_key(Some(bytes(from)))?;
+    let element = which.element.map(bytes).or(which.element_b64);
+    let pick = match (element, which.all, which.count) {
+        (Some(element), ..) => Pick::Element(element),
+        (None, true, _) => Pick::Oldest(u64::MAX),
+        (None, false, count) => Pick::Oldest(count),
+    };
+    let place = Where { node: which.node, all_nodes: false, db: which.db };
+    let (dry_run, yes) = (which.dry_run, which.yes);
+    let wish = Move { from, to, pick, place, push: end.chosen(), dry_run, yes };
+    Ok((which.global, Command::Move(wish)))
 }
 
 /// The exact bytes on Unix; on Windows its WTF-8 form.

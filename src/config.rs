@@ -10,6 +10,7 @@ mod load;
 mod node;
 mod password;
 mod problem;
+mod queue_family;
 pub mod secrets;
 mod show;
 pub mod topology;
@@ -21,11 +22,13 @@ use std::time::Duration;
 
 use crate::domain::queue::PushEnd;
 use crate::domain::{NodeMeta, Rules};
+use crate::family::template::Template;
 
 pub use endpoint::{Address, Endpoint, Tls};
 pub use environment::Environment;
 pub use load::{Loaded, load};
 pub use problem::{ConfigErrors, Problem, Source};
+pub use queue_family::QueuePrefixes;
 pub use secrets::Secret;
 pub use show::show;
 pub use topology::{AddressMap, Cluster, Sentinel, Topology};
@@ -67,6 +70,10 @@ pub struct Config {
     pub queues: Vec<QueueConfig>,
     /// Which end producers push to where a queue does not say.
     pub push: PushEnd,
+    /// Queues of the user's own kinds.
+    pub queue_families: Vec<QueueSchema>,
+    /// Prefixes under which libraries write beside their usual ones.
+    pub queue_prefixes: QueuePrefixes,
     /// Budget of the key search.
     pub scan: ScanConfig,
     /// The embedded worker.
@@ -106,6 +113,80 @@ pub struct QueueConfig {
     pub push: PushEnd,
     /// Command for its real tasks.
     pub exec: Option<String>,
+    /// Its share of a worker's places beside other queues, at least 1.
+    pub weight: u32,
+}
+
+/// A kind of queue that the user describes: templates of its keys, each with `{name}` for the queue's name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueueSchema {
+    /// What the family is called.
+    pub id: String,
+    /// The key of what waits.
+    pub queue: Template,
+    /// Its type.
+    pub kind: QueueType,
+    /// Which end of a list producers push to.
+    pub push: PushEnd,
+    /// Steps of a score in a second where the scores of a sorted set are times; `None`: they are priorities.
+    pub per_second: Option<u32>,
+    /// A set of the names of all queues.
+    pub registry: Option<String>,
+    /// Tasks taken and not finished: a list, set, sorted set, hash or stream, as are the following.
+    pub processing: Option<Template>,
+    /// Tasks for later.
+    pub delayed: Option<Template>,
+    /// Tasks to be tried again.
+    pub retry: Option<Template>,
+    /// Failed tasks.
+    pub failed: Option<Template>,
+    /// Done tasks.
+    pub completed: Option<Template>,
+    /// A key that is there while the queue is paused.
+    pub paused: Option<Template>,
+    /// Who works, and how it is known who lives.
+    pub workers: Option<Liveness>,
+}
+
+/// Type of the key of what waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QueueType {
+    /// A list.
+    List,
+    /// A stream with consumer groups.
+    Stream,
+    /// A sorted set.
+    Zset,
+}
+
+impl QueueType {
+    /// As the server's `TYPE` says it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::List => "list",
+            Self::Stream => "stream",
+            Self::Zset => "zset",
+        }
+    }
+}
+
+/// How it is known which workers live.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Liveness {
+    /// A set of names, and for each a key that is there while it lives.
+    Keys {
+        /// The set.
+        registry: String,
+        /// The key, with `{worker}` for the name.
+        heartbeat: Template,
+    },
+    /// A sorted set of names by the time of the last heartbeat.
+    Scores {
+        /// The sorted set.
+        registry: String,
+        /// Who was silent for longer is gone.
+        alive_for: Duration,
+    },
 }
 
 /// Budget of the key search.
@@ -118,7 +199,7 @@ pub struct ScanConfig {
 }
 
 /// Defaults of the embedded worker.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct WorkerConfig {
     /// Tasks at once.
     pub concurrency: usize,
@@ -126,6 +207,37 @@ pub struct WorkerConfig {
     pub exec: Option<String>,
     /// TTL of its heartbeat key.
     pub heartbeat_ttl: Duration,
+    /// A task that runs longer is ended and has failed; `None`: no limit.
+    pub task_timeout: Option<Duration>,
+    /// Time between SIGTERM and SIGKILL for a command that is ended.
+    pub grace: Duration,
+    /// How often a failed task is tried again before it goes to the dead-letter list.
+    pub retries: u32,
+    /// Pause before the first retry; it doubles with each, and up to half of it is left out at random.
+    pub retry_delay: Duration,
+    /// The longest pause before a retry.
+    pub retry_max_delay: Duration,
+    /// Tasks started in a second, at most; `None`: no limit.
+    pub rate: Option<f64>,
+    /// Replicas waited for (WAIT) after a task was taken and after it was removed.
+    pub wait_replicas: u32,
+}
+
+impl Default for WorkerConfig {
+    fn default() -> Self {
+        Self {
+            concurrency: 1,
+            exec: None,
+            heartbeat_ttl: Duration::from_secs(10),
+            task_timeout: None,
+            grace: Duration::from_secs(2),
+            retries: 0,
+            retry_delay: Duration::from_secs(1),
+            retry_max_delay: Duration::from_secs(300),
+            rate: None,
+            wait_replicas: 0,
+        }
+    }
 }
 
 /// Looks of the dashboard.
@@ -173,8 +285,10 @@ impl Default for Config {
             queue_patterns: QUEUE_PATTERNS.map(String::from).to_vec(),
             queues: Vec::new(),
             push: PushEnd::Left,
+            queue_families: Vec::new(),
+            queue_prefixes: QueuePrefixes::new(),
             scan: ScanConfig { budget: 0.01, max_keys: 200_000 },
-            worker: WorkerConfig { concurrency: 1, exec: None, heartbeat_ttl: Duration::from_secs(10) },
+            worker: WorkerConfig::default(),
             rules: Rules::default(),
             ui: UiConfig {
                 theme: Theme::Dark,

@@ -52,12 +52,15 @@ impl Backstage {
         let directory = fleet.directory();
         let services = Services {
             directory: directory.clone(),
+            routes: fleet.routes(),
             permit,
             audit: Audit::in_dir(&config.state_dir),
             timeout: config.timeout,
         };
         let actions = executor::spawn_with(services, report);
-        let worker = worker::spawn(config.clone(), directory, permit);
+        let nodes = fleet.nodes();
+        let peers = Arc::new(move || nodes.borrow().iter().map(|n| n.endpoint.clone()).collect());
+        let worker = worker::spawn(config.clone(), directory, peers, permit);
         Self { fleet, actions, outcomes, worker }
     }
 }

@@ -20,6 +20,7 @@ pub mod kue;
 pub mod laravel;
 pub mod list;
 pub mod machinery;
+pub mod own;
 pub mod proto;
 pub mod read;
 pub mod recipe;
@@ -39,6 +40,7 @@ pub mod stream;
 pub mod streaq;
 pub mod string;
 pub mod taskiq;
+pub mod template;
 
 use std::sync::Arc;
 
@@ -143,6 +145,10 @@ pub trait QueueFamily: Send + Sync {
     fn well_known(&self) -> &'static [&'static str] {
         &[]
     }
+    /// What usually stands before its keys, where an application can choose another prefix; `None`: it is fixed.
+    fn usual_prefix(&self) -> Option<UsualPrefix> {
+        None
+    }
     /// True when the name alone makes it worth asking for the type of the key.
     fn may_be_clue(&self, _key: &[u8]) -> bool {
         false
@@ -188,6 +194,15 @@ pub trait QueueFamily: Send + Sync {
         replies: &[Reply],
         ctx: &Context,
     ) -> Option<Queue>;
+}
+
+/// The prefix that a library uses unless it is told another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UsualPrefix {
+    /// It, with the colon at its end if there is one.
+    pub text: &'static str,
+    /// True when the library puts a colon behind the prefix by itself.
+    pub colon: bool,
 }
 
 /// What a queue family must remember between looks and nobody is shown.

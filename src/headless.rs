@@ -5,7 +5,10 @@ pub mod place;
 pub mod push;
 pub mod release;
 pub mod run;
+pub mod transfer;
+pub mod wait;
 pub mod watch;
+pub mod work;
 
 use std::io::Write;
 

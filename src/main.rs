@@ -102,7 +102,12 @@ async fn command(command: Command, config: Arc<Config>) -> anyhow::Result<u8> {
         }
         Command::Worker(wish) => {
             let nodes = poll::fleet::discover(&config).await;
-            headless::run::worker(config, &nodes, wish, &mut out).await
+            headless::work::worker(config, &nodes, wish, &mut out).await
+        }
+        Command::Wait(wish) => headless::wait::wait(config, wish, &mut out).await,
+        Command::Move(wish) => {
+            let nodes = poll::fleet::discover(&config).await;
+            headless::transfer::transfer(&config, &nodes, &wish, &mut out).await
         }
         Command::LockRun(wish) => {
             let nodes = poll::fleet::discover(&config).await;

@@ -82,6 +82,19 @@ function guard.zmember(key, member)
   if redis.pcall('EXISTS', key) == 0 then return 'GONE' end
   return 'CHANGED'
 end
+function guard.lindex(key, index, value)
+  local is = redis.pcall('LINDEX', key, index)
+  if failed(is) then return 'ERR', is.err end
+  if not is then return 'GONE' end
+  if is ~= value then return 'CHANGED' end
+end
+function guard.lpos(key, value, searched)
+  local is = redis.pcall('LPOS', key, value, 'MAXLEN', searched)
+  if failed(is) then return 'ERR', is.err end
+  if is then return end
+  if redis.pcall('EXISTS', key) == 0 then return 'GONE' end
+  return 'CHANGED'
+end
 function guard.hlen(key, len)
   local is = redis.pcall('HLEN', key)
   if failed(is) then return 'ERR', is.err end

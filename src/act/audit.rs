@@ -189,6 +189,15 @@ fn seen(guard: &Guard) -> Value {
             put_bytes(&mut map, "field_value", value);
         }
         Guard::ZsetMember { member, .. } => put_bytes(&mut map, "member", member),
+        Guard::ListElement { index, value, .. } => {
+            map.insert("index".into(), json!(index));
+            map.insert("element_len".into(), json!(value.len()));
+            map.insert("element_sha1".into(), json!(value.sha1()));
+        }
+        Guard::ListHolds { value, .. } => {
+            map.insert("element_len".into(), json!(value.len()));
+            map.insert("element_sha1".into(), json!(value.sha1()));
+        }
         Guard::HashLen { len, .. } => {
             map.insert("fields".into(), json!(len));
         }
@@ -198,14 +207,16 @@ fn seen(guard: &Guard) -> Value {
 
 /// A command for the audit file: the elements of a push only as length and SHA-1.
 pub fn shown(command: &Command) -> String {
-    if !matches!(command.name().as_str(), "LPUSH" | "RPUSH") {
-        return command.to_string();
-    }
-    let head = Command { args: command.args.iter().take(2).cloned().collect() };
+    let plain = match command.name().as_str() {
+        "LPUSH" | "RPUSH" => 2,
+        "LREM" => 3,
+        _ => return command.to_string(),
+    };
+    let head = Command { args: command.args.iter().take(plain).cloned().collect() };
     let payloads: Vec<String> = command
         .args
         .iter()
-        .skip(2)
+        .skip(plain)
         .map(|payload| format!("<{} bytes sha1:{}>", payload.len(), payload.sha1()))
         .collect();
     format!("{head} {}", payloads.join(" "))
@@ -223,6 +234,8 @@ fn told(outcome: &Outcome) -> (Option<String>, Option<Vec<String>>) {
 fn reply_text(reply: &Reply) -> String {
     match reply {
         Reply::Error(error) => error.to_string(),
+        // A task that was moved.
+        Reply::Bulk(bytes) => format!("<{} bytes sha1:{}>", bytes.len(), bytes.sha1()),
         other => other.as_bytes().map_or_else(|| "(nil)".to_string(), |bytes| bytes.escaped()),
     }
 }
@@ -293,7 +306,12 @@ pub fn table(entries: impl Iterator<Item = Result<Value, String>>) -> Vec<String
         if text("phase") == "before" {
             let lasts = matches!(text("intent").as_str(), "lock-run" | "worker");
             let why = if lasts { "it still runs, or was cut off" } else { "it was cut off" };
-            rows.push((id, format!("{place}  no outcome: {why}{commands}")));
+            let line = format!("{place}  no outcome: {why}{commands}");
+            match rows.iter_mut().rev().find(|(known, _)| *known == id) {
+                // The cluster sent the plan on: nothing ran on the node before.
+                Some(row) => row.1 = line,
+                None => rows.push((id, line)),
+            }
             continue;
         }
         let detail =

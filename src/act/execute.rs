@@ -1,12 +1,22 @@
 //! Carries out a confirmed plan once: audit, alive?, run, audit.
 
+use std::time::{Duration, Instant};
+
 use super::audit::refusal;
 use super::plan::{Guard, Restore};
 use super::prepare::PreparedAction;
+use super::route::MOST_HOPS;
+use super::services::Services;
+use super::session::Session;
 use super::undo::{Released, Undoable};
 use super::{NotDone, Outcome, Plan};
 use crate::domain::LockId;
 use crate::redis_io::run_plan::{Ran, run_plan};
+
+/// How long a plan waits for keys of which some are here and some there.
+const WAIT_FOR_SLOT: Duration = Duration::from_secs(2);
+/// Time between two tries meanwhile.
+const BETWEEN_TRIES: Duration = Duration::from_millis(100);
 
 /// What a carried out plan left behind.
 pub(super) struct Carried {
@@ -20,7 +30,7 @@ pub(super) struct Carried {
 
 pub(super) async fn carry_out(action: PreparedAction) -> Carried {
     let PreparedAction { prepared, session, services } = action;
-    let plan = prepared.plan;
+    let mut plan = prepared.plan;
     let end = |plan, why| Carried { plan, outcome: Outcome::NotDone(why), undoable: None, audit_gap: None };
     if let Some(why) = prepared.needs_force {
         return end(plan, NotDone::NotSent(format!("it needs force: {why}")));
@@ -31,10 +41,7 @@ pub(super) async fn carry_out(action: PreparedAction) -> Carried {
     }
     let value = undo_value(&plan);
     let (ran, session) = match session.ready(&services, &plan).await {
-        Ok(mut session) => {
-            let ran = run_plan(&mut session.writer, &plan, session.means, value.is_some()).await;
-            (ran, Some(session))
-        }
+        Ok(session) => run_where_it_is(&services, &mut plan, session, value.is_some()).await,
         Err(why) => (Ran::from(why), None),
     };
     let audit_gap = services.audit.after(&plan, &ran.outcome).await.err().map(|error| {
@@ -48,7 +55,7 @@ pub(super) async fn carry_out(action: PreparedAction) -> Carried {
                 }
                 None => Undoable::No("its value was too long to be kept: it cannot be undone".into()),
                 Some(_) if !ran.watched_free => Undoable::No(
-                    "the key was used again right after the release, or may not be watched: it cannot be undone"
+                    "the key was used again right after the release, its slot is being moved, or it may not be watched: it cannot be undone"
                         .into(),
                 ),
                 Some(_) if *pttl_before_ms < -1 => {
@@ -72,6 +79,45 @@ pub(super) async fn carry_out(action: PreparedAction) -> Carried {
         _ => None,
     };
     Carried { plan, outcome: ran.outcome, undoable, audit_gap }
+}
+
+/// Runs the plan; where the cluster says that its keys are elsewhere by now, nothing ran, and it is run there.
+///
+/// What is proven by WATCH since the dialog or since a release cannot be proven on another connection: such a plan
+/// stays where it is. Each node it goes to is written down before anything is sent there.
+async fn run_where_it_is(
+    services: &Services,
+    plan: &mut Plan,
+    mut session: Session,
+    then_watch: bool,
+) -> (Ran, Option<Session>) {
+    let started = Instant::now();
+    let mut hops = 0;
+    loop {
+        let ran = run_plan(&mut session.writer, plan, session.means, then_watch).await;
+        let pause = match &ran.outcome {
+            Outcome::NotDone(NotDone::Moved(_)) if hops < MOST_HOPS => Duration::ZERO,
+            Outcome::NotDone(NotDone::Moving) if started.elapsed() < WAIT_FOR_SLOT => BETWEEN_TRIES,
+            _ => return (ran, Some(session)),
+        };
+        if plan.unchanged || plan.undo_of.is_some() {
+            return (ran, Some(session));
+        }
+        tokio::time::sleep(pause).await;
+        hops += 1;
+        let fresh = Session::open(services, &plan.target.node, plan.target.db, &plan.subject).await;
+        session = match fresh {
+            Ok(fresh) => fresh,
+            Err(why) => return (NotDone::NotSent(why).into(), None),
+        };
+        let target = session.target(plan.target.db);
+        if target != plan.target {
+            plan.target = target;
+            if let Err(error) = services.audit.before(plan).await {
+                return (refusal(services.audit.path(), &error).into(), None);
+            }
+        }
+    }
 }
 
 /// The whole value, where a release can be undone.

@@ -50,7 +50,7 @@ pub(super) async fn after_release(
     let mut told = None;
     for _ in 0..2 {
         tokio::time::sleep(Duration::from_secs(1)).await;
-        let found = match services.reader(&plan.target.node, plan.target.db).await {
+        let found = match services.reader(&plan.target.node, plan.target.db, &plan.subject).await {
             Ok(mut reader) => look(&mut reader, plan).await,
             Err(why) => Found::Unreadable(why),
         };
@@ -84,7 +84,9 @@ pub(super) async fn resolve(services: &Services, ticket: Ticket, plan: &Plan, ev
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(Duration::from_secs(5));
-        let Ok(mut reader) = services.reader(&plan.target.node, plan.target.db).await else { continue };
+        let Ok(mut reader) = services.reader(&plan.target.node, plan.target.db, &plan.subject).await else {
+            continue;
+        };
         if reader.ping().await.is_err() {
             continue;
         }
@@ -214,7 +216,7 @@ pub(super) async fn follow(
     while !tasks.is_empty() && !events.is_closed() {
         let over = started.elapsed() > GIVE_UP;
         if reader.is_none() {
-            reader = services.reader(&queue.node, queue.db).await.ok();
+            reader = services.reader(&queue.node, queue.db, &queue.key).await.ok();
         }
         let mut ended = Vec::new();
         for (index, (id, payload)) in tasks.iter().enumerate() {

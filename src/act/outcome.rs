@@ -25,6 +25,12 @@ pub enum NotDone {
     ReadOnlyMode,
     /// The server is a replica; escaped text names its primary if known.
     Replica(String),
+    /// The slot of its keys is on another node of the cluster, escaped, and the plan could not go there.
+    Moved(String),
+    /// The slot of its keys is on its way, some of them here and some there.
+    Moving,
+    /// Its keys are in different slots of the cluster; a sentence, escaped.
+    CrossSlot(String),
     /// Another server process answers at that address.
     OtherServer,
     /// The audit file could not be written.
@@ -49,6 +55,9 @@ impl NotDone {
             Self::Expired => "expired",
             Self::ReadOnlyMode => "read_only",
             Self::Replica(_) => "replica",
+            Self::Moved(_) => "moved",
+            Self::Moving => "moving",
+            Self::CrossSlot(_) => "cross_slot",
             Self::OtherServer => "other_server",
             Self::NoAudit(_) => "no_audit",
             Self::NotSent(_) => "not_sent",
@@ -70,6 +79,11 @@ impl std::fmt::Display for NotDone {
             Self::Expired => f.write_str("its TTL has run out meanwhile: nothing to restore"),
             Self::ReadOnlyMode => f.write_str("read-only mode: nothing was sent"),
             Self::Replica(what) => write!(f, "that node is a replica ({what}): nothing was done"),
+            Self::Moved(to) => write!(f, "its slot is on {to} now: nothing was done, ask again"),
+            Self::Moving => f.write_str(
+                "its slot is being moved and its keys are on two nodes: nothing was done, try again when it has arrived",
+            ),
+            Self::CrossSlot(why) => write!(f, "{why}: nothing was sent"),
             Self::OtherServer => f.write_str("another server process answers there now: nothing was done"),
             Self::NoAudit(why) => write!(f, "the audit file cannot be written ({why}): nothing was sent"),
             Self::NotSent(why) => write!(f, "not sent: {why}"),

@@ -83,6 +83,24 @@ pub enum Guard {
         /// Member, as seen.
         member: Bytes,
     },
+    /// The element at this place of the list is exactly these bytes.
+    ListElement {
+        /// Key.
+        key: Bytes,
+        /// 0: leftmost, -1: rightmost.
+        index: i64,
+        /// Whole element as seen.
+        value: Bytes,
+    },
+    /// The list has an element that is exactly these bytes (LPOS, Redis 6.0.6 and later).
+    ListHolds {
+        /// Key.
+        key: Bytes,
+        /// The whole element.
+        value: Bytes,
+        /// How many elements are compared at most.
+        searched: u64,
+    },
     /// The hash has this many fields.
     HashLen {
         /// Key.
@@ -97,7 +115,7 @@ pub enum Guard {
 pub struct Plan {
     /// Unique id, the same in the audit lines before and after.
     pub id: uuid::Uuid,
-    /// What it is, for people and the audit file: `release`, `expire`, `undo`, `enqueue`.
+    /// What it is, for people and the audit file: `release`, `expire`, `undo`, `enqueue`, `requeue`, `move`, `drop`.
     pub intent: &'static str,
     /// Where.
     pub target: Target,
@@ -128,4 +146,28 @@ pub struct Restore {
     pub pttl_ms: Option<u64>,
     /// The server's clock at the release, milliseconds since the epoch.
     pub released_at_ms: u64,
+}
+
+impl Plan {
+    /// All keys it touches, the subject first, each once. In a cluster they must be in one slot.
+    pub fn keys(&self) -> Vec<Bytes> {
+        let mut keys = vec![self.subject.clone()];
+        let guarded = self.guards.iter().map(|guard| guard.key().clone());
+        for key in guarded.chain(self.steps.iter().flat_map(step_keys)) {
+            if !keys.contains(&key) {
+                keys.push(key);
+            }
+        }
+        keys
+    }
+}
+
+/// The keys among the arguments of a step.
+fn step_keys(step: &Command) -> Vec<Bytes> {
+    match step.name().as_str() {
+        "PUBLISH" => Vec::new(),
+        "LMOVE" | "RPOPLPUSH" => step.args.iter().skip(1).take(2).cloned().collect(),
+        "DEL" | "UNLINK" => step.args.iter().skip(1).cloned().collect(),
+        _ => step.args.get(1).cloned().into_iter().collect(),
+    }
 }

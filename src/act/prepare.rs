@@ -12,7 +12,7 @@ use crate::domain::queue::PushEnd;
 use crate::domain::{Bytes, Command, LockId, QueueId, Reply};
 use crate::family::registry::lock_family;
 use crate::family::{LockFamily, Recipe};
-use crate::redis_io::run_plan::{Means, watch};
+use crate::redis_io::run_plan::{Means, refused, watch};
 
 /// A longer value is not hashed on the server: this much takes 7.0 about 0.9 ms, a mebibyte 3 ms (SLOWLOG).
 const MAX_DIGEST: u64 = 256 * 1024;
@@ -42,21 +42,27 @@ pub(super) async fn build(services: &Services, request: Request) -> Result<Prepa
     if services.permit.is_none() {
         return Err(NotDone::ReadOnlyMode.to_string());
     }
-    let (prepared, session) = match request {
-        Request::Release { lock, seen } => release(services, &lock, &seen).await?,
-        Request::Expire { lock, seen, ttl } => expire(services, &lock, &seen, ttl).await?,
+    let (seen_on, (mut prepared, session)) = match request {
+        Request::Release { lock, seen } => (lock.node.clone(), release(services, &lock, &seen).await?),
+        Request::Expire { lock, seen, ttl } => {
+            (lock.node.clone(), expire(services, &lock, &seen, ttl).await?)
+        }
         Request::Enqueue { queue, payloads, push, library, force } => {
-            enqueue(services, &queue, &payloads, push, library, force).await?
+            (queue.node.clone(), enqueue(services, &queue, &payloads, push, library, force).await?)
+        }
+        Request::Transfer(wish) => {
+            (wish.queue.node.clone(), super::transfer::prepare(services, &wish).await?)
         }
         Request::Undo { .. } => {
             return Err("only the session that released a lock can undo it".into());
         }
     };
+    session.check(&mut prepared.plan, &seen_on).map_err(|why| why.to_string())?;
     Ok(PreparedAction { prepared, session, services: services.clone() })
 }
 
 /// A plan without guards, steps and sentences yet.
-fn blank(services: &Services, intent: &'static str, target: Target, subject: &Bytes) -> Plan {
+pub(super) fn blank(services: &Services, intent: &'static str, target: Target, subject: &Bytes) -> Plan {
     Plan {
         id: uuid::Uuid::new_v4(),
         intent,
@@ -119,8 +125,7 @@ async fn looked_up(
     family: &'static dyn LockFamily,
 ) -> Result<(Plan, Session, i64, Recipe), String> {
     let mut session = Session::open(services, &lock.node, lock.db, &lock.key).await?;
-    let target = Target { node: lock.node.clone(), db: lock.db, run_id: session.run_id.clone() };
-    let plan = blank(services, "release", target, &lock.key);
+    let plan = blank(services, "release", session.target(lock.db), &lock.key);
     let mut reads = family.release_reads(&lock.key, &seen.token);
     reads.push(Command::new("PTTL").arg(lock.key.clone()));
     let mut replies = session.writer.pipeline(&reads).await.map_err(|e| named(&lock.node, &e))?;
@@ -189,8 +194,7 @@ async fn guarded(
         ));
     }
     let mut session = Session::open(services, &lock.node, lock.db, &lock.key).await?;
-    let target = Target { node: lock.node.clone(), db: lock.db, run_id: session.run_id.clone() };
-    let mut plan = blank(services, intent, target, &lock.key);
+    let mut plan = blank(services, intent, session.target(lock.db), &lock.key);
     let key = &lock.key;
     let digest = matches!(&seen.token, Token::Long { len, .. } if *len <= MAX_DIGEST)
         && session.means == Means::Script;
@@ -263,7 +267,7 @@ async fn look(session: &mut Session, lock: &LockId) -> Result<Look, String> {
         match reply {
             Reply::Error(e) if e.is_denied() => return Err(NotDone::Denied(read.name()).to_string()),
             Reply::Error(e) if e.code == "WRONGTYPE" => return Err(NotDone::WrongType.to_string()),
-            Reply::Error(e) => return Err(NotDone::Refused(e.to_string()).to_string()),
+            Reply::Error(e) => return Err(refused(&read.name(), e).to_string()),
             _ => {}
         }
     }
@@ -298,15 +302,14 @@ async fn enqueue(
     if payloads.is_empty() || payloads.len() > MAX_PUSH {
         return Err(format!("between 1 and {MAX_PUSH} elements can be pushed at once"));
     }
-    let mut reader = services.reader(&queue.node, queue.db).await?;
+    let mut reader = services.reader(&queue.node, queue.db, &queue.key).await?;
     let found = inspect_queue(&mut reader, &queue.key, queue.db).await.map_err(|e| named(&queue.node, &e))?;
     drop(reader);
     if let Some(refusal) = found.refusal() {
         return Err(refusal);
     }
     let session = Session::open(services, &queue.node, queue.db, &queue.key).await?;
-    let target = Target { node: queue.node.clone(), db: queue.db, run_id: session.run_id.clone() };
-    let mut plan = blank(services, "enqueue", target, &queue.key);
+    let mut plan = blank(services, "enqueue", session.target(queue.db), &queue.key);
     plan.guards.push(Guard::TypeIs { key: queue.key.clone(), key_type: "list", absent_ok: true });
     let name = match push {
         PushEnd::Left => "LPUSH",
@@ -363,15 +366,10 @@ pub(super) async fn undo(services: &Services, released: &mut Released) -> Result
     let exists = released.session.writer.call(&exists).await.map_err(|e| lost(e.to_string()))?;
     match exists {
         Reply::Int(0) => {}
-        Reply::Error(error) => return Err(NotDone::Refused(error.to_string()).to_string()),
+        Reply::Error(error) => return Err(refused("EXISTS", &error).to_string()),
         _ => return Err(NotDone::Taken.to_string()),
     }
-    let target = Target {
-        node: released.lock.node.clone(),
-        db: released.lock.db,
-        run_id: released.session.run_id.clone(),
-    };
-    let mut plan = blank(services, "undo", target, key);
+    let mut plan = blank(services, "undo", released.session.target(released.lock.db), key);
     plan.guards.push(Guard::Absent { key: key.clone() });
     plan.unchanged = true;
     let set = Command::new("SET").arg(key.clone()).arg(released.restore.value.clone());

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::transfer::Transfer;
 use super::{Outcome, Plan};
 use crate::domain::lock::{Token, Ttl};
 use crate::domain::queue::PushEnd;
@@ -63,6 +64,8 @@ pub enum Request {
         /// Go on although the list looks like some library's, or others wait on it.
         force: bool,
     },
+    /// Move or remove tasks of a plain list, one bounded batch.
+    Transfer(Transfer),
 }
 
 /// A plan ready to be confirmed. The executor keeps its connection (and WATCH, where the plan says `unchanged`).

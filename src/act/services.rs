@@ -6,9 +6,12 @@ use std::time::Duration;
 use super::Request;
 use super::audit::Audit;
 use super::prepare::{PreparedAction, build};
-use crate::config::endpoint::Directory;
+use super::route::{MOST_HOPS, Stop};
+use crate::config::endpoint::{Directory, Routes, route};
 use crate::config::{Config, Endpoint};
-use crate::domain::NodeId;
+use crate::domain::reply::ReplyError;
+use crate::domain::{Bytes, NodeId, Reply};
+use crate::family::{Dialect, Read};
 use crate::redis_io::{CallError, ClientRole, Reader, WritePermit, connect};
 
 /// The configured nodes as a directory.
@@ -18,11 +21,19 @@ pub fn directory(config: &Config) -> Directory {
     Arc::new(move |id| nodes.iter().find(|(known, _)| known == id).map(|(_, endpoint)| endpoint.clone()))
 }
 
+/// The configured nodes by their addresses.
+pub fn routes(config: &Config) -> Routes {
+    let nodes = config.nodes.clone();
+    Arc::new(move |address| route(&nodes, address))
+}
+
 /// Everything an action needs besides its request. Cheap to clone.
 #[derive(Clone)]
 pub struct Services {
     /// Where nodes are.
     pub directory: Directory,
+    /// Which node a cluster means by an address.
+    pub routes: Routes,
     /// `None` in read-only mode: then no connection that may write is ever made.
     pub permit: Option<WritePermit>,
     /// Where actions are written down.
@@ -34,7 +45,7 @@ pub struct Services {
 impl Services {
     /// Services for the configured nodes.
     pub fn new(config: &Config, permit: Option<WritePermit>, audit: Audit) -> Self {
-        Self { directory: directory(config), permit, audit, timeout: config.timeout }
+        Self { directory: directory(config), routes: routes(config), permit, audit, timeout: config.timeout }
     }
 
     /// Prepares one action. `Err` is an escaped sentence; nothing was changed.
@@ -54,10 +65,23 @@ impl Services {
         Ok(Endpoint { db, ..endpoint })
     }
 
-    /// A connection that only reads.
-    pub(super) async fn reader(&self, node: &NodeId, db: u32) -> Result<Reader, String> {
-        let endpoint = self.endpoint(node, db)?;
-        connect(&endpoint, ClientRole::Act, self.timeout).await.map_err(|e| named(node, &e))
+    /// A connection that only reads, on this node or, in a cluster, on the one that has the key by now.
+    pub(super) async fn reader(&self, node: &NodeId, db: u32, key: &Bytes) -> Result<Reader, String> {
+        let mut stop = Stop::at(node);
+        for _ in 0..MOST_HOPS {
+            let endpoint = self.endpoint(&stop.node, db)?;
+            let failed = |e| named(&stop.node, &e);
+            let mut reader = connect(&endpoint, ClientRole::Act, self.timeout).await.map_err(failed)?;
+            if stop.asking {
+                reader.ask();
+            }
+            let found = reader.read(&[Read::Type(key.clone())], Dialect::NoScripts).await.map_err(failed)?;
+            match found.first().and_then(Reply::as_error).and_then(ReplyError::redirect) {
+                None => return Ok(reader),
+                Some(redirect) => stop = stop.next(self, &endpoint, &redirect)?,
+            }
+        }
+        Err(stop.endless())
     }
 }
 

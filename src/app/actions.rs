@@ -7,6 +7,7 @@ use super::run::lock_subject;
 use super::selection;
 use super::state::{AppState, Dialog, PlanState, RowId};
 use crate::act::request::{ActionCommand, TaskPlace};
+use crate::act::transfer::{BATCH, Transfer, TransferPick, TransferTo};
 use crate::act::{ActionEvent, NotDone, Outcome, Plan, Request, Seen, Ticket};
 use crate::domain::{Lock, LockId, QueueId, Severity};
 
@@ -68,6 +69,14 @@ pub(super) fn next_release(state: &mut AppState, out: &mut Vec<Effect>) {
             _ => fail(state, format!("{} on {} is gone already: nothing to release", id.key, id.node)),
         }
     }
+}
+
+/// `M`: the oldest dead letters of our worker back into the selected queue, one batch.
+pub(super) fn requeue(state: &mut AppState, out: &mut Vec<Effect>) {
+    let Some(queue) = super::run::queue_subject(state) else { return fail(state, "no queue is selected") };
+    let push = super::forms::push_end(state, &queue);
+    let (to, pick) = (TransferTo::Back, TransferPick::Oldest(BATCH));
+    confirm::open(state, Request::Transfer(Transfer { queue, push, to, pick }), out);
 }
 
 /// `u`: puts back the newest release. Guarded by its plan, so that it needs no question.
@@ -203,6 +212,7 @@ fn is_settled(outcome: &Outcome) -> bool {
                     | NotDone::Taken
                     | NotDone::Touched
                     | NotDone::Changed
+                    | NotDone::Moved(_)
                     | NotDone::OtherServer
             )
     )
@@ -221,6 +231,9 @@ fn done_words(state: &mut AppState, ticket: Ticket, plan: &Plan, tasks: usize) -
         "expire" => format!("{key} on {node} has a TTL now"),
         "enqueue" if tasks == 1 => format!("enqueued a task on {key} on {node}"),
         "enqueue" => format!("enqueued {tasks} tasks on {key} on {node}"),
+        "requeue" => {
+            format!("dead letters of {key} on {node} moved back: M moves the next ones, if some are left")
+        }
         other => format!("{other} of {key} on {node} done"),
     }
 }

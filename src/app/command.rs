@@ -73,6 +73,8 @@ pub enum Command {
     Undo,
     /// Enqueue a test task.
     Enqueue,
+    /// Dead letters back into their queue.
+    Requeue,
     /// Open the worker pane; asks to start the worker on the selected queue if none runs.
     Worker,
     /// Worker pane: stop the worker, or start it again.
@@ -178,6 +180,10 @@ pub const COMMANDS: &[Entry] = &[
     on(&[Panel::Locks], writes(entry(Command::Expire, "expire", &[c('E')], "give the lock a TTL"))),
     writes(entry(Command::Undo, "undo", &[c('u')], "undo the last release")),
     on(&[Panel::Queues], writes(entry(Command::Enqueue, "enqueue", &[c('t')], "enqueue a test task"))),
+    on(
+        &[Panel::Queues],
+        writes(entry(Command::Requeue, "requeue", &[c('M')], "move the worker's dead letters back")),
+    ),
     on(&[Panel::Queues], writes(entry(Command::Worker, "worker", &[c('w')], "worker on the queue"))),
     on(
         WORKER,

@@ -9,6 +9,7 @@ use super::messages::say;
 use super::state::{AppState, Button, Confirm, Dialog, PlanState};
 use super::{task, text};
 use crate::act::request::ActionCommand;
+use crate::act::transfer::Transfer;
 use crate::act::{Prepared, Request};
 use crate::domain::Bytes;
 
@@ -31,7 +32,7 @@ pub(super) fn open(state: &mut AppState, request: Request, out: &mut Vec<Effect>
 pub fn subject(request: &Request) -> Option<&Bytes> {
     match request {
         Request::Release { lock, .. } | Request::Expire { lock, .. } => Some(&lock.key),
-        Request::Enqueue { queue, .. } => Some(&queue.key),
+        Request::Enqueue { queue, .. } | Request::Transfer(Transfer { queue, .. }) => Some(&queue.key),
         Request::Undo { .. } => None,
     }
 }

@@ -76,6 +76,7 @@ fn on_detail_key(state: &mut AppState, key: Key, out: &mut Vec<Effect>) {
                 | Command::Expire
                 | Command::Undo
                 | Command::Enqueue
+                | Command::Requeue
                 | Command::Worker
                 | Command::Copy
                 | Command::CopyCommand

@@ -12,13 +12,15 @@ use super::forms::push_end;
 use super::key::{Key, KeyCode};
 use super::messages::{fail, note, say};
 use super::run::queue_subject;
-use super::state::{AppState, Button, Dialog, StartGate};
+use super::state::{AppState, Button, Dialog, RowId, StartGate};
 use super::text;
 use crate::act::request::TaskPlace;
 use crate::domain::QueueId;
 use crate::worker::view::WorkerState;
-use crate::worker::{WorkerCommand, WorkerView};
+use crate::worker::{Source, WorkerCommand, WorkerView};
 
+/// Most queues a worker of the pane takes from.
+const MAX_QUEUES: usize = 32;
 /// Most tasks at once that the pane sets.
 const MAX_CONCURRENCY: usize = 64;
 
@@ -37,20 +39,27 @@ pub fn exec_for(state: &AppState, queue: &QueueId) -> Option<String> {
     own.and_then(|c| c.exec.clone()).or_else(|| state.settings.exec.clone())
 }
 
+/// Its share of the places beside other queues of the worker.
+fn weight_of(state: &AppState, queue: &QueueId) -> u32 {
+    let own = state.settings.queues.iter().find(|c| {
+        c.key.as_bytes() == queue.key.as_slice() && c.node.as_deref().is_none_or(|n| n == queue.node.as_str())
+    });
+    own.map_or(1, |c| c.weight)
+}
+
 /// `w` on a queue: opens the pane, and asks to start the worker if none runs.
 pub(super) fn open(state: &mut AppState) {
     let Some(queue) = queue_subject(state) else { return fail(state, "no queue is selected") };
     state.worker_open = true;
-    match state.worker.clone().filter(|w| is_alive(w)) {
-        Some(worker) => {
-            state.focus = Panel::Worker;
-            if worker.queue != queue {
-                let text = format!("the worker runs on {}: stop it with w first", worker.queue.key);
-                state.worker_note = Some(text.clone());
-                fail(state, text);
-            }
-        }
-        None => ask_start(state, queue),
+    let Some(worker) = state.worker.clone().filter(|w| is_alive(w)) else {
+        let more = marked(state);
+        return ask_start(state, queue, more);
+    };
+    state.focus = Panel::Worker;
+    if !worker.works_on(&queue) {
+        let text = format!("the worker runs on {}: stop it with w first", worker.subject());
+        state.worker_note = Some(text.clone());
+        fail(state, text);
     }
 }
 
@@ -62,18 +71,38 @@ pub(super) fn stop_or_start(state: &mut AppState, out: &mut Vec<Effect>) {
             out.push(Effect::Worker(WorkerCommand::Stop));
             say(state, format!("stopping the worker on {}: what runs is finished first", w.queue.key));
         }
-        Some(w) => ask_start(state, w.queue.clone()),
+        Some(w) => ask_start(state, w.queue.clone(), w.queues.iter().map(|q| q.queue.clone()).collect()),
         None => match state.queues.selected.clone() {
-            Some(super::state::RowId::Queue(queue)) => ask_start(state, queue),
+            Some(RowId::Queue(queue)) => {
+                let more = marked(state);
+                ask_start(state, queue, more);
+            }
             _ => fail(state, "no queue is selected: choose one in the queues panel"),
         },
     }
 }
 
-fn ask_start(state: &mut AppState, queue: QueueId) {
+/// Marked queues go along: one worker shares its places among them.
+fn marked(state: &AppState) -> Vec<QueueId> {
+    let mut marked: Vec<QueueId> = state
+        .queues
+        .marks
+        .iter()
+        .filter_map(|row| match row {
+            RowId::Queue(queue) => Some(queue.clone()),
+            _ => None,
+        })
+        .collect();
+    marked.sort();
+    marked
+}
+
+fn ask_start(state: &mut AppState, queue: QueueId, mut more: Vec<QueueId>) {
     let number = ticket(state).0;
     let typed = state.settings.production.then(Input::default);
-    state.start = StartGate { ticket: number, armed: false, force: false, typed };
+    more.retain(|other| *other != queue);
+    more.truncate(MAX_QUEUES - 1);
+    state.start = StartGate { ticket: number, armed: false, force: false, typed, more };
     state.dialogs.push(Dialog::StartWorker(queue, Button::Cancel));
 }
 
@@ -104,7 +133,7 @@ pub(super) fn concurrency(state: &mut AppState, by: isize, out: &mut Vec<Effect>
 pub(super) fn on_view(state: &mut AppState, view: Arc<WorkerView>) {
     let before = state.worker.as_ref().map(|w| w.state.clone());
     if before.as_ref() != Some(&view.state) {
-        let on = format!("worker on {}", view.queue.key);
+        let on = format!("worker on {}", view.subject());
         match &view.state {
             WorkerState::Failed(why) => {
                 state.worker_note = Some(why.clone());
@@ -121,7 +150,7 @@ pub(super) fn on_view(state: &mut AppState, view: Arc<WorkerView>) {
     let ends: Vec<(QueueId, String, bool)> = state
         .followed
         .iter()
-        .filter(|(q, _, _)| *q == view.queue)
+        .filter(|(q, _, _)| view.works_on(q))
         .filter_map(|(q, id, _)| {
             let (_, done) = view.ended.iter().find(|(ended, _)| ended == id)?;
             Some((q.clone(), id.clone(), *done))
@@ -167,7 +196,7 @@ pub(super) fn on_start_key(state: &mut AppState, key: Key, out: &mut Vec<Effect>
     let plain = !key.ctrl && !key.alt;
     match key.code {
         KeyCode::Tab | KeyCode::BackTab => *button = other(*button),
-        KeyCode::Enter if *button == Button::Confirm && right => start(state, queue, out),
+        KeyCode::Enter if *button == Button::Confirm && right => start(state, &queue, out),
         KeyCode::Enter if state.start.typed.as_ref().is_some_and(|t| !t.value().is_empty()) && !right => {
             say(state, "that is not the queue's key as shown: nothing was done");
         }
@@ -185,7 +214,7 @@ pub(super) fn on_start_key(state: &mut AppState, key: Key, out: &mut Vec<Effect>
             }
             match key.code {
                 KeyCode::Left | KeyCode::Right => *button = other(*button),
-                KeyCode::Char('y') if plain => start(state, queue, out),
+                KeyCode::Char('y') if plain => start(state, &queue, out),
                 KeyCode::Char('f') if plain => state.start.force = !state.start.force,
                 KeyCode::Char('n' | 'q') if plain => {
                     state.dialogs.pop();
@@ -202,22 +231,31 @@ pub(super) fn on_start_button(state: &mut AppState, button: Button, out: &mut Ve
         Button::Cancel => {
             state.dialogs.pop();
         }
-        Button::Confirm if state.start.armed && is_start_typed(state, &queue) => start(state, queue, out),
+        Button::Confirm if state.start.armed && is_start_typed(state, &queue) => start(state, &queue, out),
         Button::Confirm => {}
     }
 }
 
-fn start(state: &mut AppState, queue: QueueId, out: &mut Vec<Effect>) {
+fn start(state: &mut AppState, queue: &QueueId, out: &mut Vec<Effect>) {
     state.dialogs.pop();
-    let (push, exec) = (push_end(state, &queue), exec_for(state, &queue));
+    let sources: Vec<Source> = std::iter::once(queue.clone())
+        .chain(std::mem::take(&mut state.start.more))
+        .map(|queue| Source {
+            push: push_end(state, &queue),
+            weight: weight_of(state, &queue),
+            exec: exec_for(state, &queue),
+            queue,
+        })
+        .collect();
     let concurrency = state.settings.concurrency.clamp(1, MAX_CONCURRENCY);
     // Shown, and counted as running, from this moment on: its first own view comes later.
-    state.worker = Some(Arc::new(WorkerView::starting(queue.clone(), exec.clone(), concurrency)));
+    state.worker = Some(Arc::new(WorkerView::starting(&sources, concurrency)));
     state.worker_note = None;
     state.worker_scroll = 0;
     state.worker_open = true;
     state.focus = Panel::Worker;
-    say(state, format!("starting the worker on {}", queue.key));
+    let subject = state.worker.as_ref().map_or_else(|| queue.key.to_string(), |w| w.subject());
+    say(state, format!("starting the worker on {subject}"));
     let force = state.start.force;
-    out.push(Effect::Worker(WorkerCommand::Start { queue, push, concurrency, exec, force }));
+    out.push(Effect::Worker(WorkerCommand::Start { sources, concurrency, force }));
 }

@@ -71,6 +71,7 @@ pub fn run(state: &mut AppState, entry: &Entry, out: &mut Vec<Effect>) {
         Command::Expire => forms::open_expire(state),
         Command::Undo => actions::undo(state, out),
         Command::Enqueue => forms::open_enqueue(state),
+        Command::Requeue => actions::requeue(state, out),
         Command::Worker => pane::open(state),
         Command::StopWorker => pane::stop_or_start(state, out),
         Command::PauseWorker => pane::pause_or_resume(state, out),
@@ -260,7 +261,7 @@ fn back(state: &mut AppState) {
 /// What runs and would be cut short, in words.
 pub fn running(state: &AppState) -> Option<String> {
     let worker =
-        state.worker.as_ref().filter(|w| pane::is_alive(w)).map(|w| format!("the worker on {}", w.queue.key));
+        state.worker.as_ref().filter(|w| pane::is_alive(w)).map(|w| format!("the worker on {}", w.subject()));
     let actions = match state.running.len() {
         0 => None,
         1 => Some("one action".to_owned()),

@@ -223,6 +223,8 @@ pub struct StartGate {
     pub force: bool,
     /// On production: the queue's key must be typed.
     pub typed: Option<Input>,
+    /// Marked queues that go along.
+    pub more: Vec<QueueId>,
 }
 
 /// Everything.

@@ -72,6 +72,8 @@ pub(super) enum Sub {
     Worker(Worker),
     /// Run a command under a lock.
     Lock(LockCommand),
+    /// Wait until a queue is short or a lock is free: 0 met, 1 not in time, 2 usage, 3 not known.
+    Wait(Wait),
     /// One line and an exit code for monitoring: 0 ok, 1 warning, 2 critical, 3 unknown.
     Check(Check),
     /// Print what was done with redwarden on this machine.
@@ -190,6 +192,12 @@ pub(super) enum QueuesSub {
     List(Look),
     /// Push a test task, or a payload of yours.
     Push(Push),
+    /// Move tasks of a plain list into another one.
+    Move(MoveTo),
+    /// Move the dead letters of redwarden's worker back into their queue.
+    Requeue(Requeue),
+    /// Remove tasks from a plain list, such as a poisoned one.
+    Drop(Requeue),
 }
 
 /// The end that producers push to.
@@ -231,23 +239,124 @@ pub(super) struct Push {
     pub(super) global: GlobalArgs,
 }
 
+/// Which tasks, and how to go about it.
+#[derive(Args, Debug)]
+pub(super) struct Which {
+    /// How many, the oldest first.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(super) count: u64,
+    /// All that stand there now.
+    #[arg(long, conflicts_with = "count")]
+    pub(super) all: bool,
+    /// The one task that is exactly this.
+    #[arg(long, value_name = "PAYLOAD", conflicts_with_all = ["count", "all", "element_b64"])]
+    pub(super) element: Option<OsString>,
+    /// The same, in base64.
+    #[arg(long, value_name = "BASE64", value_parser = base64, conflicts_with_all = ["count", "all"])]
+    pub(super) element_b64: Option<Bytes>,
+    /// On this node.
+    #[arg(long, value_name = "NAME")]
+    pub(super) node: Option<String>,
+    /// In this logical database.
+    #[arg(long, value_name = "N")]
+    pub(super) db: Option<u32>,
+    /// Print what would be done and do nothing.
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// Do not ask.
+    #[arg(long)]
+    pub(super) yes: bool,
+    #[command(flatten)]
+    pub(super) global: GlobalArgs,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct MoveTo {
+    /// Key of the list they are taken from.
+    #[arg(value_name = "FROM")]
+    pub(super) from: OsString,
+    /// Key of the list they are put into.
+    #[arg(value_name = "TO", required = true)]
+    pub(super) to: Option<OsString>,
+    #[command(flatten)]
+    pub(super) which: Which,
+    #[command(flatten)]
+    pub(super) end: End,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Requeue {
+    /// Key of the queue.
+    #[arg(value_name = "QUEUE")]
+    pub(super) queue: OsString,
+    #[command(flatten)]
+    pub(super) which: Which,
+    #[command(flatten)]
+    pub(super) end: End,
+}
+
+/// For what to wait. After `wait`, --timeout says how long [default: 5m].
+#[derive(Args, Debug)]
+#[command(group = clap::ArgGroup::new("what").required(true).args(["queue", "lock"]))]
+pub(super) struct Wait {
+    /// Key of a queue, or its name in its library.
+    #[arg(long, value_name = "KEY", requires = "below")]
+    pub(super) queue: Option<OsString>,
+    /// Until fewer than so many tasks wait there, on each node that has it.
+    #[arg(long, value_name = "N", requires = "queue", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(super) below: Option<u64>,
+    /// Key of a lock.
+    #[arg(long, value_name = "KEY", requires = "free")]
+    pub(super) lock: Option<OsString>,
+    /// Until nobody holds it, on any node.
+    #[arg(long, requires = "lock")]
+    pub(super) free: bool,
+    /// Only on this node.
+    #[arg(long, value_name = "NAME")]
+    pub(super) node: Option<String>,
+    /// Only in this logical database.
+    #[arg(long, value_name = "N")]
+    pub(super) db: Option<u32>,
+    #[command(flatten)]
+    pub(super) global: GlobalArgs,
+}
+
 #[derive(Args, Debug)]
 pub(super) struct Worker {
-    /// Key of the queue.
-    #[arg(value_name = "QUEUE", required_unless_present = "key_b64", conflicts_with = "key_b64")]
-    pub(super) queue: Option<OsString>,
-    /// Key of the queue in base64, as the JSON output gives it.
+    /// Keys of the queues.
+    #[arg(value_name = "QUEUE", required_unless_present_any = ["key_b64", "weighted"])]
+    pub(super) queues: Vec<OsString>,
+    /// Key of a queue in base64, as the JSON output gives it.
     #[arg(long, value_name = "BASE64", value_parser = base64)]
-    pub(super) key_b64: Option<Bytes>,
+    pub(super) key_b64: Vec<Bytes>,
+    /// A queue with its share of the places while others have tasks, too, such as mail=3.
+    #[arg(long = "queue", value_name = "KEY=WEIGHT", value_parser = weighted)]
+    pub(super) weighted: Vec<(Bytes, u32)>,
     /// Run every task by this command (sh -c, payload on stdin) [default: only redwarden test tasks].
     #[arg(long, value_name = "COMMAND")]
     pub(super) exec: Option<String>,
     /// Tasks at once [default: as configured].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub(super) concurrency: Option<u32>,
-    /// On this node.
-    #[arg(long, value_name = "NAME")]
-    pub(super) node: Option<String>,
+    /// End a task that runs longer, and count it as failed [default: as configured, else no limit].
+    #[arg(long, value_name = "DURATION", value_parser = positive)]
+    pub(super) task_timeout: Option<Duration>,
+    /// How often a failed task is tried again, with growing pauses, before it goes to the dead-letter list
+    /// [default: as configured, else 0].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=1000))]
+    pub(super) retries: Option<u32>,
+    /// Start no more tasks in a second [default: as configured, else no limit].
+    #[arg(long, value_name = "N", value_parser = rate)]
+    pub(super) rate: Option<String>,
+    /// Wait until so many replicas have what was taken or removed [default: as configured, else 0].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=100))]
+    pub(super) wait_replicas: Option<u32>,
+    /// On this node; may be repeated.
+    #[arg(long = "node", value_name = "NAME")]
+    pub(super) nodes: Vec<String>,
+    /// On each node that has the queue; on each primary, where none has it.
+    #[arg(long, conflicts_with = "nodes")]
+    pub(super) all_nodes: bool,
     #[command(flatten)]
     pub(super) end: End,
     /// Go on although the list looks like some library's.
@@ -358,6 +467,14 @@ fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|e| format!("{e}: write it like 10s, 500ms or 2m"))
 }
 
+/// How long to wait: zero looks once.
+pub(super) fn wait_time(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        value if value > Duration::from_secs(7 * 24 * 3600) => Err("it must be no longer than a week".into()),
+        value => Ok(value),
+    }
+}
+
 fn positive(text: &str) -> Result<Duration, String> {
     match duration(text)? {
         Duration::ZERO => Err("it must be longer than zero".into()),
@@ -372,6 +489,22 @@ fn lock_ttl(text: &str) -> Result<Duration, String> {
             Err("a lock shorter than 100ms cannot be renewed in time".into())
         }
         value => Ok(value),
+    }
+}
+
+/// `KEY=WEIGHT`; the key may hold further `=`.
+fn weighted(text: &str) -> Result<(Bytes, u32), String> {
+    let wrong = || "write KEY=WEIGHT with a weight from 1 to 1000, such as mail=3".to_string();
+    let (key, weight) = text.rsplit_once('=').ok_or_else(wrong)?;
+    let weight = weight.parse().ok().filter(|w| (1..=1000).contains(w)).ok_or_else(wrong)?;
+    if key.is_empty() { Err("the key must not be empty".into()) } else { Ok((key.into(), weight)) }
+}
+
+/// Checked here and kept as text, so that what was asked for can be compared.
+fn rate(text: &str) -> Result<String, String> {
+    match text.parse::<f64>() {
+        Ok(rate) if rate > 0.0 && rate <= 1e6 => Ok(text.to_string()),
+        _ => Err("write tasks a second, above 0 and up to 1000000".into()),
     }
 }
 

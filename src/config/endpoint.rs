@@ -74,5 +74,14 @@ impl Endpoint {
     }
 }
 
+/// Tells which of the watched nodes has this address. A cluster names nodes by their addresses; one that is not
+/// watched is never dialled.
+pub type Routes = Arc<dyn Fn(&Address) -> Option<NodeId> + Send + Sync>;
+
+/// The node among these that has this address.
+pub fn route(nodes: &[super::NodeConfig], address: &Address) -> Option<NodeId> {
+    nodes.iter().find(|node| node.endpoint.address == *address).map(|node| node.meta.id.clone())
+}
+
 /// Tells where a node is. A closure, so that nodes found while running can be acted on too.
 pub type Directory = Arc<dyn Fn(&NodeId) -> Option<Endpoint> + Send + Sync>;

@@ -99,16 +99,17 @@ fn syntax(message: &str) -> String {
     format!("this is not TOML: {}", escape_text(message))
 }
 
-const HINTS: [(&str, &str); 6] = [
+const HINTS: [(&str, &str); 7] = [
     ("node", "Write [[nodes]]."),
     ("url", "Write [[nodes]] with url = \"redis://HOST:PORT\"."),
     ("urls", "Write [[nodes]] with url = \"redis://HOST:PORT\"."),
+    ("queue_families", "Write [[queue_family]]."),
     ("theme", "It stands under [ui]."),
     ("lock_patterns", "Write patterns under [locks]."),
     ("queue_patterns", "Write patterns under [queues]."),
 ];
 
-const ENDS: [(&str, PushEnd); 2] = [("left", PushEnd::Left), ("right", PushEnd::Right)];
+pub(super) const ENDS: [(&str, PushEnd); 2] = [("left", PushEnd::Left), ("right", PushEnd::Right)];
 
 /// What the listed nodes are.
 const TOPOLOGIES: [(&str, bool); 2] = [("independent", false), ("cluster", true)];
@@ -135,11 +136,20 @@ fn read_layer(root: &mut Section<'_>, problems: &mut Problems) -> Layer {
         layer.queues = read_queues(&mut queues, problems);
         queues.finish(problems, &[]);
     }
+    layer.queue_families = super::queue_family::read(root, problems);
+    layer.queue_prefixes = super::queue_family::read_prefixes(root, problems);
     if let Some(mut worker) = root.section("worker", problems) {
         layer.concurrency = count(worker.integer("concurrency", problems, (1, 1024)));
         layer.exec = worker.text("exec", problems);
         let range = (Duration::from_secs(1), Duration::from_secs(3600));
         layer.heartbeat_ttl = worker.duration("heartbeat_ttl", problems, range);
+        layer.task_timeout = worker.duration("task_timeout", problems, ANY);
+        layer.grace = worker.duration("grace", problems, (Duration::ZERO, Duration::from_secs(3600)));
+        layer.retries = small(worker.integer("retries", problems, (0, 1000)));
+        layer.retry_delay = worker.duration("retry_delay", problems, ANY);
+        layer.retry_max_delay = worker.duration("retry_max_delay", problems, ANY);
+        layer.worker_rate = worker.number("rate", problems, (0.0, false, 1e6));
+        layer.wait_replicas = small(worker.integer("wait_replicas", problems, (0, 100)));
         worker.finish(problems, &[]);
     }
     if let Some(mut rules) = root.section("rules", problems) {
@@ -234,6 +244,7 @@ fn read_queues(section: &mut Section<'_>, problems: &mut Problems) -> Option<Sit
         let node = section.text("node", problems);
         let push = section.choice("push", problems, &ENDS).map(|s| s.value);
         let exec = section.text("exec", problems).map(|s| s.value);
+        let weight = small(section.integer("weight", problems, (1, 1000))).map(|s| s.value);
         let source = section.source.clone();
         section.finish(problems, &[("name", "It is called `key`.")]);
         if !has_key {
@@ -246,7 +257,7 @@ fn read_queues(section: &mut Section<'_>, problems: &mut Problems) -> Option<Sit
             let what = format!("the queue {} is listed twice", escape_text(&key.value));
             problems.add(&key.source, what, "Keep one of them, or give each its node.");
         }
-        list.push(QueueDraft { key: key.value, node, push, exec, source });
+        list.push(QueueDraft { key: key.value, node, push, exec, weight, source });
     }
     Some(Sited::new(list, source))
 }

@@ -7,7 +7,7 @@ use super::group::{ClusterDraft, SentinelDraft};
 use super::node::{NodeDraft, PasswordSource};
 use super::problem::{Problems, Sited, Source};
 use super::value::{INTERVAL, TIMEOUT, duration, glob, switch};
-use super::{Environment, Theme};
+use super::{Environment, QueuePrefixes, QueueSchema, Theme};
 use crate::cli::GlobalArgs;
 use crate::domain::queue::PushEnd;
 
@@ -48,6 +48,7 @@ pub(super) struct QueueDraft {
     pub(super) node: Option<Sited<String>>,
     pub(super) push: Option<PushEnd>,
     pub(super) exec: Option<String>,
+    pub(super) weight: Option<u32>,
     pub(super) source: Source,
 }
 
@@ -67,9 +68,18 @@ pub(super) struct Layer {
     pub(super) queue_patterns: Option<Sited<Vec<String>>>,
     pub(super) push: Option<Sited<PushEnd>>,
     pub(super) queues: Option<Sited<Vec<QueueDraft>>>,
+    pub(super) queue_families: Option<Sited<Vec<QueueSchema>>>,
+    pub(super) queue_prefixes: Option<Sited<QueuePrefixes>>,
     pub(super) concurrency: Option<Sited<usize>>,
     pub(super) exec: Option<Sited<String>>,
     pub(super) heartbeat_ttl: Option<Sited<Duration>>,
+    pub(super) task_timeout: Option<Sited<Duration>>,
+    pub(super) grace: Option<Sited<Duration>>,
+    pub(super) retries: Option<Sited<u32>>,
+    pub(super) retry_delay: Option<Sited<Duration>>,
+    pub(super) retry_max_delay: Option<Sited<Duration>>,
+    pub(super) worker_rate: Option<Sited<f64>>,
+    pub(super) wait_replicas: Option<Sited<u32>>,
     pub(super) down_after: Option<Sited<u32>>,
     pub(super) expiring_below: Option<Sited<Duration>>,
     pub(super) overdue_after: Option<Sited<Duration>>,
@@ -120,6 +130,19 @@ pub(super) const VARIABLES: [&str; 15] = [
     "REDWARDEN_SERVER",
     "REDWARDEN_COMMIT",
     "REDWARDEN_BELL",
+];
+
+/// Variables that a worker's command finds: set where redwarden runs inside a task, and of no meaning to it.
+pub(super) const TASK_VARIABLES: [&str; 9] = [
+    "REDWARDEN_TASK_ID",
+    "REDWARDEN_QUEUE",
+    "REDWARDEN_NODE",
+    "REDWARDEN_DB",
+    "REDWARDEN_ATTEMPT",
+    "REDWARDEN_MAX_ATTEMPTS",
+    "REDWARDEN_REDELIVERED",
+    "REDWARDEN_TIMEOUT_MS",
+    "REDWARDEN_WORKER",
 ];
 
 fn set(on: bool, value: bool, flag: &'static str) -> Option<Sited<bool>> {

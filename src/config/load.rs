@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::file::{self, FileLayers};
 use super::group::{ClusterDraft, SentinelDraft};
-use super::layer::{FleetDraft, Layer, VARIABLES};
+use super::layer::{FleetDraft, Layer, TASK_VARIABLES, VARIABLES};
 use super::node::{NodeDraft, PasswordSource, TLS_REMEDY, default_name, report_duplicates};
 use super::password::{Passwords, from_file};
 use super::problem::{Problems, Sited};
@@ -140,6 +140,7 @@ fn mistyped_variables(env: &Environment, also_known: &[String]) -> Vec<String> {
     let unknown = env.names().filter(|name| {
         name.starts_with("REDWARDEN_")
             && !VARIABLES.contains(name)
+            && !TASK_VARIABLES.contains(name)
             && !also_known.iter().any(|known| known == name)
     });
     unknown
@@ -239,6 +240,7 @@ fn settings(picker: &mut Picker<'_>, problems: &mut Problems) -> Config {
         node: queue.node.map(|n| n.value),
         push: queue.push.unwrap_or(push),
         exec: queue.exec,
+        weight: queue.weight.unwrap_or(1),
     });
     let (rules, scan, worker, ui) = (default.rules, default.scan, default.worker, default.ui);
     Config {
@@ -255,6 +257,8 @@ fn settings(picker: &mut Picker<'_>, problems: &mut Problems) -> Config {
         queue_patterns: picker.pick("queues.patterns", default.queue_patterns, |l| &l.queue_patterns),
         queues: queues.collect(),
         push,
+        queue_families: picker.pick("queue_family", default.queue_families, |l| &l.queue_families),
+        queue_prefixes: picker.pick("queue_prefixes", default.queue_prefixes, |l| &l.queue_prefixes),
         scan: ScanConfig {
             budget: picker.pick("scan.budget", scan.budget, |l| &l.scan_budget),
             max_keys: picker.pick("scan.max_keys", scan.max_keys, |l| &l.scan_max_keys),
@@ -263,6 +267,14 @@ fn settings(picker: &mut Picker<'_>, problems: &mut Problems) -> Config {
             concurrency: picker.pick("worker.concurrency", worker.concurrency, |l| &l.concurrency),
             exec: picker.optional("worker.exec", |l| &l.exec),
             heartbeat_ttl: picker.pick("worker.heartbeat_ttl", worker.heartbeat_ttl, |l| &l.heartbeat_ttl),
+            task_timeout: picker.optional("worker.task_timeout", |l| &l.task_timeout),
+            grace: picker.pick("worker.grace", worker.grace, |l| &l.grace),
+            retries: picker.pick("worker.retries", worker.retries, |l| &l.retries),
+            retry_delay: picker.pick("worker.retry_delay", worker.retry_delay, |l| &l.retry_delay),
+            retry_max_delay: picker
+                .pick("worker.retry_max_delay", worker.retry_max_delay, |l| &l.retry_max_delay),
+            rate: picker.optional("worker.rate", |l| &l.worker_rate),
+            wait_replicas: picker.pick("worker.wait_replicas", worker.wait_replicas, |l| &l.wait_replicas),
         },
         rules: Rules {
             down_after: picker.pick("rules.down_after", rules.down_after, |l| &l.down_after),

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::{AddressMap, Config, Endpoint, Loaded, Source, Theme, url};
+use super::{AddressMap, Config, Endpoint, Liveness, Loaded, QueueSchema, QueueType, Source, Theme, url};
 use crate::domain::bytes::escape_text;
 use crate::domain::queue::PushEnd;
 
@@ -43,6 +43,48 @@ impl Page<'_> {
         self.text.push('\n');
     }
 
+    fn queue_family(&mut self, family: &QueueSchema) {
+        self.title("[[queue_family]]");
+        let mut line = |key: &str, text: &str| self.line(key, "queue_family", &quoted(text));
+        line("id", &family.id);
+        line("queue", &family.queue.text("{name}"));
+        line("type", family.kind.word());
+        if family.kind == QueueType::List {
+            line("push", if family.push == PushEnd::Left { "left" } else { "right" });
+        }
+        let units = [(1, "s"), (1000, "ms"), (1_000_000, "us"), (1_000_000_000, "ns")];
+        if let Some((_, unit)) = units.iter().find(|(n, _)| Some(*n) == family.per_second) {
+            line("scores", unit);
+        }
+        if let Some(registry) = &family.registry {
+            line("registry", registry);
+        }
+        let beside = [
+            ("processing", &family.processing),
+            ("delayed", &family.delayed),
+            ("retry", &family.retry),
+            ("failed", &family.failed),
+            ("completed", &family.completed),
+            ("paused", &family.paused),
+        ];
+        for (key, template) in beside {
+            if let Some(template) = template {
+                line(key, &template.text("{name}"));
+            }
+        }
+        match &family.workers {
+            Some(Liveness::Keys { registry, heartbeat }) => {
+                line("workers", registry);
+                line("heartbeat", &heartbeat.text("{worker}"));
+            }
+            Some(Liveness::Scores { registry, alive_for }) => {
+                line("workers", registry);
+                line("alive_for", &humantime::format_duration(*alive_for).to_string());
+            }
+            None => {}
+        }
+    }
+
     fn settings(&mut self, c: &Config) {
         if let Some(profile) = &c.profile {
             self.line("profile", "profile", &quoted(profile));
@@ -65,14 +107,38 @@ impl Page<'_> {
                 self.line("node", "queues.list", &quoted(node));
             }
             self.line("push", "queues.list", end(queue.push));
+            if queue.weight != 1 {
+                self.line("weight", "queues.list", &queue.weight.to_string());
+            }
             if let Some(exec) = &queue.exec {
                 self.line("exec", "queues.list", &quoted(exec));
+            }
+        }
+        for family in &c.queue_families {
+            self.queue_family(family);
+        }
+        if !c.queue_prefixes.is_empty() {
+            self.title("[queue_prefixes]");
+            for (id, prefixes) in &c.queue_prefixes {
+                self.line(id, "queue_prefixes", &list(prefixes));
             }
         }
         self.title("[worker]");
         self.line("concurrency", "worker.concurrency", &c.worker.concurrency.to_string());
         self.optional("exec", "worker.exec", c.worker.exec.as_deref());
-        self.line("heartbeat_ttl", "worker.heartbeat_ttl", &time(c.worker.heartbeat_ttl));
+        let worker = &c.worker;
+        self.line("heartbeat_ttl", "worker.heartbeat_ttl", &time(worker.heartbeat_ttl));
+        if let Some(limit) = worker.task_timeout {
+            self.line("task_timeout", "worker.task_timeout", &time(limit));
+        }
+        self.line("grace", "worker.grace", &time(worker.grace));
+        self.line("retries", "worker.retries", &worker.retries.to_string());
+        self.line("retry_delay", "worker.retry_delay", &time(worker.retry_delay));
+        self.line("retry_max_delay", "worker.retry_max_delay", &time(worker.retry_max_delay));
+        if let Some(rate) = worker.rate {
+            self.line("rate", "worker.rate", &rate.to_string());
+        }
+        self.line("wait_replicas", "worker.wait_replicas", &worker.wait_replicas.to_string());
         self.title("[rules]");
         self.line("down_after", "rules.down_after", &c.rules.down_after.to_string());
         self.line("expiring_below", "rules.expiring_below", &time(c.rules.expiring_below));

@@ -104,7 +104,8 @@ struct Memory {
     slow: Option<(u64, Duration)>,
 }
 
-/// Time of the last fork for each GiB of used memory; `None` where either is unknown.
+/// Time of the last fork for each GiB of used memory; `None` where either is unknown, or
+/// where there is too little memory for that to say anything.
 pub fn fork_per_gib(facts: &NodeFacts) -> Option<Duration> {
     fork::per_gib(facts)
 }

@@ -34,6 +34,17 @@ pub struct ReplyError {
     pub message: String,
 }
 
+/// Where a node of a cluster sends us instead: words of a server, not to be dialled as they are.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Redirect {
+    /// ASK: for this one key only, while its slot is on the way. Else MOVED.
+    pub asking: bool,
+    /// The host; empty for the one that was asked.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+}
+
 impl Reply {
     /// The integer in it; also where a server sends one as a string.
     pub fn as_int(&self) -> Option<i64> {
@@ -83,6 +94,18 @@ impl ReplyError {
         self.code == "NOPERM"
     }
 
+    /// MOVED and ASK: `MOVED 3999 127.0.0.1:6381`. Nothing of the command was run.
+    pub fn redirect(&self) -> Option<Redirect> {
+        let asking = match self.code.as_str() {
+            "MOVED" => false,
+            "ASK" => true,
+            _ => return None,
+        };
+        let (host, port) = self.message.split(' ').nth(1)?.rsplit_once(':')?;
+        let host = host.trim_matches(['[', ']']).to_string();
+        Some(Redirect { asking, host, port: port.parse().ok()? })
+    }
+
     /// The command does not exist there: too old, or renamed by the operator.
     pub fn is_unknown_command(&self) -> bool {
         let text = self.message.to_ascii_lowercase();
@@ -93,5 +116,25 @@ impl ReplyError {
 impl std::fmt::Display for ReplyError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} {}", self.code, self.message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn redirects_are_read_and_nothing_else() {
+        let of = |code: &str, message: &str| {
+            ReplyError { code: code.into(), message: message.into() }
+                .redirect()
+                .map(|r| (r.asking, r.host, r.port))
+        };
+        assert_eq!(of("MOVED", "3999 127.0.0.1:6381"), Some((false, "127.0.0.1".into(), 6381)));
+        assert_eq!(of("ASK", "3999 ::1:6381"), Some((true, "::1".into(), 6381)));
+        assert_eq!(of("MOVED", "3999 :6381"), Some((false, String::new(), 6381)));
+        for (code, message) in [("ERR", "3999 a:1"), ("MOVED", "3999"), ("MOVED", "3999 a:b"), ("ASK", "")] {
+            assert_eq!(of(code, message), None, "{code} {message}");
+        }
     }
 }

@@ -3,7 +3,7 @@
 use super::backlog::{begin, counted, is_wrong_type, oldest, settle_list, since_last, unreadable};
 use super::list::Look;
 use super::site::{Part, Site, SiteQueue, count, is_type, join, number, text};
-use super::{Context, KeyFact, QueueFamily, QueueMemory, Read, Sample};
+use super::{Context, KeyFact, QueueFamily, QueueMemory, Read, Sample, UsualPrefix};
 use crate::domain::queue::{Detail, PushEnd};
 use crate::domain::{Bytes, Queue, Reply};
 
@@ -29,6 +29,10 @@ const STATES: [(&str, &str); 7] = [
 impl QueueFamily for BeeQueueFamily {
     fn id(&self) -> &'static str {
         "bee-queue"
+    }
+
+    fn usual_prefix(&self) -> Option<UsualPrefix> {
+        Some(UsualPrefix { text: "bq:", colon: true })
     }
 
     fn may_be_clue(&self, key: &[u8]) -> bool {

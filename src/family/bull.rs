@@ -5,7 +5,7 @@ use super::backlog::{
 };
 use super::list::Look;
 use super::site::{Site, SiteQueue, count, is_type, join, text};
-use super::{Context, KeyFact, QueueFamily, QueueMemory, Read};
+use super::{Context, KeyFact, QueueFamily, QueueMemory, Read, UsualPrefix};
 use crate::domain::queue::{Detail, Oldest, PushEnd, RateSource};
 use crate::domain::{Bytes, Queue, Reply};
 
@@ -35,6 +35,10 @@ const WAIT: &[u8] = b":wait";
 impl QueueFamily for BullFamily {
     fn id(&self) -> &'static str {
         self.id
+    }
+
+    fn usual_prefix(&self) -> Option<UsualPrefix> {
+        Some(UsualPrefix { text: "bull:", colon: true })
     }
 
     fn may_be_clue(&self, key: &[u8]) -> bool {

@@ -3,7 +3,7 @@
 use super::backlog::{at_least, begin, is_wrong_type, list_step, settle, unreadable};
 use super::list::Look;
 use super::site::{Part, Site, SiteQueue, count, join, members};
-use super::{Context, KeyFact, QueueFamily, QueueMemory, Read, Sample};
+use super::{Context, KeyFact, QueueFamily, QueueMemory, Read, Sample, UsualPrefix};
 use crate::domain::queue::{Detail, Oldest, PushEnd, RateSource};
 use crate::domain::{Bytes, Queue, Reply};
 
@@ -23,6 +23,10 @@ impl QueueFamily for CeleryFamily {
 
     fn well_known(&self) -> &'static [&'static str] {
         &["_kombu.binding.celery"]
+    }
+
+    fn usual_prefix(&self) -> Option<UsualPrefix> {
+        Some(UsualPrefix { text: "", colon: false })
     }
 
     fn may_be_clue(&self, key: &[u8]) -> bool {

@@ -5,7 +5,7 @@ use super::backlog::{age, at_least, begin, is_wrong_type, list_step, settle, unr
 use super::list::{Look, payload_time_ms};
 use super::scored::Scored;
 use super::site::{Site, count, is_type, join, single, text};
-use super::{Context, KeyFact, QueueFamily, QueueMemory, Read};
+use super::{Context, KeyFact, QueueFamily, QueueMemory, Read, UsualPrefix};
 use crate::domain::queue::{Detail, Oldest, PushEnd, RateSource};
 use crate::domain::{Bytes, Queue, Reply};
 
@@ -29,6 +29,10 @@ const PER_PROCESS: usize = 2;
 impl QueueFamily for DramatiqFamily {
     fn id(&self) -> &'static str {
         "dramatiq"
+    }
+
+    fn usual_prefix(&self) -> Option<UsualPrefix> {
+        Some(UsualPrefix { text: "dramatiq:", colon: true })
     }
 
     fn may_be_clue(&self, key: &[u8]) -> bool {

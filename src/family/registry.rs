@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use super::huey::HueyHash;
 use super::list::ListFamily;
+use super::own::OwnFamily;
 use super::redisson::Redisson;
 use super::semaphore::Semaphores;
 use super::string::StringLocks;
@@ -27,6 +28,7 @@ pub struct Registry {
     lock_globs: Vec<Glob>,
     own: OwnPatterns,
     queue_globs: Vec<Glob>,
+    prefixes: Vec<Prefix>,
     configured: Vec<crate::config::QueueConfig>,
     default_push: PushEnd,
 }
@@ -47,7 +49,8 @@ impl Registry {
         Self {
             own: OwnPatterns::new(locks.iter().flat_map(|f| f.patterns())),
             locks,
-            queues: queue_families(),
+            prefixes: prefixes(config),
+            queues: all_queue_families(config),
             lock_globs: config.lock_patterns.iter().map(|p| Glob::new(p)).collect(),
             queue_globs: config.queue_patterns.iter().map(|p| Glob::new(p)).collect(),
             configured: config.queues.clone(),
@@ -80,7 +83,7 @@ impl Registry {
         }
         let lock = self.matches_lock_pattern(key) || self.own.matches(key);
         let queue = self.queue_globs.iter().any(|g| g.matches(key));
-        (lock, queue && !self.queues.iter().any(|f| f.owns(key)))
+        (lock, queue && !self.is_owned(key))
     }
 
     /// True when libraries' queues are looked for: whoever watches no queue pattern wants no queues.
@@ -90,12 +93,34 @@ impl Registry {
 
     /// Clues by their usual names.
     pub fn well_known(&self) -> impl Iterator<Item = Bytes> + '_ {
-        self.queues.iter().flat_map(|f| f.well_known()).map(|k| Bytes::from(*k))
+        let usual = self.queues.iter().flat_map(|f| f.well_known()).map(|k| Bytes::from(*k));
+        usual.chain(self.prefixes.iter().flat_map(|prefix| self.under(prefix)))
+    }
+
+    /// The usual names as they are under another prefix.
+    fn under(&self, prefix: &Prefix) -> Vec<Bytes> {
+        let names = self.queue_family(prefix.family).map(QueueFamily::well_known).unwrap_or_default();
+        let renamed = |name: &&str| Some([prefix.text.as_str(), name.strip_prefix(prefix.usual)?].concat());
+        names.iter().filter_map(renamed).map(|name| name.as_str().into()).collect()
+    }
+
+    fn is_owned(&self, key: &[u8]) -> bool {
+        self.queues.iter().any(|f| f.owns(key)) || self.usually(key).any(|(family, key)| family.owns(&key))
+    }
+
+    /// What this key would be called under the usual prefix, for each family that has another one it begins with.
+    fn usually<'a>(&'a self, key: &'a [u8]) -> impl Iterator<Item = (&'a dyn QueueFamily, Vec<u8>)> {
+        self.prefixes.iter().filter_map(move |prefix| {
+            let rest = key.strip_prefix(prefix.text.as_bytes())?;
+            Some((self.queue_family(prefix.family)?, [prefix.usual.as_bytes(), rest].concat()))
+        })
     }
 
     /// True when a key's name alone makes it worth asking for its type.
     pub fn may_be_clue(&self, key: &[u8]) -> bool {
-        !key.starts_with(b"redwarden:") && self.queues.iter().any(|f| f.may_be_clue(key))
+        !key.starts_with(b"redwarden:")
+            && (self.queues.iter().any(|f| f.may_be_clue(key))
+                || self.usually(key).any(|(family, key)| family.may_be_clue(&key)))
     }
 
     /// The queue families in the order of registration.
@@ -196,6 +221,43 @@ impl OwnPatterns {
         let first = key.first().and_then(|b| self.by_first.get(usize::from(*b)));
         first.into_iter().flatten().chain(&self.anywhere).any(|g| g.matches(key))
     }
+}
+
+/// A prefix under which a library writes beside its usual one.
+struct Prefix {
+    family: &'static str,
+    usual: &'static str,
+    /// With the colon that the library puts behind it.
+    text: String,
+}
+
+fn prefixes(config: &Config) -> Vec<Prefix> {
+    let mut all = Vec::new();
+    for family in queue_families() {
+        let Some(usual) = family.usual_prefix() else { continue };
+        for text in config.queue_prefixes.get(family.id()).into_iter().flatten() {
+            let colon = if usual.colon && !text.ends_with(':') { ":" } else { "" };
+            all.push(Prefix { family: family.id(), usual: usual.text, text: format!("{text}{colon}") });
+        }
+    }
+    all
+}
+
+/// Ids of all queue libraries.
+pub fn queue_family_ids() -> Vec<&'static str> {
+    queue_families().iter().map(|family| family.id()).collect()
+}
+
+/// Ids of those of which the prefix can be chosen.
+pub fn prefixed_queue_families() -> Vec<&'static str> {
+    let chosen = queue_families().into_iter().filter(|family| family.usual_prefix().is_some());
+    chosen.map(|family| family.id()).collect()
+}
+
+/// What the user describes comes first: it is surer than any guess.
+fn all_queue_families(config: &Config) -> Vec<Box<dyn QueueFamily>> {
+    let own = config.queue_families.iter().map(|schema| Box::new(OwnFamily::new(schema.clone())) as _);
+    own.chain(queue_families()).collect()
 }
 
 /// The queue libraries. Where several may claim a clue the first one that recognises it wins.

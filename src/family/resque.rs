@@ -4,7 +4,7 @@ use super::backlog::{begin, is_wrong_type, oldest, settle_list, unreadable};
 use super::crew::{Worker, live};
 use super::list::Look;
 use super::site::{Part, Site, SiteQueue, count, element, is_type, join, members, text};
-use super::{Context, KeyFact, QueueFamily, QueueMemory, Read};
+use super::{Context, KeyFact, QueueFamily, QueueMemory, Read, UsualPrefix};
 use crate::domain::glob::Glob;
 use crate::domain::queue::{Detail, PushEnd};
 use crate::domain::{Bytes, Queue, Reply};
@@ -29,6 +29,10 @@ impl QueueFamily for ResqueFamily {
 
     fn well_known(&self) -> &'static [&'static str] {
         &["resque:queues"]
+    }
+
+    fn usual_prefix(&self) -> Option<UsualPrefix> {
+        Some(UsualPrefix { text: "resque:", colon: true })
     }
 
     fn may_be_clue(&self, key: &[u8]) -> bool {

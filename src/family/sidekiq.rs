@@ -3,7 +3,7 @@
 use super::backlog::{age, at_least, begin, is_wrong_type, list_step, settle, unreadable};
 use super::list::{Look, payload_time_ms};
 use super::site::{Part, Site, SiteQueue, Tally, is_type, join, members, text};
-use super::{Context, KeyFact, QueueFamily, QueueMemory, Read};
+use super::{Context, KeyFact, QueueFamily, QueueMemory, Read, UsualPrefix};
 use crate::domain::queue::{Detail, Oldest, PushEnd, RateSource};
 use crate::domain::{Bytes, Queue, Reply};
 
@@ -25,6 +25,10 @@ impl QueueFamily for SidekiqFamily {
 
     fn well_known(&self) -> &'static [&'static str] {
         &["queues"]
+    }
+
+    fn usual_prefix(&self) -> Option<UsualPrefix> {
+        Some(UsualPrefix { text: "", colon: true })
     }
 
     fn may_be_clue(&self, key: &[u8]) -> bool {

@@ -2,11 +2,16 @@
 
 use std::sync::Arc;
 
+use super::release::refuse;
+use super::{EXIT_NOT_DONE, Out};
 use crate::act::audit::Audit;
+use crate::act::route::address_of;
 use crate::act::services::Services;
 use crate::cli::Where;
+use crate::config::endpoint::route;
 use crate::config::{Config, Endpoint, NodeConfig};
 use crate::domain::node::{NodeFacts, Role};
+use crate::domain::reply::Redirect;
 use crate::domain::{Bytes, NodeId, Reply};
 use crate::family::{Dialect, Read};
 use crate::poll::info;
@@ -55,7 +60,7 @@ pub async fn candidates(
             known.join(", ")
         )));
     }
-    let asked = wanted.into_iter().map(|node| ask(config, node, place.db, key));
+    let asked = wanted.into_iter().map(|node| ask(config, nodes, node, place.db, key));
     let mut found: Vec<Candidate> = Vec::new();
     for answer in futures_util::future::join_all(asked).await {
         match answer {
@@ -82,8 +87,10 @@ fn answers_to(node: &NodeConfig, name: &str) -> bool {
     node.meta.id.as_str() == name || node.meta.address == name
 }
 
+/// Asks one node of `nodes`. `None`: it is no place for an action on that key.
 async fn ask(
     config: &Config,
+    nodes: &[NodeConfig],
     node: &NodeConfig,
     db: Option<u32>,
     key: &Bytes,
@@ -103,18 +110,59 @@ async fn ask(
     let types = reader.read(&[Read::Type(key.clone())], Dialect::default()).await.map_err(named)?;
     let exists = match types.first() {
         Some(Reply::Status(kind)) => kind != "none",
-        Some(Reply::Error(e)) if e.code == "MOVED" => return Ok(None),
-        Some(Reply::Error(e)) => return Err(format!("{name}: {e}")),
+        Some(Reply::Error(e)) => match e.redirect() {
+            Some(redirect) => return sent_on(config, nodes, name, &endpoint, &redirect, key).await,
+            None => return Err(format!("{name}: {e}")),
+        },
         _ => false,
     };
     Ok(Some(Candidate { node: name.clone(), endpoint, reader, exists, facts }))
 }
 
+/// The node of a cluster that has the key. One that the key was moved to answers for itself; one that it is on its way
+/// to does so only when asked like this.
+async fn sent_on(
+    config: &Config,
+    nodes: &[NodeConfig],
+    name: &NodeId,
+    asked: &Endpoint,
+    redirect: &Redirect,
+    key: &Bytes,
+) -> Result<Option<Candidate>, String> {
+    let address = address_of(asked, redirect);
+    let Some(node) = route(nodes, &address).and_then(|id| nodes.iter().find(|n| n.meta.id == id)) else {
+        let there = crate::domain::bytes::escape_text(&address.to_string());
+        return Err(format!(
+            "{name}: {key} is on {there} of its cluster, which is not watched: --cluster finds all nodes"
+        ));
+    };
+    if !redirect.asking {
+        return Ok(None);
+    }
+    let named = |e: crate::redis_io::CallError| format!("{}: {e}", node.meta.id);
+    let mut reader = connect(&node.endpoint, ClientRole::Act, config.timeout).await.map_err(named)?;
+    reader.ask();
+    let types = reader.read(&[Read::Type(key.clone())], Dialect::default()).await.map_err(named)?;
+    match types.first() {
+        Some(Reply::Status(kind)) => Ok(Some(Candidate {
+            node: node.meta.id.clone(),
+            endpoint: node.endpoint.clone(),
+            reader,
+            exists: kind != "none",
+            facts: None,
+        })),
+        Some(Reply::Error(e)) => Err(format!("{}: {e}", node.meta.id)),
+        _ => Ok(None),
+    }
+}
+
 /// What actions need, for these nodes.
 pub fn services(config: &Config, nodes: &[NodeConfig]) -> Services {
     let nodes = nodes.to_vec();
+    let known = nodes.clone();
     Services {
         directory: Arc::new(move |id| nodes.iter().find(|n| n.meta.id == *id).map(|n| n.endpoint.clone())),
+        routes: Arc::new(move |address| route(&known, address)),
         permit: WritePermit::from_config(config),
         audit: Audit::in_dir(&config.state_dir),
         timeout: config.timeout,
@@ -139,4 +187,36 @@ pub fn uncertain(key: &Bytes) -> PlaceError {
     PlaceError::Usage(format!(
         "{key}: a node that could not be asked may be the one that is meant: say which one with --node NAME"
     ))
+}
+
+/// The one node that is meant: the only one, the named one, or the only one where the key exists.
+pub(super) async fn one_node(
+    config: &Config,
+    nodes: &[NodeConfig],
+    node: Option<String>,
+    key: &Bytes,
+    out: &mut Out<'_>,
+) -> Result<(NodeId, Endpoint), u8> {
+    let place = Where { node, all_nodes: false, db: None };
+    let mut problems = Vec::new();
+    let mut found =
+        candidates(config, nodes, &place, key, &mut problems).await.map_err(|error| refuse(&error, out))?;
+    for problem in &problems {
+        out.say(problem);
+    }
+    if found.iter().filter(|c| c.exists).count() == 1 {
+        found.retain(|c| c.exists);
+    }
+    if found.len() > 1 {
+        return Err(refuse(&ambiguous(key, &found, false), out));
+    }
+    if !problems.is_empty() && place.node.is_none() && found.iter().any(|c| !c.exists) {
+        return Err(refuse(&uncertain(key), out));
+    }
+    if let Some(candidate) = found.pop() {
+        Ok((candidate.node, candidate.endpoint))
+    } else {
+        out.say(format!("{key}: no primary answered"));
+        Err(EXIT_NOT_DONE)
+    }
 }

@@ -11,7 +11,7 @@ use super::claims::Claims;
 use super::liveness::Liveness;
 use super::poller::Poller;
 use super::roster::Roster;
-use crate::config::endpoint::Directory;
+use crate::config::endpoint::{Directory, Routes, route};
 use crate::config::{Config, Endpoint, NodeConfig};
 use crate::domain::node::NodeState;
 use crate::domain::snapshot::{Board, Cost, History, ScanProgress};
@@ -148,6 +148,12 @@ impl Fleet {
     pub fn directory(&self) -> Directory {
         let nodes = self.nodes.clone();
         Arc::new(move |id| nodes.borrow().iter().find(|n| n.meta.id == *id).map(|n| n.endpoint.clone()))
+    }
+
+    /// Which node a cluster means by an address, also those that discovery finds later.
+    pub fn routes(&self) -> Routes {
+        let nodes = self.nodes.clone();
+        Arc::new(move |address| route(&nodes.borrow(), address))
     }
 
     /// True once discovery, if there is any, has answered or was given up for now.

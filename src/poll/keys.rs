@@ -48,6 +48,8 @@ pub(super) struct KeyTable {
     pub(super) restricted: bool,
     /// Who waits for tasks, from the last CLIENT LIST.
     pub(super) consumers: Option<Consumers>,
+    /// Keys were found here whose slot is on its way: until then they are asked for by ASKING.
+    pub(super) arriving_until: Option<Instant>,
     /// Clues to a single queue that were followed.
     settled: BTreeSet<Bytes>,
     /// Where the rotation of re-reads goes on.

@@ -16,6 +16,8 @@ use crate::redis_io::{CallError, Reader};
 
 /// Locks read again in one tick at the most; more are read in rotation.
 const LOCKS_A_TICK: usize = 2000;
+/// A slot on its way is asked after for so long after the last answer.
+const ARRIVING: Duration = Duration::from_secs(10);
 /// Reads in one pipeline: few enough that other clients of the server hardly notice.
 pub(super) const READS_A_PIPELINE: usize = 250;
 
@@ -123,6 +125,8 @@ impl Look<'_> {
                 // TYPE denied: believe the pattern, the reads will say what is not permitted.
                 let key_type: Arc<str> = match &reply {
                     Reply::Status(name) => name.as_str().into(),
+                    // It has left for another node of the cluster, which lists it.
+                    Reply::Error(e) if e.redirect().is_some() => continue,
                     Reply::Error(_) if *lock => "string".into(),
                     Reply::Error(_) => "list".into(),
                     _ => continue,
@@ -170,6 +174,10 @@ impl Look<'_> {
             let ctx = self.context(is_new);
             for (fact, family, previous, span) in spans {
                 let replies = replies.get(span).unwrap_or_default();
+                if has_left(replies) {
+                    self.table.remove_lock(&fact.key);
+                    continue;
+                }
                 match family.interpret(fact, previous.as_deref(), replies, &ctx) {
                     Some(lock) => self.table.put_lock(fact.clone(), lock),
                     None => self.table.remove_lock(&fact.key),
@@ -208,6 +216,10 @@ impl Look<'_> {
                 let ctx = Context { push, ..self.context(false) };
                 let Some(entry) = self.table.queues.get(key) else { continue };
                 let mut memory = entry.memory.clone();
+                if has_left(&all) {
+                    self.table.put_queue(key, None, memory);
+                    continue;
+                }
                 memory.siblings = siblings.get(family.id()).copied().unwrap_or(1);
                 let mut queue =
                     family.interpret(&entry.fact, entry.queue.as_deref(), &mut memory, &all, &ctx);
@@ -254,8 +266,9 @@ impl Look<'_> {
     ) -> Result<Vec<Reply>, CallError> {
         loop {
             let started = Instant::now();
-            let replies = self.reader.read(reads, *self.dialect).await?;
+            let mut replies = self.reader.read(reads, *self.dialect).await?;
             self.cost.add(reads.len(), started.elapsed(), self.rtt);
+            self.ask_for_arriving(reads, &mut replies).await?;
             let mut scripts_refused = None;
             for (read, reply) in reads.iter().zip(&replies) {
                 if let (Some(pane), Some(command)) = (pane, read.denied_inside(reply)) {
@@ -282,12 +295,46 @@ impl Look<'_> {
         }
     }
 
+    /// Reads once more, with ASKING, what this node of a cluster does not own yet: SCAN lists keys that have arrived
+    /// with a slot on its way. Their type is asked for first, the rest only where that found something.
+    async fn ask_for_arriving(&mut self, reads: &[Read], replies: &mut [Reply]) -> Result<(), CallError> {
+        let started = Instant::now();
+        let arriving = self.table.arriving_until.is_some_and(|until| started < until);
+        let asks = |read: &Read, reply: &Reply| {
+            (arriving || matches!(read, Read::Type(_))) && reply.as_error().is_some_and(|e| e.code == "MOVED")
+        };
+        let pairs = reads.iter().zip(replies.iter());
+        let again: Vec<Read> =
+            pairs.filter(|(read, r)| asks(read, r)).map(|(read, _)| read.clone()).collect();
+        if again.is_empty() {
+            return Ok(());
+        }
+        let mut asked = self.reader.read_asking(&again, *self.dialect).await?.into_iter();
+        self.cost.add(again.len(), started.elapsed(), self.rtt);
+        for (read, reply) in reads.iter().zip(replies) {
+            if !asks(read, reply) {
+                continue;
+            }
+            let Some(answer) = asked.next() else { break };
+            if answer.as_error().is_none() {
+                self.table.arriving_until = Some(started + ARRIVING);
+            }
+            *reply = answer;
+        }
+        Ok(())
+    }
+
     fn note_denied(&mut self, pane: &'static str, command: &str, error: &ReplyError) {
         if error.is_denied() {
             let what = if about_keys(error) { "access to some keys" } else { command };
             self.denied.insert((pane, what.to_string()));
         }
     }
+}
+
+/// True when the first answer says that the key is on another node of the cluster: that one lists it.
+fn has_left(replies: &[Reply]) -> bool {
+    replies.first().and_then(Reply::as_error).is_some_and(|error| error.redirect().is_some())
 }
 
 /// NOPERM for the key, not for the command.

@@ -123,7 +123,14 @@ async fn establish(
     let (connection, driver) = MultiplexedConnection::new_with_config(&info, stream, config)
         .await
         .map_err(|e| CallError::from_redis(&e))?;
-    let mut link = Link { connection, timeout, driver: tokio::spawn(driver), was_denied: false };
+    let mut link = Link {
+        connection,
+        timeout,
+        driver: tokio::spawn(driver),
+        was_denied: false,
+        asking: false,
+        in_multi: false,
+    };
     handshake(&mut link, endpoint, role).await?;
     progress.first_bytes.handshake_is_over();
     Ok(link)

@@ -17,6 +17,10 @@ pub(super) struct Link {
     pub(super) driver: tokio::task::JoinHandle<()>,
     /// The server's ACL refused something that was sent here.
     pub(super) was_denied: bool,
+    /// Keys here are on their way to this node: ASKING goes before each command, or once before a transaction.
+    pub(super) asking: bool,
+    /// Between MULTI and EXEC, where ASKING would be queued itself.
+    pub(super) in_multi: bool,
 }
 
 impl Drop for Link {
@@ -41,13 +45,23 @@ impl Link {
             return Ok(Vec::new());
         }
         let mut pipe = redis::Pipeline::with_capacity(commands.len());
+        // Which of the replies answer what was asked for.
+        let mut wanted = Vec::with_capacity(commands.len());
         for command in commands {
+            let name = if self.asking { command.name() } else { String::new() };
+            if self.asking && !self.in_multi {
+                pipe.add_command(redis::cmd("ASKING"));
+                wanted.push(false);
+            }
+            self.in_multi = (self.in_multi || name == "MULTI") && name != "EXEC" && name != "DISCARD";
             pipe.add_command(to_cmd(command));
+            wanted.push(true);
         }
-        let sent = self.connection.send_packed_commands(&pipe, 0, commands.len());
+        let sent = self.connection.send_packed_commands(&pipe, 0, wanted.len());
         match tokio::time::timeout(deadline, sent).await {
             Ok(Ok(values)) => {
-                let replies: Vec<Reply> = values.into_iter().map(to_reply).collect();
+                let answered = values.into_iter().zip(wanted).filter(|(_, wanted)| *wanted);
+                let replies: Vec<Reply> = answered.map(|(value, _)| to_reply(value)).collect();
                 self.was_denied |= replies.iter().any(Reply::is_denied);
                 Ok(replies)
             }

@@ -21,6 +21,19 @@ impl Reader {
         self.link.was_denied
     }
 
+    /// From now on asks for keys whose slot is on its way to this node (ASKING).
+    pub fn ask(&mut self) {
+        self.link.asking = true;
+    }
+
+    /// The same reads, asked as [`Reader::ask`] does, this once.
+    pub async fn read_asking(&mut self, reads: &[Read], dialect: Dialect) -> Result<Vec<Reply>, CallError> {
+        let before = std::mem::replace(&mut self.link.asking, true);
+        let replies = self.read(reads, dialect).await;
+        self.link.asking = before;
+        replies
+    }
+
     /// PING; an error reply is a failure of the node.
     pub async fn ping(&mut self) -> Result<(), CallError> {
         match self.link.call(&Command::new("PING")).await? {

@@ -9,7 +9,7 @@ mod transaction;
 use crate::act::plan::{Guard, Plan};
 use crate::act::{NotDone, Outcome};
 use crate::domain::bytes::escape_text;
-use crate::domain::reply::ReplyError;
+use crate::domain::reply::{Redirect, ReplyError};
 use crate::domain::{Bytes, Command, Reply};
 
 use super::Writer;
@@ -45,19 +45,27 @@ impl From<NotDone> for Ran {
     }
 }
 
-/// Asks by a dry run of the script, whose deadline has passed, whether scripts may run here.
-pub async fn means_of(writer: &mut Writer, subject: &Bytes) -> Result<Means, CallError> {
-    match writer.call(&script::dry_run(subject)).await? {
-        Reply::Array(_) => Ok(Means::Script),
-        _ => Ok(Means::Transaction),
+/// Asks by a dry run of the script, whose deadline has passed, whether scripts may run here: `Err` within says that
+/// another node has the key.
+pub async fn means_of(writer: &mut Writer, subject: &Bytes) -> Result<Result<Means, Redirect>, CallError> {
+    let redirected = |reply: &Reply| reply.as_error().and_then(ReplyError::redirect);
+    let reply = writer.call(&script::dry_run(subject)).await?;
+    if let Some(redirect) = redirected(&reply) {
+        return Ok(Err(redirect));
     }
+    if matches!(reply, Reply::Array(_)) {
+        return Ok(Ok(Means::Script));
+    }
+    // A right that is missing is noticed before a slot that is elsewhere.
+    let reply = writer.call(&Command::new("PTTL").arg(subject.clone())).await?;
+    Ok(redirected(&reply).map_or(Ok(Means::Transaction), Err))
 }
 
 /// WATCHes the keys of a plan that says `unchanged`, before they are read for its dialog.
 pub async fn watch(writer: &mut Writer, keys: &[Bytes]) -> Result<(), NotDone> {
     let command = keys.iter().cloned().fold(Command::new("WATCH"), Command::arg);
     match writer.call(&command).await {
-        Ok(Reply::Error(error)) => Err(refusal("WATCH", &error.to_string())),
+        Ok(Reply::Error(error)) => Err(refused("WATCH", &error)),
         Ok(_) => Ok(()),
         Err(error) => Err(NotDone::NotSent(error.to_string())),
     }
@@ -101,7 +109,7 @@ fn split_tail(replies: &mut Vec<Reply>, tail: &[Command]) -> bool {
 /// TIME in milliseconds since the epoch, on this very connection: a frozen server fails here, before anything is sent.
 pub async fn server_time(writer: &mut Writer) -> Result<u64, NotDone> {
     match writer.call(&Command::new("TIME")).await {
-        Ok(Reply::Error(error)) => Err(refusal("TIME", &error.to_string())),
+        Ok(Reply::Error(error)) => Err(refused("TIME", &error)),
         Ok(reply) => {
             time_ms(&reply).ok_or_else(|| NotDone::NotSent("the server's clock was not understood".into()))
         }
@@ -121,27 +129,6 @@ async fn primary_of(writer: &mut Writer) -> Option<String> {
     let text = String::from_utf8_lossy(info.as_slice()).into_owned();
     let field = |name: &str| text.lines().find_map(|l| l.strip_prefix(name)?.strip_prefix(':'));
     Some(escape_text(&format!("{}:{}", field("master_host")?.trim(), field("master_port")?.trim())))
-}
-
-/// All keys a plan touches, the subject first, each once.
-fn keys_of(plan: &Plan) -> Vec<Bytes> {
-    let mut keys = vec![plan.subject.clone()];
-    let guarded = plan.guards.iter().map(|guard| guard.key().clone());
-    for key in guarded.chain(plan.steps.iter().flat_map(step_keys)) {
-        if !keys.contains(&key) {
-            keys.push(key);
-        }
-    }
-    keys
-}
-
-/// The keys among the arguments of a step.
-fn step_keys(step: &Command) -> Vec<Bytes> {
-    match step.name().as_str() {
-        "PUBLISH" => Vec::new(),
-        "DEL" | "UNLINK" => step.args.iter().skip(1).cloned().collect(),
-        _ => step.args.get(1).cloned().into_iter().collect(),
-    }
 }
 
 /// The steps as they are sent: an undo's SET without the PX of its dialog, for what is left is computed last.
@@ -171,8 +158,17 @@ fn refusal(command: &str, words: &str) -> NotDone {
     }
 }
 
+/// The same for an error reply, which may also say that the key is elsewhere.
+pub fn refused(command: &str, error: &ReplyError) -> NotDone {
+    match (error.redirect(), error.code.as_str()) {
+        (Some(Redirect { host, port, .. }), _) => NotDone::Moved(escape_text(&format!("{host}:{port}"))),
+        (None, "TRYAGAIN") => NotDone::Moving,
+        _ => refusal(command, &error.to_string()),
+    }
+}
+
 fn refusal_of(command: &str, error: &ReplyError) -> Outcome {
-    Outcome::NotDone(refusal(command, &error.to_string()))
+    Outcome::NotDone(refused(command, error))
 }
 
 /// Sent, and no answer: it may have run.
@@ -193,6 +189,8 @@ impl Guard {
             | Self::HashFieldEquals { key, .. }
             | Self::HashLen { key, .. }
             | Self::ZsetMember { key, .. }
+            | Self::ListElement { key, .. }
+            | Self::ListHolds { key, .. }
             | Self::NoTtl { key } => key,
         }
     }

@@ -25,6 +25,11 @@ impl Writer {
         Ok(Self { link: open(endpoint, role, timeout).await? })
     }
 
+    /// From now on asks for keys whose slot is on its way to this node (ASKING).
+    pub fn ask(&mut self) {
+        self.link.asking = true;
+    }
+
     /// One command within the connection's deadline.
     pub async fn call(&mut self, command: &Command) -> Result<Reply, CallError> {
         self.link.call(command).await

@@ -1,11 +1,11 @@
 //! The worker pane: what it does, how well, where our test tasks are, and its live log.
 
+mod figures;
+
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::detail::or_unknown;
 use super::format;
 use super::panel::{put_line, title_line};
 use super::scene::Scene;
@@ -34,14 +34,28 @@ pub fn draw(scene: &Scene<'_>, area: Rect, frame: &mut Frame<'_>, cache: &mut Vi
             lines.push(Line::styled(part, look.warning()));
         }
     }
+    let room = usize::from(area.height - 1);
     match view {
         None => {
             let words = "No worker runs. Press w on a queue: it takes redwarden test tasks and leaves every other task alone, unless an exec command is configured.";
             lines.extend(text::wrap(words, width).into_iter().map(|l| Line::styled(l, look.dim())));
         }
-        Some(view) => lines.push(figures(scene, view)),
+        Some(view) => {
+            lines.push(figures::counts(look, view, width));
+            lines.push(figures::times(look, view));
+            // The log keeps at least half of the pane.
+            let mut spare = (room / 2).saturating_sub(lines.len());
+            for part in [figures::queues(look, view), figures::running(scene, view)] {
+                let shown = part.len().min(spare);
+                spare -= shown;
+                lines.extend(part.into_iter().take(shown));
+            }
+            let chart = figures::histograms(look, view);
+            if chart.len() <= spare {
+                lines.extend(chart);
+            }
+        }
     }
-    let room = usize::from(area.height - 1);
     let tasks = scene.state.followed.iter().rev().take(if room > 8 { 3 } else { 1 });
     for (queue, id, place) in tasks {
         let style = match place {
@@ -68,7 +82,11 @@ pub fn draw(scene: &Scene<'_>, area: Rect, frame: &mut Frame<'_>, cache: &mut Vi
 
 /// How many lines the pane would fill.
 pub fn wanted_rows(scene: &Scene<'_>) -> u16 {
-    let log = scene.state.worker.as_ref().map_or(1, |v| v.log.len().clamp(3, 200));
+    let log = scene
+        .state
+        .worker
+        .as_ref()
+        .map_or(1, |v| v.log.len().clamp(3, 200) + 2 + v.queues.len().min(8) + v.now.len().min(8));
     log as u16 + 1 + scene.state.followed.len().min(3) as u16
 }
 
@@ -87,8 +105,12 @@ fn headline(scene: &Scene<'_>, view: &WorkerView) -> Vec<Span<'static>> {
         }
     };
     let queue = text::cut_bytes(&view.queue.key, 32, text::Cut::Middle, dots);
+    let more = match view.queues.len() {
+        0 | 1 => String::new(),
+        n => format!(" +{}", n - 1),
+    };
     let mut spans = vec![
-        Span::styled(format!("{queue} on {}", view.queue.node), look.plain()),
+        Span::styled(format!("{queue} on {}{more}", view.queue.node), look.plain()),
         Span::styled(state, style),
     ];
     if !matches!(view.state, WorkerState::Stopped | WorkerState::Failed(_)) {
@@ -106,26 +128,6 @@ fn headline(scene: &Scene<'_>, view: &WorkerView) -> Vec<Span<'static>> {
     };
     spans.push(runs);
     spans
-}
-
-fn figures(scene: &Scene<'_>, view: &WorkerView) -> Line<'static> {
-    let look = scene.look;
-    let mut spans: Vec<Span<'static>> = Vec::new();
-    let mut add = |label: &str, value: String, style: Style| {
-        if !spans.is_empty() {
-            spans.push(Span::raw("   "));
-        }
-        spans.push(Span::styled(format!("{label} "), look.dim()));
-        spans.push(Span::styled(value, style));
-    };
-    let alarm = |n: u64| if n > 0 { look.warning() } else { look.plain() };
-    add("done", format::count(view.done), look.strong());
-    add("failed", format::count(view.failed), alarm(view.failed));
-    add("p50", or_unknown(view.p50), look.plain());
-    add("p95", or_unknown(view.p95), look.plain());
-    add("recovered", format::count(view.recovered), look.plain());
-    add("run twice", format::count(view.run_twice), alarm(view.run_twice));
-    Line::from(spans)
 }
 
 /// Where a test task is, as a sentence.

@@ -1,6 +1,6 @@
 //! The look before the first task is taken: a list, and not some library's.
 
-use super::WorkerSpec;
+use super::spec::{Source, WorkerSpec};
 use super::trouble::Trouble;
 use crate::act::inspect::{KeyKind, inspect_queue};
 use crate::config::Endpoint;
@@ -10,7 +10,11 @@ use crate::redis_io::{ClientRole, connect};
 /// Refuses a key of another type always, and with a command also a queue whose tasks look like some library's or for
 /// which others wait, unless forced. Test tasks are ours: taking those harms nobody. Reads only.
 /// `Ok`: what is to be said about it all the same.
-pub(super) async fn may_take(spec: &WorkerSpec, endpoint: &Endpoint) -> Result<Vec<String>, Trouble> {
+pub(super) async fn may_take(
+    spec: &WorkerSpec,
+    source: &Source,
+    endpoint: &Endpoint,
+) -> Result<Vec<String>, Trouble> {
     let mut reader = connect(endpoint, ClientRole::Worker, spec.timeout).await?;
     // While it loads its data it answers nothing else either: that is to be waited for, not a reason to refuse.
     if let Err(error) = reader.ping().await
@@ -18,11 +22,14 @@ pub(super) async fn may_take(spec: &WorkerSpec, endpoint: &Endpoint) -> Result<V
     {
         return Err(error.into());
     }
-    let found = inspect_queue(&mut reader, &spec.queue.key, spec.queue.db).await?;
+    let found = inspect_queue(&mut reader, &source.queue.key, source.queue.db).await?;
     if let KeyKind::Other(kind) = &found.kind {
-        return Err(Trouble::Never(format!("{} is a {kind}, not a list: nothing was taken", spec.queue.key)));
+        return Err(Trouble::Never(format!(
+            "{} is a {kind}, not a list: nothing was taken",
+            source.queue.key
+        )));
     }
-    if spec.exec.is_none() {
+    if source.exec.is_none() {
         return Ok(Vec::new());
     }
     if spec.force {
@@ -48,5 +55,5 @@ pub(super) async fn may_take(spec: &WorkerSpec, endpoint: &Endpoint) -> Result<V
     if reasons.is_empty() {
         return Ok(found.notes());
     }
-    Err(Trouble::Never(format!("refused without force on {}: {}", spec.queue.key, reasons.join("; "))))
+    Err(Trouble::Never(format!("refused without force on {}: {}", source.queue.key, reasons.join("; "))))
 }

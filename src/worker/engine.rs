@@ -1,51 +1,53 @@
-//! The worker's loop: takes, runs, removes, beats; reconnects after any error and compares its list with its hand.
+//! The loop on one queue: takes, runs, settles, beats; reconnects after any error and compares its lists with its hand.
 
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, mpsc, watch};
-use tokio::task::{Id, JoinError, JoinSet};
+use tokio::sync::{Notify, watch};
+use tokio::task::{Id, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior};
 use uuid::Uuid;
 
-use super::board::Board;
 use super::exec::Exec;
-use super::hand::{Finished, Hand, Task};
-use super::keys::{Keys, is_own_key};
-use super::record;
-use super::session::{Identity, Session, Settlement};
-use super::take::Taker;
-use super::task::{self, Ended};
+use super::gate::Turn;
+use super::hand::{Hand, Slot, Task};
+use super::keys::Keys;
+use super::session::{Due, Identity, Session};
+use super::shared::{Orders, Shared};
+use super::spec::Source;
+use super::take::{Patience, Taken, Taker};
+use super::task::Ended;
 use super::trouble::Trouble;
-use super::view::{LineKind, WorkerCommand, WorkerState, WorkerView};
-use super::{MAX_CONCURRENCY, WorkerSpec};
+use super::view::{Counts, LineKind, WorkerState};
 use crate::config::Endpoint;
-use crate::domain::Bytes;
-use crate::redis_io::WritePermit;
-
-/// Time between two views.
-const PUBLISH: Duration = Duration::from_millis(50);
-/// Finished tasks removed in one pipeline.
-const SETTLE_AT_ONCE: usize = 100;
 
 mod life;
+mod primary;
+mod settle;
 
-type Fetch = Pin<Box<dyn Future<Output = (Taker, Result<Option<Bytes>, Trouble>)> + Send>>;
+/// Time between two looks for retries that another worker scheduled.
+const LOOK_FOR_RETRIES: Duration = Duration::from_secs(1);
+
+type Fetch = Pin<Box<dyn Future<Output = (Taker, Result<Option<Taken>, Trouble>)> + Send>>;
 
 pub(super) struct Engine {
-    spec: WorkerSpec,
-    endpoint: Endpoint,
+    shared: Arc<Shared>,
+    /// Which of the worker's queues.
+    lane: usize,
+    source: Source,
+    /// Where its primary was last.
+    endpoint: Option<Endpoint>,
+    lineage: primary::Lineage,
     me: Identity,
     exec: Option<Exec>,
-    board: Board,
-    commands: mpsc::Receiver<WorkerCommand>,
-    /// Nobody holds the other end any more: taken as one request to stop.
-    deaf: bool,
+    orders: watch::Receiver<Orders>,
+    gate: watch::Receiver<u64>,
     tasks: JoinSet<(Ended, Duration)>,
     hand: Hand,
-    concurrency: usize,
+    /// Tasks started so far.
+    started: u64,
     paused: bool,
     /// The state to end in.
     ending: Option<WorkerState>,
@@ -61,35 +63,43 @@ pub(super) struct Engine {
     attempt: u32,
     compare: bool,
     taken_over: bool,
+    /// When to look for retries again.
+    retries_at: Instant,
+    unreplicated: bool,
 }
 
 impl Engine {
-    pub(super) fn new(spec: WorkerSpec, board: Board, commands: mpsc::Receiver<WorkerCommand>) -> Self {
-        let mut endpoint = spec.endpoint.clone();
-        endpoint.db = spec.queue.db;
+    pub(super) fn new(shared: Arc<Shared>, lane: usize) -> Self {
+        let spec = &shared.spec;
+        let source = spec.sources[lane].clone();
         let me = Identity {
-            keys: Keys::new(&spec.queue.key),
+            keys: Keys::new(&source.queue.key),
             id: Uuid::new_v4(),
-            push: spec.push,
+            push: source.push,
+            real: source.exec.is_some(),
             // Shorter would make the heartbeat a burden and a hiccup a death.
             ttl: spec.heartbeat_ttl.max(Duration::from_secs(1)),
         };
-        let exec = spec.exec.as_deref().map(|command| Exec {
+        let exec = source.exec.as_deref().map(|command| Exec {
             command: command.into(),
-            queue: spec.queue.key.clone(),
+            queue: source.queue.clone(),
+            worker: me.id,
+            attempts: spec.policy.retries.saturating_add(1),
+            grace: spec.policy.grace,
             secrets: spec.secret_variables.clone().into(),
         });
         Self {
-            concurrency: spec.concurrency.clamp(1, MAX_CONCURRENCY),
-            spec,
-            endpoint,
+            lane,
+            source,
+            endpoint: None,
+            lineage: primary::Lineage::default(),
             me,
             exec,
-            board,
-            commands,
-            deaf: false,
+            orders: shared.orders.subscribe(),
+            gate: shared.gate.changes(),
             tasks: JoinSet::new(),
             hand: Hand::default(),
+            started: 0,
             paused: false,
             ending: None,
             kill: watch::Sender::new(false),
@@ -101,48 +111,22 @@ impl Engine {
             attempt: 0,
             compare: false,
             taken_over: false,
+            retries_at: Instant::now(),
+            unreplicated: false,
+            shared,
         }
     }
 
-    /// Works until it is stopped or can't go on; the last view says which.
-    pub(super) async fn run(mut self, permit: Option<WritePermit>) -> WorkerView {
-        self.board.counts(0, self.concurrency);
-        self.board.publish();
-        let mut record = None;
-        match permit {
-            None => {
-                self.ending = Some(WorkerState::Failed(
-                    "read-only mode: a worker moves tasks, so nothing was sent".into(),
-                ));
-            }
-            Some(_) if is_own_key(self.spec.queue.key.as_slice()) => {
-                self.ending = Some(WorkerState::Failed(format!(
-                    "{} is one of redwarden's own keys: name the queue itself",
-                    self.spec.queue.key
-                )));
-            }
-            Some(permit) => match record::begin(&self.spec).await {
-                Ok(open) => {
-                    record = Some(open);
-                    self.work(permit).await;
-                }
-                Err(why) => self.ending = Some(WorkerState::Failed(why.to_string())),
-            },
-        }
-        let end = self.ending.take().unwrap_or(WorkerState::Stopped);
-        match &end {
-            WorkerState::Failed(why) => self.board.note(format!("ended: {why}")),
-            _ => self.board.note("stopped"),
-        }
-        if let Some(record) = record
-            && let Err(gap) = record.end(record::end(&self.board.view, &end)).await
-        {
-            self.board.note(gap);
-        }
-        self.board.state(end);
-        self.board.counts(self.tasks.len(), self.concurrency);
-        self.board.publish();
-        self.board.view
+    fn note(&self, text: impl Into<String>) {
+        self.line(LineKind::Note, text.into());
+    }
+
+    fn line(&self, kind: LineKind, text: String) {
+        self.shared.board().line(Some(self.lane), kind, text);
+    }
+
+    fn count(&self, add: impl FnOnce(&mut Counts)) {
+        self.shared.board().count(self.lane, add);
     }
 
     async fn serve(&mut self, session: &mut Session, taker: Taker) -> Result<(), Trouble> {
@@ -154,6 +138,7 @@ impl Engine {
         self.served = true;
         self.connected = true;
         self.compare = true;
+        self.retries_at = Instant::now();
         self.show_state();
         if first {
             let what = if self.exec.is_some() {
@@ -161,20 +146,22 @@ impl Engine {
             } else {
                 "only redwarden's test tasks"
             };
-            self.board.note(format!("works on {}: {what}", self.spec.queue.key));
+            self.note(format!("works on {}: {what}", self.source.queue.key));
         }
+        self.shared.gate.in_hand(self.lane, self.hand.parked.len() as isize);
         let mut idle = Some(taker);
         let mut fetch: Option<Fetch> = None;
         let period = self.me.ttl / 3;
         let mut beats = tokio::time::interval_at(Instant::now() + period, period);
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut publish_at = Instant::now();
         loop {
             if self.compare && fetch.is_none() {
                 self.compare(session).await?;
             }
             self.settle(session).await?;
-            self.start_parked();
+            // From here on a change of the gate is news.
+            self.gate.borrow_and_update();
+            let mut wake = self.start_parked();
             if self.ending.is_some()
                 && self.tasks.is_empty()
                 && fetch.is_none()
@@ -182,35 +169,47 @@ impl Engine {
             {
                 return Ok(());
             }
-            if !self.compare
-                && self.may_take()
-                && let Some(taker) = idle.take()
-            {
-                fetch = Some(Box::pin(taker.take()));
+            let mut held_up = !self.hand.parked.is_empty();
+            if !self.compare && self.may_take() {
+                held_up |= !self.take_due(session).await?;
+                wake = earlier(wake, Some(self.retries_at));
+                if !self.hand.parked.is_empty() {
+                    wake = earlier(wake, self.start_parked());
+                }
+                if let Some(taker) = idle.take() {
+                    match self.shared.gate.ask(self.lane, std::time::Instant::now()) {
+                        Turn::Take => fetch = Some(Box::pin(taker.take(Patience::None))),
+                        Turn::Block => fetch = Some(Box::pin(taker.take(Patience::Block))),
+                        Turn::NotNow(at) => {
+                            held_up = true;
+                            wake = earlier(wake, at.map(Instant::from_std));
+                            idle = Some(taker);
+                        }
+                    }
+                }
             }
-            self.board.counts(self.tasks.len(), self.concurrency);
             tokio::select! {
-                command = self.commands.recv(), if !self.deaf => self.command(command.as_ref()),
+                _ = self.orders.changed() => self.heed(),
                 (back, outcome) = next(&mut fetch) => {
                     fetch = None;
                     idle = Some(back);
                     self.proven |= outcome.is_ok();
-                    if let Some(element) = outcome? {
-                        self.taken(session, element).await?;
+                    let taken = outcome?;
+                    self.shared.gate.took(self.lane, taken.is_some(), std::time::Instant::now());
+                    if let Some(taken) = taken {
+                        self.taken(session, taken).await?;
                     }
                 }
                 Some(joined) = self.tasks.join_next_with_id() => self.joined(joined),
                 _ = beats.tick() => self.beat(session).await?,
-                () = tokio::time::sleep_until(publish_at), if self.board.is_dirty() => {
-                    self.board.publish();
-                    publish_at = Instant::now() + PUBLISH;
-                }
+                _ = self.gate.changed(), if held_up => {}
+                () = tokio::time::sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => {}
             }
         }
     }
 
     fn may_take(&self) -> bool {
-        !self.paused && self.ending.is_none() && self.tasks.len() + self.hand.parked.len() < self.concurrency
+        !self.paused && self.ending.is_none()
     }
 
     async fn beat(&mut self, session: &mut Session) -> Result<(), Trouble> {
@@ -218,167 +217,143 @@ impl Engine {
         // The session holds: the next break starts with short pauses again.
         self.attempt = 0;
         if beat.was_expired {
-            self.board.note("our heartbeat had run out: other workers may have taken tasks over");
+            self.note("our heartbeat had run out: other workers may have taken tasks over");
             self.taken_over = true;
         }
         // Also tells a task that a command moved whose answer never came.
         self.compare |= beat.was_expired || beat.processing != self.hand.len() as u64;
+        self.lineage.look(&mut session.writer).await?;
         self.look_around(session, true).await
     }
 
     async fn look_around(&mut self, session: &mut Session, recover: bool) -> Result<(), Trouble> {
         let recovered = session.look_around(recover).await?;
         if recovered > 0 {
-            self.board.view.recovered += recovered;
-            self.board.note(format!("{recovered} tasks of a dead worker put back into the queue"));
+            self.count(|counts| counts.recovered += recovered);
+            self.note(format!("{recovered} tasks of a dead worker put back into the queue"));
+            self.retries_at = Instant::now();
         }
         Ok(())
     }
 
-    async fn taken(&mut self, session: &mut Session, element: Bytes) -> Result<(), Trouble> {
-        if session.beaten.elapsed() >= self.me.ttl {
+    /// A task is in our list now, and a place in hand is kept for it.
+    async fn taken(&mut self, session: &mut Session, taken: Taken) -> Result<(), Trouble> {
+        let Taken { element, replicated } = taken;
+        self.replicated(replicated);
+        let stale = session.beaten.elapsed() >= self.me.ttl;
+        if stale {
             // We stood still, and it may be another's by now: the list tells.
             self.compare = true;
+            self.shared.gate.in_hand(self.lane, -1);
             return self.beat(session).await;
         }
-        if self.ending.is_some() || self.paused {
-            if !session.put_back(&element).await? {
-                self.hand.parked.push_back(Task::new(element, 1));
-            }
+        if !self.may_take() && session.put_back(&element).await? {
+            self.shared.gate.in_hand(self.lane, -1);
             return Ok(());
         }
-        self.start(Task::new(element, 1));
+        self.hand.parked.push_back(Task::new(Slot::Queue, element, false));
         Ok(())
+    }
+
+    /// Takes retries that are due, while there are places. False: for want of a place it did not look.
+    async fn take_due(&mut self, session: &mut Session) -> Result<bool, Trouble> {
+        while self.retries_at <= Instant::now() {
+            if !self.shared.gate.reserve(self.lane, std::time::Instant::now()) {
+                return Ok(false);
+            }
+            let due = match session.take_due().await {
+                Ok(Due::Found(member)) => {
+                    self.hand.parked.push_back(Task::new(Slot::Retries, member, false));
+                    continue;
+                }
+                other => other,
+            };
+            self.shared.gate.in_hand(self.lane, -1);
+            let wait = match due? {
+                Due::In(wait) => wait.min(LOOK_FOR_RETRIES),
+                _ => LOOK_FOR_RETRIES,
+            };
+            self.retries_at = Instant::now() + wait;
+        }
+        Ok(true)
     }
 
     fn start(&mut self, task: Task) {
-        let run = task::run(
-            task.element.clone(),
-            task.envelope.clone(),
-            self.exec.clone(),
-            task.attempt,
-            self.kill.subscribe(),
-        );
-        self.board.line(LineKind::Taken, format!("{} taken", task.label()));
-        let id = self.tasks.spawn(run).id();
-        self.hand.running.insert(id, task);
-    }
-
-    fn start_parked(&mut self) {
-        while !self.paused && self.ending.is_none() && self.tasks.len() < self.concurrency {
-            let Some(task) = self.hand.parked.pop_front() else { return };
-            self.start(task);
-        }
-    }
-
-    fn joined(&mut self, joined: Result<(Id, (Ended, Duration)), JoinError>) {
-        let (id, ended, took) = match joined {
-            Ok((id, (ended, took))) => (id, ended, took),
-            Err(error) => {
-                (error.id(), Ended::Failed("the worker itself failed on it".into()), Duration::ZERO)
-            }
+        let job = super::task::Job {
+            payload: task.payload.clone(),
+            envelope: task.envelope.clone(),
+            exec: self.exec.clone(),
+            attempt: task.attempt,
+            again: task.again,
+            limit: self.shared.spec.policy.task_timeout,
+            kill: self.kill.subscribe(),
         };
-        let Some(task) = self.hand.running.remove(&id) else { return };
-        if ended == Ended::Killed {
-            // It stays in the processing list, and goes back with the rest.
-            self.board.note(format!("{} ended before it was done", task.label()));
-            return;
-        }
-        self.hand.finished.push(Finished { task, ended, took, attempted: false });
-    }
-
-    /// Removes what is finished. After an error it stays in hand, marked as perhaps removed.
-    async fn settle(&mut self, session: &mut Session) -> Result<(), Trouble> {
-        while !self.hand.finished.is_empty() && !self.compare {
-            let n = self.hand.finished.len().min(SETTLE_AT_ONCE);
-            let settlements: Vec<Settlement> = self.hand.finished[..n]
-                .iter_mut()
-                .map(|finished| {
-                    finished.attempted = true;
-                    Settlement {
-                        element: finished.task.element.clone(),
-                        failed: finished.ended.is_failed(),
-                        test: finished.task.envelope.test,
-                    }
-                })
-                .collect();
-            let found = session.settle(&settlements).await?;
-            let settled: Vec<Finished> = self.hand.finished.drain(..n).collect();
-            for (finished, found) in settled.into_iter().zip(found) {
-                self.finish(&finished, found);
+        let label = task.label();
+        let nth = if task.attempt > 1 { format!(", attempt {}", task.attempt) } else { String::new() };
+        self.started += 1;
+        {
+            let mut board = self.shared.board();
+            board.line(Some(self.lane), LineKind::Taken, format!("{label} taken{nth}"));
+            board.started(self.lane, self.started, label, task.attempt);
+            if task.attempt == 1
+                && !task.again
+                && let Some(waited) = task.waited()
+            {
+                board.waited(waited);
             }
         }
-        Ok(())
+        let id = self.tasks.spawn(job.run()).id();
+        self.hand.running.insert(id, (self.started, task));
     }
 
-    /// Counts a task that is no longer in our list; `found`: it was until now.
-    fn finish(&mut self, finished: &Finished, found: bool) {
-        let Finished { task, ended, took, .. } = finished;
-        let id = task.envelope.id.as_deref().filter(|_| task.envelope.test);
-        self.board.ended(id, !ended.is_failed(), *took);
-        let twice = if found {
-            ""
-        } else {
-            self.board.view.run_twice += 1;
-            "; it was no longer ours: it runs twice"
-        };
-        let took = humantime::format_duration(Duration::from_millis(took.as_millis() as u64));
-        let (kind, word, said) = match ended {
-            Ended::Failed(why) => (LineKind::Failed, "failed", why.as_str()),
-            Ended::Done(said) => (LineKind::Done, "done", said.as_str()),
-            Ended::Killed => return,
-        };
-        let said = if said.is_empty() { String::new() } else { format!(": {said}") };
-        self.board.line(kind, format!("{} {word} in {took}{said}{twice}", task.label()));
+    /// Starts what is in hand, as far as there are places. Returns when to try again, if time alone will do.
+    fn start_parked(&mut self) -> Option<Instant> {
+        while self.may_take() && !self.hand.parked.is_empty() {
+            if let Err(at) = self.shared.gate.start(self.lane, std::time::Instant::now()) {
+                return at.map(Instant::from_std);
+            }
+            if let Some(task) = self.hand.parked.pop_front() {
+                self.start(task);
+            }
+        }
+        None
     }
 
-    /// Re-reads our processing list and brings what we have in hand in line with it.
+    /// Re-reads our lists and brings what we have in hand in line with them.
     async fn compare(&mut self, session: &mut Session) -> Result<(), Trouble> {
         let list = session.processing().await?;
+        let before = self.hand.parked.len() as isize;
         let difference = self.hand.compare(&list, self.taken_over);
+        self.shared.gate.in_hand(self.lane, self.hand.parked.len() as isize - before);
         self.compare = false;
         self.taken_over = false;
         for finished in &difference.confirmed {
             self.finish(finished, true);
         }
         if difference.found > 0 {
-            self.board.note(format!("{} tasks found in our own list and run", difference.found));
+            self.note(format!("{} tasks found in our own list and run", difference.found));
         }
         if difference.lost > 0 {
-            self.board.note(format!("{} tasks were taken over by another worker", difference.lost));
+            self.note(format!("{} tasks were taken over by another worker", difference.lost));
         }
         Ok(())
     }
 
-    fn command(&mut self, command: Option<&WorkerCommand>) {
-        match command {
-            None => {
-                self.deaf = true;
-                if self.ending.is_none() {
-                    self.stop();
-                }
+    /// The orders changed.
+    fn heed(&mut self) {
+        let Orders { paused, stop, kill } = *self.orders.borrow_and_update();
+        self.paused = paused;
+        if stop && self.ending.is_none() {
+            self.ending = Some(WorkerState::Stopped);
+            if !self.tasks.is_empty() {
+                self.note(format!("stopping: {} tasks run to their end", self.tasks.len()));
             }
-            Some(WorkerCommand::Stop) => self.stop(),
-            Some(WorkerCommand::Pause) => self.paused = true,
-            Some(WorkerCommand::Resume) => self.paused = false,
-            Some(WorkerCommand::SetConcurrency(n)) => self.concurrency = (*n).clamp(1, MAX_CONCURRENCY),
-            Some(WorkerCommand::Start { .. }) => {
-                self.board.note("a worker runs already: stop it before starting another");
-            }
+        }
+        if kill {
+            self.kill.send_replace(true);
         }
         self.hurry.notify_one();
         self.show_state();
-    }
-
-    fn stop(&mut self) {
-        if self.ending.is_none() {
-            self.ending = Some(WorkerState::Stopped);
-            if !self.tasks.is_empty() {
-                self.board.note(format!("stopping: {} tasks run to their end", self.tasks.len()));
-            }
-        } else {
-            self.kill.send_replace(true);
-        }
     }
 
     fn show_state(&mut self) {
@@ -390,13 +365,35 @@ impl Engine {
             (None, true, true) => WorkerState::Paused,
             (None, true, false) => WorkerState::Running,
         };
-        self.board.state(state);
+        self.shared.board().lane_state(self.lane, state);
+    }
+
+    fn replicated(&mut self, replicated: bool) {
+        if !replicated {
+            self.count(|counts| counts.unreplicated += 1);
+            if !self.unreplicated {
+                self.note(
+                    "fewer replicas than asked for confirm what is written: a failover may repeat tasks",
+                );
+            }
+        }
+        self.unreplicated = !replicated;
     }
 }
 
-async fn next(fetch: &mut Option<Fetch>) -> (Taker, Result<Option<Bytes>, Trouble>) {
+fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (one, other) => one.or(other),
+    }
+}
+
+async fn next(fetch: &mut Option<Fetch>) -> (Taker, Result<Option<Taken>, Trouble>) {
     match fetch {
         Some(fetch) => fetch.await,
         None => std::future::pending().await,
     }
 }
+
+/// How a task of the set was joined.
+type Joined = Result<(Id, (Ended, Duration)), tokio::task::JoinError>;

@@ -8,20 +8,18 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
-use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use uuid::Uuid;
 
-use super::task::Ended;
+use super::task::{Ended, Job};
 use crate::config::secrets::SECRET_VARIABLES;
-use crate::domain::Bytes;
 use crate::domain::bytes::{escape, escape_text};
+use crate::domain::{Bytes, QueueId};
 
 /// What a pipe holds on every system without a reader, bytes.
 const PIPE: usize = 4096;
 /// What is kept of each output stream, from its end.
 const OUTPUT: usize = 4096;
-/// How long a command that is told to end may take before it is killed.
-const GRACE: Duration = Duration::from_secs(2);
 /// How long after the end of the command its output may still come, from something it left running.
 const LINGER: Duration = Duration::from_millis(500);
 
@@ -29,20 +27,25 @@ const LINGER: Duration = Duration::from_millis(500);
 #[derive(Clone, Debug)]
 pub(super) struct Exec {
     pub(super) command: Arc<str>,
-    pub(super) queue: Bytes,
+    pub(super) queue: QueueId,
+    pub(super) worker: Uuid,
+    /// Attempts a task has at most.
+    pub(super) attempts: u32,
+    /// How long a command that is told to end may take before it is killed.
+    pub(super) grace: Duration,
     /// Variables with secrets, beside our own, that the command must not inherit.
     pub(super) secrets: Arc<[String]>,
 }
 
-pub(super) async fn run(
-    exec: &Exec,
-    payload: &Bytes,
-    id: Option<&str>,
-    attempt: u32,
-    kill: &mut watch::Receiver<bool>,
-) -> Ended {
-    let started = match stdin_with(payload.clone()).await {
-        Ok(stdin) => spawn(exec, stdin, id, attempt),
+/// Why a command is ended.
+enum Stop {
+    Limit,
+    Kill,
+}
+
+pub(super) async fn run(exec: &Exec, job: &mut Job) -> Ended {
+    let started = match stdin_with(job.payload.clone()).await {
+        Ok(stdin) => spawn(exec, stdin, job),
         Err(error) => Err(error),
     };
     let mut child = match started {
@@ -53,19 +56,32 @@ pub(super) async fn run(
     };
     let out = tail(child.stdout.take());
     let err = tail(child.stderr.take());
-    let status = tokio::select! {
-        status = child.wait() => Some(status),
-        _ = kill.wait_for(|kill| *kill) => None,
+    let limit = job.limit;
+    let over = async {
+        match limit {
+            Some(limit) => tokio::time::sleep(limit).await,
+            None => std::future::pending().await,
+        }
     };
-    let Some(status) = status else {
-        end(&mut child).await;
-        return Ended::Killed;
+    let status = tokio::select! {
+        status = child.wait() => Ok(status),
+        () = over => Err(Stop::Limit),
+        _ = job.kill.wait_for(|kill| *kill) => Err(Stop::Kill),
+    };
+    let status = match status {
+        Ok(status) => Ok(status),
+        Err(stop) => {
+            end(&mut child, exec.grace).await;
+            Err(stop)
+        }
     };
     let (out, err) = (finish(out).await, finish(err).await);
     match status {
-        Ok(status) if status.success() => Ended::Done(said("", &out, &err)),
-        Ok(status) => Ended::Failed(said(&reason(status), &out, &err)),
-        Err(error) => Ended::Failed(escape_text(&error.to_string())),
+        Ok(Ok(status)) if status.success() => Ended::Done(said("", &out, &err)),
+        Ok(Ok(status)) => Ended::Failed(said(&reason(status), &out, &err)),
+        Ok(Err(error)) => Ended::Failed(escape_text(&error.to_string())),
+        Err(Stop::Limit) => Ended::TimedOut(said("", &out, &err)),
+        Err(Stop::Kill) => Ended::Killed,
     }
 }
 
@@ -87,12 +103,17 @@ async fn stdin_with(payload: Bytes) -> std::io::Result<Stdio> {
     Ok(file.await.map_err(std::io::Error::other)??.into())
 }
 
-fn spawn(exec: &Exec, stdin: Stdio, id: Option<&str>, attempt: u32) -> std::io::Result<Child> {
+fn spawn(exec: &Exec, stdin: Stdio, job: &Job) -> std::io::Result<Child> {
     let mut command = Command::new("sh");
     command
         .arg("-c")
         .arg(&*exec.command)
-        .env("REDWARDEN_ATTEMPT", attempt.to_string())
+        .env("REDWARDEN_ATTEMPT", job.attempt.to_string())
+        .env("REDWARDEN_MAX_ATTEMPTS", exec.attempts.to_string())
+        .env("REDWARDEN_REDELIVERED", if job.again { "1" } else { "0" })
+        .env("REDWARDEN_NODE", exec.queue.node.as_str().replace('\0', ""))
+        .env("REDWARDEN_DB", exec.queue.db.to_string())
+        .env("REDWARDEN_WORKER", exec.worker.to_string())
         .stdin(stdin)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -100,16 +121,18 @@ fn spawn(exec: &Exec, stdin: Stdio, id: Option<&str>, attempt: u32) -> std::io::
     for name in SECRET_VARIABLES.into_iter().chain(exec.secrets.iter().map(String::as_str)) {
         command.env_remove(name);
     }
+    let key = &exec.queue.key;
     command.env(
         "REDWARDEN_QUEUE",
-        exec.queue
-            .as_utf8()
-            .filter(|q| !q.contains('\0'))
-            .map_or_else(|| exec.queue.escaped(), ToString::to_string),
+        key.as_utf8().filter(|q| !q.contains('\0')).map_or_else(|| key.escaped(), ToString::to_string),
     );
-    match id {
+    match &job.envelope.id {
         Some(id) => command.env("REDWARDEN_TASK_ID", id),
         None => command.env_remove("REDWARDEN_TASK_ID"),
+    };
+    match job.limit {
+        Some(limit) => command.env("REDWARDEN_TIMEOUT_MS", limit.as_millis().to_string()),
+        None => command.env_remove("REDWARDEN_TIMEOUT_MS"),
     };
     // A group of its own: Ctrl-C on the terminal asks us to drain and must not end the running tasks.
     #[cfg(unix)]
@@ -118,9 +141,9 @@ fn spawn(exec: &Exec, stdin: Stdio, id: Option<&str>, attempt: u32) -> std::io::
 }
 
 /// SIGTERM to the command's own group, then SIGKILL to the command itself.
-async fn end(child: &mut Child) {
+async fn end(child: &mut Child, grace: Duration) {
     terminate(child);
-    if tokio::time::timeout(GRACE, child.wait()).await.is_err() {
+    if tokio::time::timeout(grace, child.wait()).await.is_err() {
         let _ = child.start_kill();
         let _ = child.wait().await;
     }

@@ -16,7 +16,7 @@ pub struct Keys {
     pub queue: Bytes,
     /// Sorted set of workers: member the worker's id, score when it was last heard (server's milliseconds).
     pub workers: Bytes,
-    /// Real tasks that failed. Never trimmed.
+    /// Dead-letter list: real tasks that failed for good. Never trimmed.
     pub failed: Bytes,
     /// Test tasks that failed, the last 1,000.
     pub failed_tests: Bytes,
@@ -39,6 +39,18 @@ impl Keys {
     /// List of the tasks this worker has taken and not finished.
     pub fn processing(&self, worker: Uuid) -> Bytes {
         join(&self.prefix, &format!("processing:{worker}"))
+    }
+
+    /// Sorted set of failed tasks that are tried again, by when they are due (server's milliseconds). `real`: those
+    /// of workers with a command; a worker without one must never take them.
+    pub fn retries(&self, real: bool) -> Bytes {
+        join(&self.prefix, if real { "retries" } else { "test-retries" })
+    }
+
+    /// List of the retries this worker has taken and not finished.
+    pub fn retrying(&self, worker: Uuid, real: bool) -> Bytes {
+        let name = if real { "retrying" } else { "test-retrying" };
+        join(&self.prefix, &format!("{name}:{worker}"))
     }
 
     /// Lives as long as the worker does, and its TTL longer.

@@ -2,28 +2,29 @@
 
 use serde_json::{Map, json};
 
-use super::WorkerSpec;
-use super::view::{WorkerState, WorkerView};
+use super::spec::{Source, WorkerSpec};
+use super::view::{Counts, WorkerState};
 use crate::act::NotDone;
 use crate::act::audit::{AuditedRun, OpenRun, RunEnd, digest};
 use crate::domain::queue::PushEnd;
 
 /// "About to take". The user's command may hold secrets: only its digest is written.
-pub(super) async fn begin(spec: &WorkerSpec) -> Result<OpenRun, NotDone> {
-    let push = match spec.push {
+pub(super) async fn begin(spec: &WorkerSpec, source: &Source) -> Result<OpenRun, NotDone> {
+    let push = match source.push {
         PushEnd::Left => "left",
         PushEnd::Right => "right",
     };
     let mut facts = Map::new();
     facts.insert("push".into(), push.into());
-    facts.insert("exec".into(), json!(spec.exec.as_ref().map(|command| digest(command.as_bytes()))));
+    facts.insert("exec".into(), json!(source.exec.as_ref().map(|command| digest(command.as_bytes()))));
     facts.insert("concurrency".into(), spec.concurrency.into());
     facts.insert("force".into(), spec.force.into());
+    facts.insert("retries".into(), spec.policy.retries.into());
     let run = AuditedRun {
         intent: "worker",
-        node: spec.queue.node.clone(),
-        db: spec.queue.db,
-        key: spec.queue.key.clone(),
+        node: source.queue.node.clone(),
+        db: source.queue.db,
+        key: source.queue.key.clone(),
         commands: Vec::new(),
         facts,
     };
@@ -31,23 +32,12 @@ pub(super) async fn begin(spec: &WorkerSpec) -> Result<OpenRun, NotDone> {
 }
 
 /// What it has done, and why it ended.
-pub(super) fn end(view: &WorkerView, state: &WorkerState) -> RunEnd {
-    let counts = format!(
-        "{} done, {} failed, {} recovered, {} run twice",
-        view.done, view.failed, view.recovered, view.run_twice
-    );
+pub(super) fn end(counts: &Counts, state: &WorkerState) -> RunEnd {
+    let sentence = counts.sentence();
     let (outcome, detail) = match state {
-        WorkerState::Failed(why) => ("failed", format!("{counts}; {why}")),
-        _ => ("done", counts),
+        WorkerState::Failed(why) => ("failed", format!("{sentence}; {why}")),
+        _ => ("done", sentence),
     };
-    let mut facts = Map::new();
-    for (name, count) in [
-        ("done", view.done),
-        ("failed", view.failed),
-        ("recovered", view.recovered),
-        ("run_twice", view.run_twice),
-    ] {
-        facts.insert(name.into(), count.into());
-    }
+    let facts = counts.named().into_iter().map(|(name, count)| (name.to_string(), count.into())).collect();
     RunEnd { outcome, detail: Some(detail), facts }
 }

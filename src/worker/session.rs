@@ -1,24 +1,27 @@
-//! One life of the worker's control connection: registration, heartbeat, removal of finished tasks, recovery.
+//! One life of the worker's control connection: registration, heartbeat, recovery of what dead workers left.
+
+mod retries;
+mod settle;
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use uuid::Uuid;
 
+use super::hand::Slot;
 use super::keys::Keys;
 use super::trouble::Trouble;
 use crate::domain::queue::PushEnd;
 use crate::domain::{Bytes, Command, Reply};
 use crate::redis_io::Writer;
 use crate::redis_io::script::{eval, is_eval_refused, transaction};
+pub(super) use retries::Due;
+pub(super) use settle::{Fate, Settlement};
 
 const RECOVER: &str = include_str!("../../assets/scripts/worker_recover.lua");
-const FAIL: &str = include_str!("../../assets/scripts/worker_fail.lua");
 const PUT_BACK: &str = include_str!("../../assets/scripts/worker_put_back.lua");
 
 /// Elements one script call moves at most, so that the server is not held up.
 const BATCH: u64 = 500;
-/// Failed test tasks kept.
-const TESTS_KEPT: u64 = 1000;
 /// A dead worker stays registered this long: a command of its that the server still had in its buffers may
 /// move a task to its list after we looked, and somebody must look again.
 const FORGET_AFTER: Duration = Duration::from_secs(60 * 60);
@@ -39,12 +42,22 @@ pub(super) struct Identity {
     pub(super) keys: Keys,
     pub(super) id: Uuid,
     pub(super) push: PushEnd,
+    /// It has a command for real tasks.
+    pub(super) real: bool,
     pub(super) ttl: Duration,
 }
 
 impl Identity {
     pub(super) fn processing(&self) -> Bytes {
         self.keys.processing(self.id)
+    }
+
+    pub(super) fn retries(&self) -> Bytes {
+        self.keys.retries(self.real)
+    }
+
+    pub(super) fn retrying(&self) -> Bytes {
+        self.keys.retrying(self.id, self.real)
     }
 
     pub(super) fn heartbeat(&self) -> Bytes {
@@ -57,16 +70,8 @@ impl Identity {
 pub(super) struct Beat {
     /// The key had run out: others may have taken our tasks over.
     pub(super) was_expired: bool,
-    /// Length of our processing list.
+    /// Length of our processing lists.
     pub(super) processing: u64,
-}
-
-/// A finished task that is to be taken off the processing list.
-pub(super) struct Settlement {
-    pub(super) element: Bytes,
-    /// Goes to the list of failed ones.
-    pub(super) failed: bool,
-    pub(super) test: bool,
 }
 
 pub(super) struct Session {
@@ -74,14 +79,18 @@ pub(super) struct Session {
     pub(super) me: Identity,
     /// When the last heartbeat that was answered was sent.
     pub(super) beaten: Instant,
+    /// Fewer replicas than asked for had the last write.
+    pub(super) unreplicated: bool,
+    wait: Option<Command>,
     scripts: bool,
     registered: bool,
 }
 
 impl Session {
     /// `registered`: an earlier session wrote us into the register.
-    pub(super) fn new(writer: Writer, me: Identity, registered: bool) -> Self {
-        Self { writer, me, beaten: Instant::now(), scripts: true, registered }
+    /// `wait`: what to send after each removal, see [`wait_command`].
+    pub(super) fn new(writer: Writer, me: Identity, registered: bool, wait: Option<Command>) -> Self {
+        Self { writer, me, beaten: Instant::now(), unreplicated: false, wait, scripts: true, registered }
     }
 
     /// Type of the queue's key; `none` when it does not exist.
@@ -102,18 +111,20 @@ impl Session {
             .pipeline(&[
                 Command::new("PEXPIRE").arg(self.me.heartbeat()).arg(ttl),
                 Command::new("LLEN").arg(self.me.processing()),
+                Command::new("LLEN").arg(self.me.retrying()),
             ])
             .await?;
         let was_expired = int(replies.first())? == 0;
-        let mut processing = int(replies.get(1))?;
+        let mut processing = int(replies.get(1))? + int(replies.get(2))?;
         if was_expired {
             let renewal = Command::new("SET").arg(self.me.heartbeat()).arg("1").arg("PX").arg(ttl);
-            let replies =
-                self.writer.pipeline(&[renewal, Command::new("LLEN").arg(self.me.processing())]).await?;
+            let lengths = [self.me.processing(), self.me.retrying()].map(|k| Command::new("LLEN").arg(k));
+            let [first, second] = lengths;
+            let replies = self.writer.pipeline(&[renewal, first, second]).await?;
             if let Some(Reply::Error(e)) = replies.first() {
                 return Err(e.into());
             }
-            processing = int(replies.get(1))?;
+            processing = int(replies.get(1))? + int(replies.get(2))?;
         }
         self.beaten = sent;
         Ok(Beat { was_expired, processing: processing.unsigned_abs() })
@@ -155,19 +166,37 @@ impl Session {
         let others: Vec<(Uuid, f64)> = workers.into_iter().filter(|(id, _)| *id != self.me.id).collect();
         let looks: Vec<Command> = others
             .iter()
-            .flat_map(|(id, _)| [self.me.keys.heartbeat(*id), self.me.keys.processing(*id)])
+            .flat_map(|(id, _)| {
+                let keys = &self.me.keys;
+                [
+                    keys.heartbeat(*id),
+                    keys.processing(*id),
+                    keys.retrying(*id, true),
+                    keys.retrying(*id, false),
+                ]
+            })
             .map(|key| Command::new("EXISTS").arg(key))
             .collect();
         let replies = self.writer.pipeline(&looks).await?;
         let mut recovered = 0;
-        for ((id, heard), found) in others.into_iter().zip(replies.chunks(2)) {
-            let (alive, leaves_tasks) = (int(found.first())? != 0, int(found.get(1))? != 0);
+        for ((id, heard), found) in others.into_iter().zip(replies.chunks(4)) {
+            let exists = |i: usize| int(found.get(i)).map(|n| n != 0);
+            let (alive, leaves_tasks, leaves_retries) = (exists(0)?, exists(1)?, [exists(2)?, exists(3)?]);
             if alive {
                 continue;
             }
             if leaves_tasks {
                 recovered += self.recover(id, "dead").await?;
-            } else if now_ms as f64 - heard > FORGET_AFTER.as_millis() as f64 {
+            }
+            for (leaves, real) in leaves_retries.into_iter().zip([true, false]) {
+                if leaves {
+                    recovered += self.recover_retries(id, real, "dead").await?;
+                }
+            }
+            if !leaves_tasks
+                && leaves_retries == [false, false]
+                && now_ms as f64 - heard > FORGET_AFTER.as_millis() as f64
+            {
                 let forget = Command::new("ZREM").arg(self.me.keys.workers.clone()).arg(id.to_string());
                 self.writer.call(&forget).await?;
             }
@@ -243,65 +272,15 @@ impl Session {
         }
     }
 
-    /// Our processing list, oldest first.
-    pub(super) async fn processing(&mut self) -> Result<Vec<Bytes>, Trouble> {
-        let range = Command::new("LRANGE").arg(self.me.processing()).arg(0_i64).arg(-1_i64);
-        let reply = self.writer.call(&range).await?;
-        let mut list = elements(Some(&reply))?;
-        list.reverse();
+    /// Our processing lists, oldest first.
+    pub(super) async fn processing(&mut self) -> Result<Vec<(Slot, Bytes)>, Trouble> {
+        let range = |key| Command::new("LRANGE").arg(key).arg(0_i64).arg(-1_i64);
+        let replies = self.writer.pipeline(&[range(self.me.processing()), range(self.me.retrying())]).await?;
+        let mut list = Vec::new();
+        for (slot, reply) in [Slot::Queue, Slot::Retries].into_iter().zip(0..) {
+            list.extend(elements(replies.get(reply))?.into_iter().rev().map(|element| (slot, element)));
+        }
         Ok(list)
-    }
-
-    /// Takes finished tasks off the processing list; for each whether it still was there.
-    pub(super) async fn settle(&mut self, settlements: &[Settlement]) -> Result<Vec<bool>, Trouble> {
-        let processing = self.me.processing();
-        let commands: Vec<Command> = settlements.iter().map(|s| self.removal(&processing, s)).collect();
-        let replies = self.writer.pipeline(&commands).await?;
-        let mut found = Vec::with_capacity(settlements.len());
-        for (settlement, reply) in settlements.iter().zip(&replies) {
-            match reply {
-                Reply::Error(e) if settlement.failed && self.scripts && is_eval_refused(e) => {
-                    self.scripts = false;
-                    found.push(self.fail_plainly(settlement).await?);
-                }
-                Reply::Error(_) if settlement.failed && !self.scripts => {
-                    found.push(self.fail_plainly(settlement).await?);
-                }
-                reply => found.push(int(Some(reply))? > 0),
-            }
-        }
-        Ok(found)
-    }
-
-    fn removal(&self, processing: &Bytes, settlement: &Settlement) -> Command {
-        if !settlement.failed {
-            return Command::new("LREM").arg(processing.clone()).arg(1_i64).arg(settlement.element.clone());
-        }
-        let (failed, keep) = self.failed_list(settlement);
-        eval(FAIL, &[processing, &failed], &[settlement.element.clone(), keep.into()])
-    }
-
-    fn failed_list(&self, settlement: &Settlement) -> (Bytes, u64) {
-        if settlement.test {
-            (self.me.keys.failed_tests.clone(), TESTS_KEPT)
-        } else {
-            (self.me.keys.failed.clone(), 0)
-        }
-    }
-
-    /// Without scripts: first the copy, then the removal. A break between leaves it in both, never in none.
-    async fn fail_plainly(&mut self, settlement: &Settlement) -> Result<bool, Trouble> {
-        let (failed, keep) = self.failed_list(settlement);
-        let push = Command::new("LPUSH").arg(failed.clone()).arg(settlement.element.clone());
-        int(Some(&self.writer.call(&push).await?))?;
-        let removal =
-            Command::new("LREM").arg(self.me.processing()).arg(1_i64).arg(settlement.element.clone());
-        let found = int(Some(&self.writer.call(&removal).await?))? > 0;
-        if keep > 0 {
-            let trim = Command::new("LTRIM").arg(failed).arg(0_i64).arg(keep as i64 - 1);
-            self.writer.call(&trim).await?;
-        }
-        Ok(found)
     }
 
     /// Puts the task taken last back to where it came from. False: it could not be, and is still ours.
@@ -322,9 +301,14 @@ impl Session {
 
     /// The orderly end: what is still in our list goes back, then we leave the register. Returns how many went back.
     pub(super) async fn retire(&mut self) -> Result<u64, Trouble> {
-        let back = self.recover(self.me.id, "own").await?;
-        // Should the list not be empty (WATCH lost a race), others find it by the register.
-        if int(Some(&self.writer.call(&Command::new("EXISTS").arg(self.me.processing())).await?))? == 0 {
+        let mut back = self.recover(self.me.id, "own").await?;
+        if int(Some(&self.writer.call(&Command::new("EXISTS").arg(self.me.retrying())).await?))? != 0 {
+            back += self.recover_retries(self.me.id, self.me.real, "own").await?;
+        }
+        // Should a list not be empty (WATCH lost a race), others find it by the register.
+        let lists = [self.me.processing(), self.me.retrying()].map(|key| Command::new("EXISTS").arg(key));
+        let replies = self.writer.pipeline(&lists).await?;
+        if int(replies.first())? == 0 && int(replies.get(1))? == 0 {
             let leave = Command::new("ZREM").arg(self.me.keys.workers.clone()).arg(self.me.id.to_string());
             self.writer.call(&leave).await?;
         }
@@ -333,7 +317,7 @@ impl Session {
     }
 }
 
-fn int(reply: Option<&Reply>) -> Result<i64, Trouble> {
+pub(super) fn int(reply: Option<&Reply>) -> Result<i64, Trouble> {
     match reply {
         Some(Reply::Error(e)) => Err(e.into()),
         Some(reply) => {
@@ -343,7 +327,7 @@ fn int(reply: Option<&Reply>) -> Result<i64, Trouble> {
     }
 }
 
-fn elements(reply: Option<&Reply>) -> Result<Vec<Bytes>, Trouble> {
+pub(super) fn elements(reply: Option<&Reply>) -> Result<Vec<Bytes>, Trouble> {
     match reply {
         Some(Reply::Error(e)) => Err(e.into()),
         Some(reply) => Ok(reply.as_array().unwrap_or_default().iter().filter_map(Reply::as_bytes).collect()),
@@ -371,6 +355,18 @@ fn server_ms(reply: Option<&Reply>) -> Option<i64> {
     Some(parts.first()?.as_int()? * 1000 + parts.get(1)?.as_int()? / 1000)
 }
 
-fn our_ms() -> i64 {
+pub(super) fn our_ms() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as i64)
+}
+
+/// `WAIT` for so many replicas, no longer than half a call's deadline; `None` for no replica.
+pub(super) fn wait_command(replicas: u32, timeout: Duration) -> Option<Command> {
+    let ms = (timeout.as_millis() as u64 / 2).max(1);
+    (replicas > 0).then(|| Command::new("WAIT").arg(u64::from(replicas)).arg(ms))
+}
+
+/// True when that many replicas have what was written before the `WAIT`.
+pub(super) fn is_replicated(wait: &Command, reply: Option<&Reply>) -> bool {
+    let wanted = wait.args.get(1).and_then(|n| n.as_utf8()?.parse::<i64>().ok());
+    reply.and_then(Reply::as_int) >= wanted
 }

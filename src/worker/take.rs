@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use super::session::{Identity, consuming_end};
+use super::session::{Identity, consuming_end, is_replicated};
 use super::task::{Envelope, TEST_KIND};
 use super::trouble::Trouble;
 use crate::domain::queue::PushEnd;
@@ -57,33 +57,63 @@ pub(super) struct Taker {
     idle: Duration,
     /// Cuts an idle pause short.
     hurry: Arc<Notify>,
+    /// What to send after a task was taken, see [`wait_command`](super::session::wait_command).
+    wait: Option<Command>,
+}
+
+/// Whether a try waits for a task to come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Patience {
+    /// Only what is there now.
+    None,
+    /// About a second.
+    Block,
+}
+
+/// What a try found.
+#[derive(Debug)]
+pub(super) struct Taken {
+    /// As it stood in the queue; in our processing list now.
+    pub(super) element: Bytes,
+    /// As many replicas as asked for have it there, too.
+    pub(super) replicated: bool,
 }
 
 impl Taker {
     pub(super) fn new(
         writer: Writer,
         me: Identity,
-        real: bool,
         timeout: Duration,
         hurry: Arc<Notify>,
+        wait: Option<Command>,
     ) -> Self {
-        let how = if real { How::Move } else { How::Test };
-        Self { writer, me, how, timeout, idle: IDLE.0, hurry }
+        let how = if me.real { How::Move } else { How::Test };
+        Self { writer, me, how, timeout, idle: IDLE.0, hurry, wait }
     }
 
     pub(super) fn writer(&mut self) -> &mut Writer {
         &mut self.writer
     }
 
-    /// One try: the element moved to our processing list, if one came within about a second.
-    pub(super) async fn take(mut self) -> (Self, Result<Option<Bytes>, Trouble>) {
-        let result = self.once().await;
+    /// One try: the element moved to our processing list, if one came in time.
+    pub(super) async fn take(mut self, patience: Patience) -> (Self, Result<Option<Taken>, Trouble>) {
+        let result = self.confirmed(patience).await;
         (self, result)
     }
 
-    async fn once(&mut self) -> Result<Option<Bytes>, Trouble> {
+    async fn confirmed(&mut self, patience: Patience) -> Result<Option<Taken>, Trouble> {
+        let Some(element) = self.once(patience).await? else { return Ok(None) };
+        let replicated = match &self.wait {
+            // The link allows for the whole deadline, WAIT for half of it.
+            Some(wait) => is_replicated(wait, Some(&self.writer.call(wait).await?)),
+            None => true,
+        };
+        Ok(Some(Taken { element, replicated }))
+    }
+
+    async fn once(&mut self, patience: Patience) -> Result<Option<Bytes>, Trouble> {
         let look = match self.how {
-            How::Move | How::PopPush => return self.blocking().await,
+            How::Move | How::PopPush => return self.blocking(patience).await,
             How::Script => {
                 let keys = [&self.me.keys.queue.clone(), &self.me.processing()];
                 match self.writer.call(&eval(TAKE, &keys, &[])).await? {
@@ -106,6 +136,9 @@ impl Taker {
                 pause
             }
         };
+        if patience == Patience::None {
+            return Ok(None);
+        }
         tokio::select! {
             () = tokio::time::sleep(pause.mul_f64(0.75 + fastrand::f64() / 2.0)) => {}
             () = self.hurry.notified() => {}
@@ -113,9 +146,13 @@ impl Taker {
         Ok(None)
     }
 
-    async fn blocking(&mut self) -> Result<Option<Bytes>, Trouble> {
-        // The heartbeat must outlive the block: else a task could be moved to the list of a worker thought dead.
-        let block = (self.me.ttl / 4).clamp(Duration::from_millis(100), Duration::from_secs(1));
+    async fn blocking(&mut self, patience: Patience) -> Result<Option<Bytes>, Trouble> {
+        let block = match patience {
+            // The shortest that is not "for ever"; a move that does not block would need further rights.
+            Patience::None => Duration::from_millis(1),
+            // The heartbeat must outlive the block: else a task could be moved to the list of a worker thought dead.
+            Patience::Block => (self.me.ttl / 4).clamp(Duration::from_millis(100), Duration::from_secs(1)),
+        };
         let left_to_right = match self.me.push {
             PushEnd::Left => ("RIGHT", "LEFT"),
             PushEnd::Right => ("LEFT", "LEFT"),

@@ -14,7 +14,7 @@ pub const TEST_KIND: &str = "redwarden.test";
 /// A test task works no longer than this.
 const MAX_WORK: Duration = Duration::from_secs(60);
 /// Payloads up to this many bytes are searched for an id.
-const MAX_PARSED: usize = 64 * 1024;
+pub(super) const MAX_PARSED: usize = 64 * 1024;
 
 /// What could be read from a payload.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -65,6 +65,8 @@ pub(super) enum Ended {
     Done(String),
     /// It failed; why, escaped.
     Failed(String),
+    /// It ran longer than it may; what it wrote, escaped.
+    TimedOut(String),
     /// We ended it; it is put back.
     Killed,
 }
@@ -75,28 +77,47 @@ impl Ended {
     }
 
     pub(super) fn is_failed(&self) -> bool {
-        matches!(self, Self::Failed(_))
+        matches!(self, Self::Failed(_) | Self::TimedOut(_))
     }
 }
 
-/// Runs one task to its end, or until `kill` turns true.
-pub(super) async fn run(
-    payload: Bytes,
-    envelope: Envelope,
-    exec: Option<Exec>,
-    attempt: u32,
-    mut kill: watch::Receiver<bool>,
-) -> (Ended, Duration) {
-    let started = Instant::now();
-    let ended = if let Some(exec) = exec {
-        exec::run(&exec, &payload, envelope.id.as_deref(), attempt, &mut kill).await
-    } else {
-        tokio::select! {
-            () = tokio::time::sleep(envelope.work) => Ended::of_test(envelope.fail),
-            _ = kill.wait_for(|kill| *kill) => Ended::Killed,
-        }
-    };
-    (ended, started.elapsed())
+/// A task with all that its run needs.
+#[derive(Clone, Debug)]
+pub(super) struct Job {
+    pub(super) payload: Bytes,
+    pub(super) envelope: Envelope,
+    pub(super) exec: Option<Exec>,
+    /// Which attempt, from 1.
+    pub(super) attempt: u32,
+    /// An earlier run of this attempt may have begun.
+    pub(super) again: bool,
+    /// How long it may run.
+    pub(super) limit: Option<Duration>,
+    /// Turns true when what runs is to be ended.
+    pub(super) kill: watch::Receiver<bool>,
+}
+
+impl Job {
+    /// Runs the task to its end, its limit, or until it is to be ended.
+    pub(super) async fn run(mut self) -> (Ended, Duration) {
+        let started = Instant::now();
+        let ended = if let Some(exec) = self.exec.take() {
+            exec::run(&exec, &mut self).await
+        } else {
+            let work = self.envelope.work.min(self.limit.unwrap_or(MAX_WORK));
+            tokio::select! {
+                () = tokio::time::sleep(work) => {
+                    if work < self.envelope.work {
+                        Ended::TimedOut(String::new())
+                    } else {
+                        Ended::of_test(self.envelope.fail)
+                    }
+                }
+                _ = self.kill.wait_for(|kill| *kill) => Ended::Killed,
+            }
+        };
+        (ended, started.elapsed())
+    }
 }
 
 #[cfg(test)]

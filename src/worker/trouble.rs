@@ -46,7 +46,7 @@ impl From<&ReplyError> for Trouble {
         let text = error.to_string();
         match error.code.as_str() {
             "LOADING" | "BUSY" | "MASTERDOWN" | "OOM" | "CLUSTERDOWN" | "TRYAGAIN" | "NOREPLICAS"
-            | "MISCONF" | "UNBLOCKED" | "EXECABORT" => Self::Lost(text),
+            | "MISCONF" | "UNBLOCKED" | "EXECABORT" | "READONLY" => Self::Lost(text),
             "WRONGTYPE" => Self::Never(format!("a key of another type is in the way ({text})")),
             // An error inside a script carries the code of the script.
             _ if text.contains("WRONGTYPE") => {

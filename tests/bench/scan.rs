@@ -126,10 +126,10 @@ async fn dashboard(server: &Server) -> (Duration, usize) {
     let fleet = Fleet::spawn(Arc::new(config));
     let mut board = fleet.board();
     let done = board.wait_for(|board| {
-        board.first().is_some_and(|node| node.scan.passes > 0 && node.locks.len() == LOCKS as usize)
+        board.nodes.first().is_some_and(|node| node.scan.passes > 0 && node.locks.len() == LOCKS as usize)
     });
     let found = tokio::time::timeout(Duration::from_secs(120), done).await.expect("no whole pass").unwrap();
-    (start.elapsed(), found[0].locks.len())
+    (start.elapsed(), found.nodes[0].locks.len())
 }
 
 fn report(figures: &[Figure]) {

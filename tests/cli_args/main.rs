@@ -49,7 +49,19 @@ fn push(key: &str) -> Push {
 }
 
 fn worker(key: &str) -> Worker {
-    Worker { key: key.into(), exec: None, concurrency: None, node: None, push: None, force: false }
+    Worker {
+        queues: vec![(key.into(), None)],
+        exec: None,
+        concurrency: None,
+        task_timeout: None,
+        retries: None,
+        rate: None,
+        wait_replicas: None,
+        nodes: Vec::new(),
+        all_nodes: false,
+        push: None,
+        force: false,
+    }
 }
 
 /// Tells whether a flag arrived.
@@ -116,8 +128,25 @@ fn commands() {
             Command::Worker(Worker {
                 exec: Some("cat".into()),
                 concurrency: Some(4),
-                node: Some("a".into()),
+                nodes: vec!["a".into()],
                 force: true,
+                ..worker("q")
+            }),
+        ),
+        (
+            "worker q --queue a:b=3 --queue x=y=1 --key-b64 cQ== --all-nodes --task-timeout 5m --retries 3 --rate 0.5 --wait-replicas 1",
+            Command::Worker(Worker {
+                queues: vec![
+                    ("q".into(), None),
+                    ("q".into(), None),
+                    ("a:b".into(), Some(3)),
+                    ("x=y".into(), Some(1)),
+                ],
+                task_timeout: Some(Duration::from_secs(300)),
+                retries: Some(3),
+                rate: Some("0.5".into()),
+                wait_replicas: Some(1),
+                all_nodes: true,
                 ..worker("q")
             }),
         ),

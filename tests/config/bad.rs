@@ -44,6 +44,51 @@ const FILES: &[Row] = &[
         "[[nodes]]\nname = \"one\"\nurl = \"h\"\n[[queues.list]]\nkey = \"a\"\nnode = \"one\"",
         &[("config.toml:3: nodes[0].url: this is not a URL", "redis://")],
     ),
+    (
+        "[[queue_family]]\ntype = \"lst\"",
+        &[
+            ("config.toml:1: queue_family[0]: this family has no id", "FAMILY"),
+            ("config.toml:1: queue_family[0]: this family has no queue", "{name}"),
+            ("config.toml:2: queue_family[0].type: \"lst\" is not known", "\"list\", \"stream\", \"zset\""),
+        ],
+    ),
+    (
+        "[[queue_family]]\nid = \"celery\"\nqueue = \"a:b\"",
+        &[
+            ("config.toml:2: queue_family[0].id: celery is a library", "another"),
+            ("config.toml:3: queue_family[0].queue: \"a:b\" does not hold {name} exactly once", "{name}"),
+        ],
+    ),
+    (
+        "[[queue_family]]\nid = \"My Queues\"\nqueue = \"{name}\"\nfailed = \"f:{name}:{name}\"\nname = \"x\"",
+        &[
+            ("config.toml:2: queue_family[0].id: \"My Queues\" is no id", "a to z"),
+            ("config.toml:3: queue_family[0].queue: \"{name}\" fits every key", "before or after"),
+            ("config.toml:4: queue_family[0].failed: \"f:{name}:{name}\" does not hold", "{name}"),
+            ("config.toml:5: queue_family[0].name: this key is not known", "`id`"),
+        ],
+    ),
+    (
+        "[[queue_family]]\nid = \"a\"\nqueue = \"a:{name}\"\nworkers = \"w\"\n[[queue_family]]\nid = \"a\"\nqueue = \"b:{name}\"\nheartbeat = \"h:{worker}\"",
+        &[
+            ("config.toml:4: queue_family[0].workers: nothing says which", "alive_for"),
+            ("config.toml:5: queue_family[1]: the family a is described twice", "Keep one"),
+            ("config.toml:8: queue_family[1].heartbeat: no workers are named", "workers ="),
+        ],
+    ),
+    (
+        "[[queue_family]]\nid = \"a\"\nqueue = \"a:{name}\"\nworkers = \"w\"\nheartbeat = \"h:{worker}\"\nalive_for = \"1s\"",
+        &[("config.toml:4: queue_family[0].workers: both heartbeat and alive_for", "Keep heartbeat")],
+    ),
+    (
+        "[queue_prefixes]\nbullmq = [\"\"]\narq = [\"x\"]\nbulmq = [\"x\"]\nrq = \"x\"",
+        &[
+            ("config.toml:2: queue_prefixes.bullmq[0]: the prefix is empty", "before the keys"),
+            ("config.toml:3: queue_prefixes.arq: this key is not known", "fixed"),
+            ("config.toml:4: queue_prefixes.bulmq: this key is not known", "`bullmq`"),
+            ("config.toml:5: queue_prefixes.rq: a value of type string", "list of strings"),
+        ],
+    ),
     ("[worker]\nconcurrency = 0", &[("config.toml:2: worker.concurrency: 0 is out of range", "1 to 1024")]),
     ("[scan]\nbudget = 1.5", &[("config.toml:2: scan.budget: 1.5 is out of range", "above 0 up to 1")]),
     ("[rules]\ngrowing_above = nan", &[("config.toml:2: rules.growing_above: nan", "number")]),

@@ -29,7 +29,17 @@ fn the_template_equals_the_defaults() {
     // Every value with a default is in the file, so that the comparison above means something.
     for (key, source) in &loaded.sources {
         let from_file = matches!(source, Source::File { .. });
-        let has_no_default = ["log", "worker.exec", "queues.list", "nodes.127.0.0.1:6379"].contains(&&**key);
+        let has_no_default = [
+            "log",
+            "worker.exec",
+            "worker.task_timeout",
+            "worker.rate",
+            "queues.list",
+            "queue_family",
+            "queue_prefixes",
+            "nodes.127.0.0.1:6379",
+        ]
+        .contains(&&**key);
         assert_eq!(from_file, !has_no_default, "{key}");
     }
 }
@@ -44,6 +54,22 @@ fn the_examples_in_the_template_are_valid() {
     assert_eq!(names(&config), ["cache-1"]);
     assert_eq!(config.queues.len(), 1);
     assert_eq!(config.worker.exec.as_deref(), Some("run-task"));
+    assert_eq!(
+        (config.worker.rate, config.worker.task_timeout.map(|t| t.as_secs())),
+        (Some(100.0), Some(300))
+    );
+    assert_eq!(config.queues[0].weight, 1);
+    assert_eq!(config.queue_families.len(), 1);
+    assert_eq!(config.queue_prefixes["bullmq"], ["shop", "billing"]);
+    let shown = show(&case.load(""));
+    for line in [
+        "queue = \"orders:{name}:todo\"",
+        "heartbeat = \"orders:worker:{worker}:alive\"",
+        "scores = \"s\"",
+        "bullmq = [\"shop\", \"billing\"]",
+    ] {
+        assert!(shown.contains(line), "{line}: {shown}");
+    }
     assert_eq!(config.log, Some(case.dir.path().join("redwarden.log")));
     let (cluster, sentinel) = (&config.topology.clusters[0], &config.topology.sentinels[0]);
     assert_eq!((cluster.name.as_str(), cluster.masters), ("sessions", Some(3)));
@@ -73,6 +99,7 @@ fn every_known_key_is_in_the_template() {
         ("locks", "[locks]"),
         ("queues", "[queues]"),
         ("queue", "[[queues.list]]"),
+        ("family", "[[queue_family]]"),
         ("worker", "[worker]"),
         ("rules", "[rules]"),
         ("scan", "[scan]"),

@@ -176,6 +176,7 @@ pub fn plan(request: &Request) -> Plan {
         Request::Expire { lock, .. } => ("expire", lock.node.clone(), lock.key.clone()),
         Request::Undo { .. } => ("undo", NodeId::new("a"), Bytes::from("lock:never")),
         Request::Enqueue { queue, .. } => ("enqueue", queue.node.clone(), queue.key.clone()),
+        Request::Transfer(wish) => (wish.intent(), wish.queue.node.clone(), wish.source()),
     };
     Plan {
         id: uuid::Uuid::nil(),

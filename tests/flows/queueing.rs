@@ -1,9 +1,10 @@
 //! The enqueue form and the worker pane.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use redwarden::act::Request;
+use redwarden::act::transfer::TransferTo;
 use redwarden::app::command::Panel;
 use redwarden::app::effect::Effect;
 use redwarden::app::event::Event;
@@ -11,7 +12,7 @@ use redwarden::app::state::{Dialog, Settings};
 use redwarden::config::QueueConfig;
 use redwarden::domain::queue::PushEnd;
 use redwarden::worker::view::WorkerState;
-use redwarden::worker::{WorkerCommand, WorkerView};
+use redwarden::worker::{Source, WorkerCommand, WorkerView};
 
 use crate::fixtures::{board, node, queue, rich_board, settings};
 use crate::harness::{asked, flow, flow_with, queue_id, writes};
@@ -82,21 +83,11 @@ fn paste_goes_into_the_payload_and_confirms_nothing() {
 }
 
 fn view(queue: &str, state: WorkerState) -> Event {
-    Event::Worker(Arc::new(WorkerView {
-        queue: queue_id("a", queue),
-        exec: None,
-        state,
-        concurrency: 2,
-        running: 1,
-        done: 3,
-        failed: 0,
-        recovered: 0,
-        run_twice: 0,
-        p50: None,
-        p95: None,
-        log: VecDeque::new(),
-        ended: VecDeque::new(),
-    }))
+    let mut view = WorkerView::starting(&[Source::new(queue_id("a", queue), PushEnd::Left)], 2);
+    view.state = state;
+    view.running = 1;
+    view.counts.done = 3;
+    Event::Worker(Arc::new(view))
 }
 
 #[test]
@@ -113,10 +104,8 @@ fn w_opens_the_pane_and_asks_before_it_starts() {
     f.press("w");
     f.draw();
     let start = Effect::Worker(WorkerCommand::Start {
-        queue: queue_id("a", "queue:draining"),
-        push: PushEnd::Left,
+        sources: vec![Source::new(queue_id("a", "queue:draining"), PushEnd::Left)],
         concurrency: 1,
-        exec: None,
         force: false,
     });
     assert_eq!(f.press("<tab> <enter>"), [start]);
@@ -130,6 +119,7 @@ fn the_queues_own_exec_is_used_and_production_wants_its_key_typed() {
         node: Some("a".into()),
         push: PushEnd::Right,
         exec: Some("run-it".into()),
+        weight: 3,
     };
     let other = QueueConfig { node: Some("b".into()), exec: Some("not-it".into()), ..own.clone() };
     let settings =
@@ -140,9 +130,27 @@ fn the_queues_own_exec_is_used_and_production_wants_its_key_typed() {
     f.draw();
     assert_eq!(f.press("y <enter>"), []);
     let effects = f.press("<backspace> queue:idle <enter>");
-    assert!(
-        matches!(&effects[..], [Effect::Worker(WorkerCommand::Start { exec: Some(e), .. })] if e == "run-it")
-    );
+    assert!(matches!(&effects[..], [Effect::Worker(WorkerCommand::Start { sources, .. })]
+            if sources[0].exec.as_deref() == Some("run-it") && sources[0].weight == 3));
+}
+
+#[test]
+fn marked_queues_go_along_and_dead_letters_come_back() {
+    let mut f = flow(&rich_board());
+    f.select_queue("queue:idle");
+    f.press("<space>");
+    f.select_queue("queue:draining");
+    f.press("w");
+    f.draw();
+    let effects = f.press("<tab> <enter>");
+    let [Effect::Worker(WorkerCommand::Start { sources, .. })] = &effects[..] else { panic!("{effects:?}") };
+    let keys: Vec<String> = sources.iter().map(|s| s.queue.key.to_string()).collect();
+    assert_eq!(keys, ["queue:draining", "queue:idle"]);
+    f.select_queue("queue:stalled");
+    let (_, request) = asked(&f.press("M"));
+    let Request::Transfer(wish) = request else { panic!("{request:?}") };
+    assert_eq!((wish.to.clone(), wish.queue.clone()), (TransferTo::Back, queue_id("a", "queue:stalled")));
+    assert_eq!(wish.source(), "redwarden:{queue:stalled}:v1:failed".into());
 }
 
 #[test]

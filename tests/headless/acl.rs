@@ -18,7 +18,7 @@ fn grant(server: &Server, user: &str) -> String {
 
 /// What was asked for and denied: commands and keys.
 fn denials(server: &Server) -> Vec<String> {
-    let log = cli(server, &["ACL", "LOG"]);
+    let log = cli(server, &["ACL", "LOG", "128"]);
     let mut lines = log.lines();
     let mut denied = Vec::new();
     while let Some(line) = lines.next() {

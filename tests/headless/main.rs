@@ -5,6 +5,8 @@ mod acl;
 mod facts;
 mod release;
 mod topology;
+mod transfer;
+mod wait;
 mod work;
 
 use std::process::{Command, Output, Stdio};

@@ -31,6 +31,43 @@ fn the_worker_runs_test_tasks_and_drains_on_sigterm() {
 }
 
 #[test]
+fn several_queues_on_all_nodes_with_retries() {
+    let servers = [Server::start(&[]).unwrap(), Server::start(&[]).unwrap()];
+    let shell = Shell::new();
+    let urls: Vec<String> = servers.iter().map(Server::url).collect();
+    for server in &servers {
+        cli(server, &["LPUSH", "queue:a", "x"]);
+        cli(server, &["LPUSH", "queue:b", "y"]);
+    }
+    let exec = "[ \"$REDWARDEN_ATTEMPT\" = 2 ]";
+    let flags = ["--queue", "queue:a=3", "queue:b", "--all-nodes", "--retries", "2", "--concurrency", "2"];
+    let mut worker = shell
+        .command(&[&["worker", "--exec", exec, "-u", &urls[0], "-u", &urls[1]][..], &flags].concat())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let left = |server: &Server| cli(server, &["KEYS", "*"]);
+    wait_until("all done", || {
+        servers.iter().all(|s| {
+            let left = left(s);
+            !left.contains("queue:a\n")
+                && !left.contains(":retries")
+                && !left.contains("processing")
+                && cli(s, &["EXISTS", "queue:a", "queue:b"]) == "0"
+                && !left.contains("retrying")
+        })
+    });
+    let pid = rustix::process::Pid::from_raw(i32::try_from(worker.id()).unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    wait_until("it ends", || worker.try_wait().unwrap().is_some());
+    let ran = super::ran(worker.wait_with_output().unwrap());
+    assert_eq!(ran.code, 0, "{} {}", ran.out, ran.err);
+    assert!(ran.err.contains("4 done, 4 failed, 4 retried"), "{} {}", ran.err, ran.out);
+    assert!(servers.iter().all(|s| left(s).is_empty()), "a clean stop leaves nothing");
+}
+
+#[test]
 fn exec_runs_real_tasks_without_our_secrets() {
     let server = Server::start(&["--requirepass", "s3cret"]).unwrap();
     let shell = Shell::new();

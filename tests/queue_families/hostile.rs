@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
-use redwarden::config::Config;
+use redwarden::config::{Config, Liveness, QueueSchema, QueueType};
 use redwarden::domain::queue::PushEnd;
 use redwarden::domain::reply::ReplyError;
 use redwarden::domain::{Bytes, NodeId, Reply, Stamp};
+use redwarden::family::template::Template;
 use redwarden::family::{Context, KeyFact, QueueMemory, Registry};
 
 fn text() -> impl Strategy<Value = Bytes> {
@@ -71,6 +72,34 @@ fn context(at: Stamp, server_ms: i64) -> Context {
     }
 }
 
+/// A family of the user's own of each type, with all that it may have.
+fn own() -> Vec<QueueSchema> {
+    let template = |text: &str| Template::new(text, "{name}");
+    let kinds = [QueueType::List, QueueType::Stream, QueueType::Zset];
+    let schema = |kind: QueueType| QueueSchema {
+        id: format!("own-{}", kind.word()),
+        queue: template("arq:{name}").unwrap(),
+        kind,
+        push: PushEnd::Left,
+        per_second: (kind == QueueType::Zset).then_some(1000),
+        registry: Some("queues".into()),
+        processing: template("p:{name}"),
+        delayed: template("d:{name}"),
+        retry: template("r:{name}"),
+        failed: template("f:{name}"),
+        completed: template("c:{name}"),
+        paused: template("h:{name}"),
+        workers: Some(match kind {
+            QueueType::List => {
+                let heartbeat = Template::new("w:{worker}", "{worker}").unwrap();
+                Liveness::Keys { registry: "w".into(), heartbeat }
+            }
+            _ => Liveness::Scores { registry: "w".into(), alive_for: Duration::from_secs(30) },
+        }),
+    };
+    kinds.map(schema).into()
+}
+
 proptest! {
     #[test]
     fn no_reply_makes_a_family_panic(
@@ -87,7 +116,7 @@ proptest! {
         looks in proptest::collection::vec(proptest::collection::vec(reply(), 0..20), 1..4),
         server_ms in any::<i64>(),
     ) {
-        let registry = Registry::new(&Config::default());
+        let registry = Registry::new(&Config { queue_families: own(), ..Config::default() });
         for family in registry.queue_families() {
             let (mut memory, mut queue) = (QueueMemory::default(), None);
             let fact = KeyFact {

@@ -7,6 +7,7 @@ mod consumers;
 mod hostile;
 mod live;
 mod node_and_rust;
+mod own;
 mod python;
 mod recorded;
 mod ruby_php_go;

@@ -4,9 +4,13 @@
 #[path = "../support/act.rs"]
 mod support;
 
+#[path = "../support/reshard.rs"]
+mod reshard;
+
 #[path = "../support/proxy.rs"]
 mod proxy;
 
+mod cluster;
 mod connect;
 mod enqueue;
 mod executor;

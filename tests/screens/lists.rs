@@ -158,6 +158,8 @@ fn worker_pane() {
     state.toast = None;
     state.followed.push_back((id, "4f2a9c01".into(), redwarden::act::request::TaskPlace::Waiting(Some(12))));
     at_all_sizes("worker", &state);
+    keys(&mut state, "4z");
+    insta::assert_snapshot!("worker_zoomed_120x36", text(&state, (120, 36)));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use ratatui::Terminal;
@@ -13,10 +14,11 @@ use redwarden::app::key::{Key, KeyCode};
 use redwarden::app::state::AppState;
 use redwarden::app::update::update;
 use redwarden::domain::QueueId;
+use redwarden::domain::queue::PushEnd;
 use redwarden::domain::snapshot::Board;
 use redwarden::ui::{ViewCache, render};
-use redwarden::worker::WorkerView;
 use redwarden::worker::view::{LineKind, WorkerLine, WorkerState};
+use redwarden::worker::{Counts, RunningTask, Source, WorkerView};
 
 use crate::fixtures::{base, before, s, state};
 
@@ -112,28 +114,46 @@ pub fn styled_lines(buffer: &Buffer) -> String {
 pub fn worker(queue: QueueId, state: WorkerState) -> Arc<WorkerView> {
     let line =
         |ago: u64, kind, text: &str| WorkerLine { at: before(base(), s(ago)), kind, text: text.into() };
-    Arc::new(WorkerView {
-        queue,
-        exec: None,
-        state,
-        concurrency: 4,
-        running: 2,
+    let source = |queue: QueueId, weight| Source { weight, ..Source::new(queue, PushEnd::Left) };
+    let other = QueueId { key: "queue:reports".into(), ..queue.clone() };
+    let mut view = WorkerView::starting(&[source(queue, 3), source(other, 1)], 4);
+    view.queues[0].state = state.clone();
+    view.queues[1].state = WorkerState::Reconnecting("connection refused".into());
+    view.queues[0].running = 2;
+    view.queues[0].counts.done = 1_204;
+    view.state = state;
+    view.running = 2;
+    view.now = vec![
+        RunningTask { queue: 0, label: "task 77b0e1d2".into(), attempt: 2, since: before(base(), s(184)) },
+        RunningTask { queue: 0, label: "task a3c5f790".into(), attempt: 1, since: before(base(), s(1)) },
+    ];
+    view.counts = Counts {
         done: 1_204,
         failed: 3,
+        retried: 2,
+        dead: 1,
+        timeouts: 1,
         recovered: 2,
         run_twice: 0,
-        p50: Some(std::time::Duration::from_millis(12)),
-        p95: Some(std::time::Duration::from_millis(340)),
-        log: VecDeque::from(vec![
-            line(9, LineKind::Note, "recovered 2 tasks of a worker that died"),
-            line(8, LineKind::Taken, "task 4f2a9c01 taken"),
-            line(7, LineKind::Done, "task 4f2a9c01 done in 12ms"),
-            line(4, LineKind::Taken, "task 77b0e1d2 taken"),
-            line(3, LineKind::Failed, "task 77b0e1d2 failed: asked to fail"),
-            line(1, LineKind::Taken, "task a3c5f790 taken"),
-        ]),
-        ended: VecDeque::new(),
-    })
+        unreplicated: 0,
+    };
+    view.p50 = Some(Duration::from_millis(12));
+    view.p95 = Some(Duration::from_millis(340));
+    for (ms, n) in [(2, 40), (8, 610), (25, 480), (90, 60), (250, 12), (900, 4), (2500, 1)] {
+        (0..n).for_each(|_| view.run_times.add(Duration::from_millis(ms)));
+    }
+    for (ms, n) in [(8, 300), (90, 700), (900, 150), (45_000, 3)] {
+        (0..n).for_each(|_| view.wait_times.add(Duration::from_millis(ms)));
+    }
+    view.log = VecDeque::from(vec![
+        line(9, LineKind::Note, "recovered 2 tasks of a worker that died"),
+        line(8, LineKind::Taken, "task 4f2a9c01 taken"),
+        line(7, LineKind::Done, "task 4f2a9c01 done in 12ms"),
+        line(4, LineKind::Taken, "task 77b0e1d2 taken"),
+        line(3, LineKind::Failed, "task 77b0e1d2 failed: asked to fail; attempt 2 in 1s"),
+        line(1, LineKind::Taken, "task a3c5f790 taken"),
+    ]);
+    Arc::new(view)
 }
 
 /// The first selected row of a panel whose text contains this.

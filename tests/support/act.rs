@@ -34,6 +34,7 @@ impl Bench {
     pub fn services_at(&self, endpoint: Endpoint) -> Services {
         Services {
             directory: Arc::new(move |_| Some(endpoint.clone())),
+            routes: Arc::new(|_| None),
             permit: Some(WritePermit::for_own_servers()),
             audit: Audit::in_dir(self.state.path()),
             timeout: TIMEOUT,

@@ -132,7 +132,7 @@ fn its_json_example_has_every_field() {
     let example: serde_json::Value = serde_json::from_str(blocks("json")[0]).unwrap();
     let fields =
         |value: &serde_json::Value| -> Vec<String> { value.as_object().unwrap().keys().cloned().collect() };
-    assert_eq!(fields(&example), ["fleet", "locks", "nodes", "queues", "schema", "taken_at"]);
+    assert_eq!(fields(&example), ["fleet", "groups", "locks", "nodes", "queues", "schema", "taken_at"]);
     // The contract, and `rate_source`, which was added to it. What the program prints is compared in tests/headless.
     let nodes = "address blocked_clients clients config config_hazards connected_clients engine features findings input_kib_per_sec keyspace last_fork_us latency_events maxmemory_bytes name ops_per_sec output_kib_per_sec reason replication role rtt_us since slowlog state uptime_s used_memory_bytes used_memory_peak_bytes version";
     let locks = "age_ms db family family_candidates findings holder key node state token ttl_ms type waiters";

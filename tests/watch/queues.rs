@@ -115,6 +115,7 @@ async fn a_stalled_queue_and_a_configured_one_that_is_empty() {
         node: None,
         push: redwarden::domain::queue::PushEnd::Left,
         exec: None,
+        weight: 1,
     });
     let rules = config.rules.clone();
     let fleet = redwarden::poll::Fleet::spawn(std::sync::Arc::new(config));

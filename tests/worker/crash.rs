@@ -11,7 +11,7 @@ use rustix::process::Signal;
 use super::cut_proxy::CutProxy;
 use super::db::{Db, eventually};
 use super::process::Process;
-use super::{Worker, append_to, lines, spec};
+use super::{Adjust, Worker, append_to, lines, spec};
 
 const DURABLE: [&str; 4] = ["--appendonly", "yes", "--appendfsync", "always"];
 
@@ -54,18 +54,18 @@ async fn killed_workers_lose_nothing() {
         process.kill();
         taken_over += db.keys("redwarden:*:processing:*").await.len();
     }
-    let worker = Worker::start(WorkerSpec { exec: Some(exec), ..spec(&server.endpoint(), "jobs") });
+    let worker = Worker::start(spec(&server.endpoint(), "jobs").exec(Some(exec)));
     eventually("all done", async || done(&file) == pushed).await;
     nothing_left(&mut db).await;
     let view = worker.stop().await;
     eprintln!(
         "lists left behind: {taken_over}, recovered last: {}, ran twice: {}",
-        view.recovered,
+        view.counts.recovered,
         surplus(&file)
     );
     assert!(taken_over > 0, "a kill must have met tasks in work");
     assert_eq!(done(&file), pushed);
-    assert_eq!(view.run_twice, 0, "nobody else was alive: the last worker's own tasks ran once");
+    assert_eq!(view.counts.run_twice, 0, "nobody else was alive: the last worker's own tasks ran once");
 }
 
 #[tokio::test]
@@ -76,9 +76,8 @@ async fn a_server_killed_and_started_again_loses_nothing() {
     let file = dir.path().join("done");
     let pushed = push(&mut db, 200).await;
     let worker = Worker::start(WorkerSpec {
-        exec: Some(append_to(&file)),
         concurrency: 4,
-        ..spec(&server.endpoint(), "jobs")
+        ..spec(&server.endpoint(), "jobs").exec(Some(append_to(&file)))
     });
     for round in 1..=2 {
         eventually("mid-load", async || lines(&file).len() >= round * 50).await;
@@ -92,7 +91,7 @@ async fn a_server_killed_and_started_again_loses_nothing() {
     let view = worker.stop().await;
     assert_eq!(done(&file), pushed);
     assert_eq!(surplus(&file), 0, "its own list told it what it had in hand");
-    assert_eq!(view.done, 200);
+    assert_eq!(view.counts.done, 200);
 }
 
 #[tokio::test]
@@ -103,9 +102,8 @@ async fn a_frozen_server_loses_nothing() {
     let file = dir.path().join("done");
     let mut pushed = push(&mut db, 150).await;
     let worker = Worker::start(WorkerSpec {
-        exec: Some(append_to(&file)),
         concurrency: 2,
-        ..spec(&server.endpoint(), "jobs")
+        ..spec(&server.endpoint(), "jobs").exec(Some(append_to(&file)))
     });
     for round in 1..=2 {
         eventually("mid-load", async || lines(&file).len() >= round * 40).await;
@@ -153,7 +151,7 @@ async fn stopping_while_the_server_is_away_ends_and_loses_nothing() {
         file.display()
     ));
     db.run("LPUSH jobs precious").await;
-    let worker = Worker::start(WorkerSpec { exec, ..spec(&server.endpoint(), "jobs") });
+    let worker = Worker::start(spec(&server.endpoint(), "jobs").exec(exec));
     eventually("it runs", async || worker.said("taken")).await;
     server.kill();
     worker.tell(WorkerCommand::Stop).await;
@@ -170,10 +168,9 @@ async fn stopping_while_the_server_is_away_ends_and_loses_nothing() {
     );
     server.restart().unwrap();
     // Done, and not known to be: it runs again rather than never.
-    let again =
-        Worker::start(WorkerSpec { exec: Some(append_to(&file)), ..spec(&server.endpoint(), "jobs") });
+    let again = Worker::start(spec(&server.endpoint(), "jobs").exec(Some(append_to(&file))));
     eventually("taken over", async || lines(&file).contains(&"precious".to_string())).await;
-    assert_eq!(again.stop().await.recovered, 1);
+    assert_eq!(again.stop().await.counts.recovered, 1);
 }
 
 #[tokio::test]
@@ -193,7 +190,7 @@ async fn a_frozen_worker_is_taken_over_and_notices() {
     let mut process = Process::start(server.port(), "jobs", &exec, &notes);
     eventually("four in work", async || db.int("LLEN jobs").await == 4).await;
     process.signal(Signal::STOP);
-    let worker = Worker::start(WorkerSpec { exec: Some(exec), ..spec(&server.endpoint(), "jobs") });
+    let worker = Worker::start(spec(&server.endpoint(), "jobs").exec(Some(exec)));
     eventually("taken over", async || worker.said("4 tasks of a dead worker")).await;
     std::fs::write(&gate, "").unwrap();
     eventually("all done by the second", async || done(&file) == pushed).await;
@@ -205,7 +202,7 @@ async fn a_frozen_worker_is_taken_over_and_notices() {
     eventually("drained", async || process.has_ended()).await;
     nothing_left(&mut db).await;
     let view = worker.stop().await;
-    assert_eq!((view.recovered, view.run_twice), (4, 0));
+    assert_eq!((view.counts.recovered, view.counts.run_twice), (4, 0));
     assert_eq!(done(&file), pushed);
     assert_eq!(db.keys("redwarden:*:heartbeat:*").await, Vec::<String>::new());
 }
@@ -231,7 +228,7 @@ async fn lost_replies_lose_no_task_and_count_no_second_run() {
     let file = dir.path().join("done");
     let proxy = CutProxy::start(server.port()).await;
     let endpoint = Endpoint::tcp("127.0.0.1", proxy.port);
-    let worker = Worker::start(WorkerSpec { exec: Some(append_to(&file)), ..spec(&endpoint, "jobs") });
+    let worker = Worker::start(spec(&endpoint, "jobs").exec(Some(append_to(&file))));
     for (i, (command, reply)) in [("BLMOVE", b'$'), ("LREM", b':'), ("BLMOVE", b'$')].into_iter().enumerate()
     {
         proxy.cut(command, reply);
@@ -242,7 +239,7 @@ async fn lost_replies_lose_no_task_and_count_no_second_run() {
         assert_eq!(proxy.cuts(), i + 1, "{command} was not cut");
     }
     let view = worker.stop().await;
-    assert_eq!((view.done, view.run_twice, surplus(&file)), (6, 0, 0));
+    assert_eq!((view.counts.done, view.counts.run_twice, surplus(&file)), (6, 0, 0));
 }
 
 /// A move that the server makes after the worker died and was looked after is found by a later look.
@@ -258,9 +255,9 @@ async fn a_task_moved_to_a_dead_worker_late_is_found() {
     let list = db.keys("redwarden:*:heartbeat:*").await.remove(0).replace("heartbeat", "processing");
     process.kill();
     let worker =
-        Worker::start(WorkerSpec { exec: Some(exec), force: true, ..spec(&server.endpoint(), "jobs") });
+        Worker::start(WorkerSpec { force: true, ..spec(&server.endpoint(), "jobs").exec(Some(exec)) });
     eventually("it works", async || worker.said("works on jobs")).await;
     db.run(&format!("LPUSH {list} late")).await;
     eventually("found", async || lines(&file) == ["late"]).await;
-    assert_eq!(worker.stop().await.recovered, 1);
+    assert_eq!(worker.stop().await.counts.recovered, 1);
 }

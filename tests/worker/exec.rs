@@ -2,11 +2,11 @@
 
 use redwarden::domain::queue::PushEnd;
 use redwarden::launcher::Server;
-use redwarden::worker::{WorkerCommand, WorkerSpec};
+use redwarden::worker::WorkerCommand;
 
 use super::db::{Db, eventually};
 use super::process::Process;
-use super::{Worker, append_to, lines, spec};
+use super::{Adjust, Worker, append_to, lines, spec};
 
 #[tokio::test]
 async fn tasks_run_first_in_first_out_from_either_end() {
@@ -20,11 +20,11 @@ async fn tasks_run_first_in_first_out_from_either_end() {
             db.run(&format!("{command} {command} {element}")).await;
         }
         let exec = Some(append_to(&file));
-        let worker = Worker::start(WorkerSpec { push, exec, ..spec(&server.endpoint(), command) });
+        let worker = Worker::start(spec(&server.endpoint(), command).push(push).exec(exec));
         eventually("all done", async || lines(&file).len() == 30).await;
         let view = worker.stop().await;
         assert_eq!(lines(&file), expected);
-        assert_eq!((view.done, view.run_twice), (30, 0));
+        assert_eq!((view.counts.done, view.counts.run_twice), (30, 0));
         assert_eq!(db.keys("*").await, Vec::<String>::new());
     }
 }
@@ -40,9 +40,9 @@ async fn older_servers_without_blmove() {
             db.run(&format!("{command} {command} {i}")).await;
         }
         let exec = Some(append_to(&file));
-        let worker = Worker::start(WorkerSpec { push, exec, ..spec(&server.endpoint(), command) });
+        let worker = Worker::start(spec(&server.endpoint(), command).push(push).exec(exec));
         eventually("all done", async || lines(&file).len() == 5).await;
-        assert_eq!(worker.stop().await.done, 5);
+        assert_eq!(worker.stop().await.counts.done, 5);
         assert_eq!(lines(&file), ["0", "1", "2", "3", "4"]);
     }
 }
@@ -53,19 +53,19 @@ async fn stdin_environment_exit_code_and_output() {
     let mut db = Db::open(&server.endpoint()).await;
     let exec = r#"cat; printf ' [%s|%s|%s]' "$REDWARDEN_QUEUE" "$REDWARDEN_TASK_ID" "$REDWARDEN_ATTEMPT"; printf '\033[31mbad' >&2; head -c 100000 /dev/zero | tr '\0' x; exit 7"#;
     db.run(r#"LPUSH jobs {"id":"n1","x":1}"#).await;
-    let worker = Worker::start(WorkerSpec { exec: Some(exec.into()), ..spec(&server.endpoint(), "jobs") });
+    let worker = Worker::start(spec(&server.endpoint(), "jobs").exec(Some(exec.into())));
     eventually("it failed", async || worker.said("task n1 failed")).await;
     let line = worker.log.lock().unwrap().iter().find(|l| l.text.contains("failed")).unwrap().text.clone();
     assert!(line.contains("exit code 7") && line.contains("stderr: \\x1b[31mbad"), "{line}");
     assert!(line.len() < 10_000, "{}", line.len());
     let view = worker.stop().await;
-    assert_eq!((view.done, view.failed), (0, 1));
+    assert_eq!((view.counts.done, view.counts.failed), (0, 1));
     assert_eq!(db.list("redwarden:{jobs}:v1:failed").await, [r#"{"id":"n1","x":1}"#], "never lost");
     assert_eq!(db.int("LLEN jobs").await, 0);
 
     let exec = r#"cat; printf ' [%s|%s|%s]' "$REDWARDEN_QUEUE" "$REDWARDEN_TASK_ID" "$REDWARDEN_ATTEMPT""#;
     db.run(r#"LPUSH jobs {"id":"n2"}"#).await;
-    let worker = Worker::start(WorkerSpec { exec: Some(exec.into()), ..spec(&server.endpoint(), "jobs") });
+    let worker = Worker::start(spec(&server.endpoint(), "jobs").exec(Some(exec.into())));
     eventually("done", async || worker.said(r#"stdout: {"id":"n2"} [jobs|n2|1]"#)).await;
     worker.stop().await;
 }
@@ -77,9 +77,9 @@ async fn a_large_payload_nobody_reads_and_a_command_that_leaves_something_behind
     let large = "y".repeat(1_000_000);
     db.run(&format!("LPUSH jobs {large}")).await;
     let exec = Some("sleep 3 & exit 0".into());
-    let worker = Worker::start(WorkerSpec { exec, ..spec(&server.endpoint(), "jobs") });
+    let worker = Worker::start(spec(&server.endpoint(), "jobs").exec(exec));
     eventually("done", async || worker.said("task of 1000000 bytes done")).await;
-    assert_eq!(worker.stop().await.done, 1);
+    assert_eq!(worker.stop().await.counts.done, 1);
 }
 
 #[tokio::test]
@@ -104,11 +104,11 @@ async fn a_second_stop_ends_the_command_and_puts_its_task_back() {
     let file = dir.path().join("pid");
     let exec = Some(format!("sleep 600 & echo $! > '{0}.part'; mv '{0}.part' '{0}'; wait", file.display()));
     db.run("LPUSH jobs precious").await;
-    let worker = Worker::start(WorkerSpec { exec, ..spec(&server.endpoint(), "jobs") });
+    let worker = Worker::start(spec(&server.endpoint(), "jobs").exec(exec));
     eventually("it runs", async || file.exists()).await;
     worker.tell(WorkerCommand::Stop).await;
     let view = worker.stop().await;
-    assert_eq!((view.done, view.failed), (0, 0));
+    assert_eq!((view.counts.done, view.counts.failed), (0, 0));
     assert_eq!(db.list("jobs").await, ["precious"]);
     let pid = lines(&file)[0].clone();
     let gone = || match std::fs::read_to_string(format!("/proc/{pid}/stat")) {

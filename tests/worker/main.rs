@@ -10,6 +10,9 @@ mod db;
 
 mod crash;
 mod exec;
+mod failover;
+mod model;
+mod policy;
 mod process;
 mod refusals;
 mod tasks;
@@ -22,7 +25,7 @@ use redwarden::config::Endpoint;
 use redwarden::domain::queue::PushEnd;
 use redwarden::domain::{Bytes, NodeId, QueueId};
 use redwarden::redis_io::WritePermit;
-use redwarden::worker::{WorkerCommand, WorkerLine, WorkerSpec, WorkerView, run_headless};
+use redwarden::worker::{Policy, Source, WorkerCommand, WorkerLine, WorkerSpec, WorkerView, run_headless};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -32,18 +35,44 @@ fn state_dir() -> &'static std::path::Path {
     DIR.path()
 }
 
+/// A queue of node `a`.
+fn source(queue: &str, exec: Option<String>) -> Source {
+    let queue = QueueId { node: NodeId::new("a"), db: 0, key: Bytes::from(queue) };
+    Source { exec, ..Source::new(queue, PushEnd::Left) }
+}
+
+/// A worker for test tasks of a queue of node `a`, which is there.
 fn spec(endpoint: &Endpoint, queue: &str) -> WorkerSpec {
+    let endpoint = endpoint.clone();
     WorkerSpec {
-        endpoint: endpoint.clone(),
-        queue: QueueId { node: NodeId::new("a"), db: 0, key: Bytes::from(queue) },
-        push: PushEnd::Left,
+        sources: vec![source(queue, None)],
+        directory: Arc::new(move |_| Some(endpoint.clone())),
+        peers: Arc::new(Vec::new),
         concurrency: 1,
-        exec: None,
+        policy: Policy::default(),
         force: false,
         heartbeat_ttl: Duration::from_secs(1),
         timeout: Duration::from_millis(500),
         secret_variables: vec!["MY_SECRET".into()],
         audit: Audit::in_dir(state_dir()),
+    }
+}
+
+/// Changes what the tests change often.
+trait Adjust {
+    fn exec(self, exec: Option<String>) -> Self;
+    fn push(self, push: PushEnd) -> Self;
+}
+
+impl Adjust for WorkerSpec {
+    fn exec(mut self, exec: Option<String>) -> Self {
+        self.sources[0].exec = exec;
+        self
+    }
+
+    fn push(mut self, push: PushEnd) -> Self {
+        self.sources[0].push = push;
+        self
     }
 }
 

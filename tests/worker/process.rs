@@ -7,6 +7,9 @@ use redwarden::redis_io::WritePermit;
 use redwarden::worker::{run_headless, signals};
 use tokio::sync::mpsc;
 
+/// Tasks at once of each.
+pub(crate) const CONCURRENCY: usize = 4;
+
 pub(crate) struct Process(Child);
 
 impl Process {
@@ -60,13 +63,16 @@ fn worker_process() {
     let var = |name: &str| std::env::var(name).unwrap();
     let endpoint = redwarden::config::Endpoint::tcp("127.0.0.1", var("TEST_PORT").parse().unwrap());
     let mut spec = super::spec(&endpoint, &var("TEST_QUEUE"));
-    spec.exec = Some(var("TEST_EXEC"));
-    spec.concurrency = 4;
+    spec.sources[0].exec = Some(var("TEST_EXEC"));
+    spec.policy.retries = 1;
+    spec.policy.retry_delay = std::time::Duration::from_millis(10);
+    spec.concurrency = CONCURRENCY;
     spec.force = true;
     let notes = var("TEST_NOTES");
+    let mut file = std::fs::OpenOptions::new().append(true).create(true).open(&notes).unwrap();
     let on_line = move |line: &redwarden::worker::WorkerLine| {
         use std::io::Write;
-        let mut file = std::fs::OpenOptions::new().append(true).create(true).open(&notes).unwrap();
+        // At once: the process may be killed before anything could be flushed.
         writeln!(file, "{}", line.text).unwrap();
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();

@@ -8,7 +8,7 @@ use redwarden::worker::{WorkerSpec, WorkerState, run_headless};
 use tokio::sync::mpsc;
 
 use super::db::{Db, eventually};
-use super::{Worker, spec};
+use super::{Adjust, Worker, spec};
 
 async fn failure(spec: WorkerSpec) -> String {
     match Worker::start(spec).task.await.unwrap().state {
@@ -39,12 +39,13 @@ async fn a_librarys_queue_without_force() {
     let job = r#"{"class":"Mail","args":[1],"retry":true,"queue":"default","jid":"0123456789abcdef01234567","created_at":1700000000.5,"enqueued_at":1700000000.5}"#;
     db.send(Command::new("LPUSH queue:default").arg(job)).await;
     let exec = Some("true".to_string());
-    let why = failure(WorkerSpec { exec: exec.clone(), ..spec(&server.endpoint(), "queue:default") }).await;
+    let why = failure(spec(&server.endpoint(), "queue:default").exec(exec.clone())).await;
     assert!(why.contains("without force"), "{why}");
     assert_eq!(db.keys("*").await, ["queue:default"]);
-    let worker = Worker::start(WorkerSpec { exec, force: true, ..spec(&server.endpoint(), "queue:default") });
+    let worker =
+        Worker::start(WorkerSpec { force: true, ..spec(&server.endpoint(), "queue:default").exec(exec) });
     eventually("forced", async || worker.said(" done in ")).await;
-    assert_eq!(worker.stop().await.done, 1);
+    assert_eq!(worker.stop().await.counts.done, 1);
 }
 
 #[tokio::test]
@@ -84,7 +85,7 @@ async fn a_run_is_written_down_before_and_after() {
     let dir = tempfile::tempdir().unwrap();
     let exec = Some("read -r line; [ \"$line\" = good ] # hunter2".to_string());
     let audit = Audit::in_dir(dir.path());
-    let worker = Worker::start(WorkerSpec { audit, exec, ..spec(&server.endpoint(), "q") });
+    let worker = Worker::start(WorkerSpec { audit, ..spec(&server.endpoint(), "q").exec(exec) });
     eventually("both", async || worker.said(" done in ") && worker.said(" failed in ")).await;
     let entries = || -> Vec<_> {
         audit::read(&audit::path_in(dir.path())).unwrap().map(Result::unwrap).collect::<Vec<_>>()
@@ -119,11 +120,16 @@ async fn least_rights_are_enough() {
         db.send(Command::new("LPUSH").arg(left.as_str()).arg(super::test_task("old", 0, false))).await;
         let bad = if exec.is_some() { "no".to_string() } else { super::test_task("bad", 0, true) };
         db.send(Command::new("LPUSH jobs").arg(bad)).await;
-        let worker = Worker::start(WorkerSpec { exec, force, ..spec(&endpoint, "jobs") });
+        let worker = Worker::start(WorkerSpec { force, ..spec(&endpoint, "jobs").exec(exec) });
         eventually("done", async || worker.said("task old done")).await;
         eventually("failed", async || worker.said("failed in")).await;
         let view = worker.stop().await;
-        assert_eq!((view.done, view.failed, view.recovered, view.run_twice), (1, 1, 1, 0), "{:?}", view.log);
+        assert_eq!(
+            (view.counts.done, view.counts.failed, view.counts.recovered, view.counts.run_twice),
+            (1, 1, 1, 0),
+            "{:?}",
+            view.log
+        );
     }
     let left = db.keys("*").await;
     assert!(left.iter().all(|k| k.contains(":failed") || k.ends_with(":workers")), "{left:?}");

@@ -8,7 +8,7 @@ use redwarden::launcher::Server;
 use redwarden::worker::{WorkerCommand, WorkerState};
 
 use super::db::{Db, eventually};
-use super::{Worker, spec, test_task};
+use super::{Adjust, Worker, spec, test_task};
 
 #[tokio::test]
 async fn only_test_tasks_are_taken_and_in_order() {
@@ -30,7 +30,7 @@ async fn only_test_tasks_are_taken_and_in_order() {
             db.send(Command::new(command).arg(queue).arg(*element)).await;
             db.send(Command::new(command).arg(queue).arg(test_task(&format!("t{i}"), 0, false))).await;
         }
-        let worker = Worker::start(super::WorkerSpec { push, ..spec(&server.endpoint(), queue) });
+        let worker = Worker::start(spec(&server.endpoint(), queue).push(push));
         let n = foreign.len();
         eventually("all test tasks done", async || worker.said(&format!("task t{} done", n - 1))).await;
         let order: Vec<String> = (0..n).map(|i| format!("task t{i} done")).collect();
@@ -40,7 +40,7 @@ async fn only_test_tasks_are_taken_and_in_order() {
         assert!(at.is_sorted(), "{done:?}");
         let view = worker.stop().await;
         assert_eq!(
-            (view.done, view.failed, view.run_twice, view.state),
+            (view.counts.done, view.counts.failed, view.counts.run_twice, view.state),
             (n as u64, 0, 0, WorkerState::Stopped)
         );
         assert_eq!(view.ended.len(), n);
@@ -72,7 +72,7 @@ async fn a_test_task_behind_a_hundred_others_stays_where_it_is() {
     assert_eq!(db.int("LLEN q").await, 101);
     db.run("RPOP q").await;
     eventually("now it is within reach", async || worker.said("task far done")).await;
-    assert_eq!(worker.stop().await.done, 1);
+    assert_eq!(worker.stop().await.counts.done, 1);
     assert_eq!(db.int("LLEN q").await, 99);
 }
 
@@ -84,7 +84,7 @@ async fn failed_test_tasks_are_counted_and_kept() {
     let worker = Worker::start(spec(&server.endpoint(), "q"));
     eventually("it failed", async || worker.said("task bad failed")).await;
     let view = worker.stop().await;
-    assert_eq!((view.done, view.failed), (0, 1));
+    assert_eq!((view.counts.done, view.counts.failed), (0, 1));
     assert_eq!(view.ended.back(), Some(&("bad".to_string(), false)));
     assert_eq!(db.list("redwarden:{q}:v1:failed-tests").await, [test_task("bad", 1, true)]);
 }
@@ -105,7 +105,10 @@ async fn without_eval_the_same_is_done_by_watch() {
         eventually(text, async || worker.said(text)).await;
     }
     let view = worker.stop().await;
-    assert_eq!((view.done, view.failed, view.recovered, view.run_twice), (2, 1, 1, 0));
+    assert_eq!(
+        (view.counts.done, view.counts.failed, view.counts.recovered, view.counts.run_twice),
+        (2, 1, 1, 0)
+    );
     assert_eq!(db.list("q").await, ["foreign"]);
     assert_eq!(db.list("redwarden:{q}:v1:failed-tests").await, [test_task("bad", 0, true)]);
 }
@@ -128,7 +131,7 @@ async fn pause_resume_concurrency_and_stop() {
     eventually("three at once", async || db.int("LLEN q").await == 3).await;
     // Stop lets the three running ones end, and takes no more.
     let view = worker.stop().await;
-    assert_eq!((view.done, view.running), (3, 0));
+    assert_eq!((view.counts.done, view.running), (3, 0));
     assert_eq!(db.list("q").await, ["5", "4", "3"].map(|i| test_task(i, 300, false)));
 }
 
@@ -143,7 +146,7 @@ async fn a_second_stop_ends_what_runs_and_puts_it_back() {
     eventually("two run", async || db.int("LLEN q").await == 1).await;
     worker.tell(WorkerCommand::Stop).await;
     let view = worker.stop().await;
-    assert_eq!((view.done, view.failed), (0, 0));
+    assert_eq!((view.counts.done, view.counts.failed), (0, 0));
     assert_eq!(db.list("q").await, ["2", "1", "0"].map(|i| test_task(i, 60_000, false)), "in the old order");
 }
 
@@ -158,13 +161,17 @@ async fn the_pane_starts_stops_and_starts_again() {
     config.nodes.push(NodeConfig { meta, endpoint: server.endpoint() });
     let permit = redwarden::redis_io::WritePermit::from_config(&config);
     let endpoint = server.endpoint();
-    let handle =
-        redwarden::worker::spawn(config.into(), std::sync::Arc::new(move |_| Some(endpoint.clone())), permit);
+    let handle = redwarden::worker::spawn(
+        config.into(),
+        std::sync::Arc::new(move |_| Some(endpoint.clone())),
+        std::sync::Arc::new(Vec::new),
+        permit,
+    );
     assert!(handle.view.borrow().is_none());
     for (round, db_index) in [(1, 0), (2, 5)] {
         let queue = QueueId { node: NodeId::new("a"), db: db_index, key: "q".into() };
-        let (push, exec) = (PushEnd::Left, None);
-        let start = WorkerCommand::Start { queue, push, concurrency: 2, exec, force: false };
+        let sources = vec![redwarden::worker::Source::new(queue, PushEnd::Left)];
+        let start = WorkerCommand::Start { sources, concurrency: 2, force: false };
         handle.commands.send(start).await.unwrap();
         db.run(&format!("SELECT {db_index}")).await;
         let id = format!("round{round}");

@@ -87,6 +87,14 @@ pub(super) fn shape_of_key(key: &[u8]) -> Option<Shape> {
         "huey"
     } else if starts(b"dramatiq:") {
         "dramatiq"
+    } else if starts(b"arq:") {
+        "arq"
+    } else if starts(b"saq:") {
+        "SAQ"
+    } else if starts(b"streaq:") {
+        "streaQ"
+    } else if key == b"taskiq" {
+        "taskiq"
     } else if starts(b"asynq:") {
         "asynq"
     } else if starts(b"rmq::") {

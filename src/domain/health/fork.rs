@@ -21,7 +21,7 @@ const LONG: Duration = Duration::from_secs(1);
 
 fn judge(sample: &Sample<'_>) -> Option<(Severity, String)> {
     let took = sample.facts.latest_fork?;
-    let per_gib = super::fork_per_gib(sample.facts).filter(|_| sample.facts.used_memory >= Some(LEAST));
+    let per_gib = per_gib(sample.facts);
     let dear = per_gib.is_some_and(|cost| cost > sample.rules.fork_above);
     if !dear && took < LONG {
         return None;
@@ -35,9 +35,9 @@ fn judge(sample: &Sample<'_>) -> Option<(Severity, String)> {
     Some((if dear { Severity::Warning } else { Severity::Info }, words))
 }
 
-/// Time of the last fork for each GiB of used memory; `None` where either is unknown. The memory is today's: a fork
-/// of long ago may have been of less.
+/// Time of the last fork for each GiB of used memory; `None` where either is unknown, and on small instances, where
+/// it says nothing. The memory is today's: a fork of long ago may have been of less.
 pub(super) fn per_gib(facts: &crate::domain::node::NodeFacts) -> Option<Duration> {
-    let used = facts.used_memory.filter(|used| *used > 0)?;
+    let used = facts.used_memory.filter(|used| *used >= LEAST)?;
     Some(facts.latest_fork?.mul_f64(GIB / used as f64))
 }

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use super::{Ran, keys_of, refusal, refusal_of, split_tail, steps_to_send, unknown};
+use super::{Ran, refusal, refusal_of, split_tail, steps_to_send, unknown};
 use crate::act::plan::{Guard, Plan};
 use crate::act::{NotDone, Outcome};
 use crate::domain::{Bytes, Command, Reply};
@@ -52,7 +52,7 @@ pub(super) async fn run(writer: &mut Writer, plan: &Plan, deadline_ms: u64, tail
 }
 
 fn render(plan: &Plan, deadline_ms: u64) -> Command {
-    let keys = keys_of(plan);
+    let keys = plan.keys();
     let mut eval = Command::new("EVAL").arg(SCRIPT.clone()).arg(keys.len() as u64);
     eval.args.extend(keys.iter().cloned());
     let (ttl, released): (Bytes, Bytes) = match &plan.undo_of {
@@ -92,6 +92,8 @@ fn guard_args(guard: &Guard) -> (&'static str, Bytes, Bytes) {
         Guard::HashFieldExists { field, .. } => ("hexists", field.clone(), none()),
         Guard::HashFieldEquals { field, value, .. } => ("hequals", field.clone(), value.clone()),
         Guard::ZsetMember { member, .. } => ("zmember", member.clone(), none()),
+        Guard::ListElement { index, value, .. } => ("lindex", (*index).into(), value.clone()),
+        Guard::ListHolds { value, searched, .. } => ("lpos", value.clone(), (*searched).into()),
         Guard::HashLen { len, .. } => ("hlen", (*len).into(), none()),
     }
 }

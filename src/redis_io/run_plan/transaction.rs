@@ -2,7 +2,7 @@
 //!
 //! The deadline is compared right before MULTI; WATCH then covers whatever happens until EXEC runs.
 
-use super::{Ran, keys_of, refusal, refusal_of, server_time, split_tail, steps_to_send, unknown};
+use super::{Ran, refusal_of, refused, server_time, split_tail, steps_to_send, unknown};
 use crate::act::plan::{Guard, Plan};
 use crate::act::{NotDone, Outcome};
 use crate::domain::{Command, Reply};
@@ -30,7 +30,7 @@ struct Checked {
 
 async fn check(writer: &mut Writer, plan: &Plan, deadline_ms: u64) -> Result<Checked, NotDone> {
     if !plan.unchanged {
-        super::watch(writer, &keys_of(plan)).await?;
+        super::watch(writer, &plan.keys()).await?;
     }
     let mut reads: Vec<Command> = plan.guards.iter().flat_map(guard_reads).collect();
     reads.push(Command::new("PTTL").arg(plan.subject.clone()));
@@ -81,12 +81,17 @@ fn guard_reads(guard: &Guard) -> Vec<Command> {
             Command::new("EXISTS").arg(key.clone()),
         ],
         Guard::HashLen { .. } => vec![Command::new("HLEN").arg(key.clone())],
+        Guard::ListElement { index, .. } => vec![Command::new("LINDEX").arg(key.clone()).arg(*index)],
+        Guard::ListHolds { value, searched, .. } => vec![
+            Command::new("LPOS").arg(key.clone()).arg(value.clone()).arg("MAXLEN").arg(*searched),
+            Command::new("EXISTS").arg(key.clone()),
+        ],
     }
 }
 
 fn holds(guard: &Guard, replies: &[&Reply]) -> Result<(), NotDone> {
     if let Some(error) = replies.iter().find_map(|reply| reply.as_error()) {
-        return Err(refusal("a read of the key", &error.to_string()));
+        return Err(refused("a read of the key", error));
     }
     let int = |index: usize| replies.get(index).and_then(|reply| reply.as_int());
     let bytes = |index: usize| replies.get(index).and_then(|reply| reply.as_bytes()).unwrap_or_default();
@@ -124,8 +129,21 @@ fn holds(guard: &Guard, replies: &[&Reply]) -> Result<(), NotDone> {
             Ok(())
         }
         Guard::ZsetMember { .. } if !matches!(replies.first(), None | Some(Reply::Nil)) => Ok(()),
-        Guard::HashFieldExists { .. } | Guard::HashFieldEquals { .. } | Guard::ZsetMember { .. } => {
-            if int(1) == Some(0) { Err(NotDone::Gone) } else { Err(NotDone::Changed) }
+        Guard::ListElement { value, .. } => match replies.first().and_then(|r| r.as_bytes()) {
+            Some(is) if is == *value => Ok(()),
+            Some(_) => Err(NotDone::Changed),
+            None => Err(NotDone::Gone),
+        },
+        Guard::ListHolds { .. } if int(0).is_some() => Ok(()),
+        Guard::HashFieldExists { .. }
+        | Guard::HashFieldEquals { .. }
+        | Guard::ZsetMember { .. }
+        | Guard::ListHolds { .. } => {
+            if int(1) == Some(0) {
+                Err(NotDone::Gone)
+            } else {
+                Err(NotDone::Changed)
+            }
         }
         Guard::NoTtl { .. } => match int(0) {
             Some(-1) => Ok(()),

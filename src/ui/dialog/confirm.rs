@@ -4,6 +4,7 @@ use ratatui::text::Line;
 
 use super::{Ask, Field, MUST, Section};
 use crate::act::plan::Guard;
+use crate::act::transfer::{Transfer, TransferTo};
 use crate::act::{Plan, Prepared, Request, Seen};
 use crate::app::state::{Button, Confirm, PlanState};
 use crate::domain::lock::Ttl;
@@ -69,6 +70,11 @@ fn title_and_verb(request: &Request) -> (String, &'static str) {
         Request::Expire { ttl, .. } => {
             (format!("Give a lock a TTL of {}", format::interval(*ttl)), "Set the TTL (y)")
         }
+        Request::Transfer(wish) => match wish.to {
+            TransferTo::Back => ("Move dead letters back into their queue".into(), "Move (y)"),
+            TransferTo::List(..) => ("Move tasks into another list".into(), "Move (y)"),
+            TransferTo::Nowhere => ("Remove tasks".into(), "Remove (y)"),
+        },
         Request::Undo { .. } => ("Put a released lock back".into(), "Put it back (y)"),
         Request::Enqueue { payloads, force, .. } => {
             let what = match payloads.len() {
@@ -84,7 +90,9 @@ fn title_and_verb(request: &Request) -> (String, &'static str) {
 fn identity(scene: &Scene<'_>, confirm: &Confirm, width: u16) -> Section {
     let (node, db, key): (&NodeId, u32, _) = match &confirm.request {
         Request::Release { lock, .. } | Request::Expire { lock, .. } => (&lock.node, lock.db, &lock.key),
-        Request::Enqueue { queue, .. } => (&queue.node, queue.db, &queue.key),
+        Request::Enqueue { queue, .. } | Request::Transfer(Transfer { queue, .. }) => {
+            (&queue.node, queue.db, &queue.key)
+        }
         Request::Undo { .. } => match &confirm.plan {
             PlanState::Ready(p) => (&p.plan.target.node, p.plan.target.db, &p.plan.subject),
             _ => return Section::new(1, Vec::new()),
@@ -253,6 +261,14 @@ fn guards(scene: &Scene<'_>, plan: &Plan) -> Vec<String> {
             Guard::ZsetMember { member, .. } => {
                 format!("it still has the member {}", text::cut_bytes(member, 80, text::Cut::Middle, mark))
             }
+            Guard::ListElement { value, .. } => format!(
+                "its oldest task is still {}",
+                text::cut_bytes(value, 60, text::Cut::Middle, scene.look.ellipsis())
+            ),
+            Guard::ListHolds { value, .. } => format!(
+                "it still holds {}",
+                text::cut_bytes(value, 60, text::Cut::Middle, scene.look.ellipsis())
+            ),
             Guard::HashLen { len: 1, .. } => "it still has one field".into(),
             Guard::HashLen { len, .. } => format!("it still has {} fields", format::count(*len)),
         })

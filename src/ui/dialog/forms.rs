@@ -66,30 +66,47 @@ pub(super) fn expire<'a>(scene: &Scene<'_>, form: &'a ExpireForm, width: u16) ->
     }
 }
 
+/// Marked queues named in the question.
+const SHOWN_MARKED: usize = 4;
+
 pub(super) fn start_worker<'a>(scene: &Scene<'a>, queue: &QueueId, button: Button, width: u16) -> Ask<'a> {
     let look = scene.look;
     let settings = &scene.state.settings;
     let gate = &scene.state.start;
     let mut sheet = Sheet::new(look, width);
     queue_lines(scene, queue, &mut sheet);
+    for other in gate.more.iter().take(SHOWN_MARKED) {
+        let name = format!("{} on {}", other.key, other.node);
+        sheet.field("and", &name, look.plain());
+    }
+    if gate.more.len() > SHOWN_MARKED {
+        let text = format!("{} marked queues more", gate.more.len() - SHOWN_MARKED);
+        sheet.field("and", &text, look.plain());
+    }
     sheet.field("at once", &settings.concurrency.to_string(), look.plain());
-    let exec = pane::exec_for(scene.state, queue);
+    // Each command that would run is shown, whichever queue it is for.
+    let mut commands: Vec<String> =
+        std::iter::once(queue).chain(&gate.more).filter_map(|q| pane::exec_for(scene.state, q)).collect();
+    commands.sort();
+    commands.dedup();
     let mut what = Sheet::new(look, width);
-    match exec {
-        Some(exec) => {
+    match commands.as_slice() {
+        [_, ..] => {
             what.item(
                 "!",
                 look.warning(),
                 "It takes and runs REAL tasks, with this command:",
                 look.warning(),
             );
-            what.item("$", look.dim(), &escape_text(&exec), look.strong());
+            for command in &commands {
+                what.item("$", look.dim(), &escape_text(command), look.strong());
+            }
             what.text(
                 "The payload comes on its standard input; exit code 0 means done. Each task is kept in a list of our own until it ended, so that none is lost.",
                 look.dim(),
             );
         }
-        None => {
+        [] => {
             what.text("It takes redwarden's test tasks only and never touches another task.", look.plain());
         }
     }

@@ -6,7 +6,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::super::check;
-use super::super::session::Session;
+use super::super::record;
+use super::super::session::{Session, wait_command};
 use super::super::take::Taker;
 use super::super::trouble::{Trouble, pause_before};
 use super::super::view::WorkerState;
@@ -18,7 +19,33 @@ use crate::redis_io::{ClientRole, WritePermit, Writer};
 const LAST_TRIES: u32 = 3;
 
 impl Engine {
-    pub(super) async fn work(&mut self, permit: WritePermit) {
+    /// Works on its queue until it is stopped or can't go on; returns which.
+    pub(in crate::worker) async fn run(mut self, permit: WritePermit) -> WorkerState {
+        // Orders that were given before we listened.
+        self.heed();
+        let record = match record::begin(&self.shared.spec, &self.source).await {
+            Ok(open) => {
+                self.work(permit).await;
+                Some(open)
+            }
+            Err(why) => {
+                self.ending = Some(WorkerState::Failed(why.to_string()));
+                None
+            }
+        };
+        self.shared.gate.leave(self.lane);
+        let end = self.ending.take().unwrap_or(WorkerState::Stopped);
+        let counts = self.shared.board().view.queues[self.lane].counts;
+        if let Some(record) = record
+            && let Err(gap) = record.end(record::end(&counts, &end)).await
+        {
+            self.note(gap);
+        }
+        self.shared.board().lane_state(self.lane, end.clone());
+        end
+    }
+
+    async fn work(&mut self, permit: WritePermit) {
         let mut last_tries = 0;
         loop {
             let trouble = match self.session(permit).await {
@@ -26,6 +53,7 @@ impl Engine {
                 Err(trouble) => trouble,
             };
             self.connected = false;
+            self.shared.gate.leave(self.lane);
             let over = match &trouble {
                 Trouble::Never(_) => true,
                 Trouble::Refused(_) => !self.proven,
@@ -43,10 +71,10 @@ impl Engine {
             }
             if self.ending.is_none() {
                 let state = WorkerState::Reconnecting(trouble.text().into());
-                if self.board.view.state != state {
-                    self.board.note(format!("{}; trying again", trouble.text()));
+                let news = self.shared.board().lane_state(self.lane, state);
+                if news {
+                    self.note(format!("{}; trying again", trouble.text()));
                 }
-                self.board.state(state);
             }
             let pause = pause_before(self.attempt);
             self.attempt = self.attempt.saturating_add(1);
@@ -57,7 +85,7 @@ impl Engine {
     /// The node can't be reached at the end: nothing is lost, and that is said.
     fn leave_behind(&mut self, why: &str) {
         if self.hand.len() > 0 {
-            self.board.note(format!(
+            self.note(format!(
                 "{} tasks stay in {}: a later worker takes them over, finished ones run again ({why})",
                 self.hand.len(),
                 self.me.processing()
@@ -67,22 +95,23 @@ impl Engine {
 
     /// Connects, works, and at the end puts back and signs off. An error: the session is over, not the worker.
     async fn session(&mut self, permit: WritePermit) -> Result<(), Trouble> {
+        let (timeout, replicas) = (self.shared.spec.timeout, self.shared.spec.policy.wait_replicas);
+        let control = self.open_primary(permit).await?;
+        let Some(endpoint) = self.endpoint.clone() else { return Ok(()) };
         if !self.served {
-            for note in check::may_take(&self.spec, &self.endpoint).await? {
-                self.board.note(note);
+            for note in check::may_take(&self.shared.spec, &self.source, &endpoint).await? {
+                self.note(note);
             }
         }
-        let timeout = self.spec.timeout;
-        let control = Writer::open(&self.endpoint, ClientRole::Worker, timeout, permit).await?;
-        let fetching = Writer::open(&self.endpoint, ClientRole::Worker, timeout, permit).await?;
-        let mut session = Session::new(control, self.me.clone(), self.served);
-        let mut taker =
-            Taker::new(fetching, self.me.clone(), self.exec.is_some(), timeout, Arc::clone(&self.hurry));
+        let fetching = Writer::open(&endpoint, ClientRole::Worker, timeout, permit).await?;
+        let wait = wait_command(replicas, timeout);
+        let mut session = Session::new(control, self.me.clone(), self.served, wait.clone());
+        let mut taker = Taker::new(fetching, self.me.clone(), timeout, Arc::clone(&self.hurry), wait);
         self.fence(&mut session.writer, &mut taker).await?;
         self.serve(&mut session, taker).await?;
         match session.retire().await {
             Ok(0) => {}
-            Ok(n) => self.board.note(format!("{n} unfinished tasks put back")),
+            Ok(n) => self.note(format!("{n} unfinished tasks put back")),
             Err(e) => self.leave_behind(e.text()),
         }
         Ok(())
@@ -110,11 +139,9 @@ impl Engine {
     async fn wait(&mut self, pause: Duration) {
         let until = Instant::now() + pause;
         loop {
-            self.board.counts(self.tasks.len(), self.concurrency);
-            self.board.publish();
             tokio::select! {
                 () = tokio::time::sleep_until(until) => return,
-                command = self.commands.recv(), if !self.deaf => self.command(command.as_ref()),
+                _ = self.orders.changed() => self.heed(),
                 Some(joined) = self.tasks.join_next_with_id() => self.joined(joined),
             }
         }

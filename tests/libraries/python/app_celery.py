@@ -1,0 +1,49 @@
+"""An application with Celery: `driver` answers the test, `worker` works."""
+
+import sys
+
+import redis
+from celery import Celery
+from common import URL, serve, wait_at_gate
+
+app = Celery("app_celery", broker=URL)
+# Acknowledged when done: then what the broker holds as unacknowledged is all that workers have.
+app.conf.update(task_acks_late=True, worker_prefetch_multiplier=4, broker_connection_retry_on_startup=True)
+
+
+@app.task(name="app_celery.ok")
+def ok():
+    pass
+
+
+@app.task(name="app_celery.slow")
+def slow():
+    wait_at_gate(redis.Redis.from_url(URL))
+
+
+def enqueue():
+    slow.delay()
+    ok.apply_async(countdown=600)
+    for _ in range(8):
+        ok.delay()
+    ok.apply_async(priority=9)
+
+
+def waiting():
+    with app.connection_for_read() as connection:
+        return connection.default_channel.queue_declare("celery").message_count
+
+
+def counts():
+    inspect = app.control.inspect(timeout=5.0, limit=1)
+    figures = [inspect.active(), inspect.reserved(), inspect.scheduled()]
+    held = [sum(len(tasks) for tasks in (figure or {}).values()) for figure in figures]
+    return {"waiting": waiting(), "active": held[0], "held": sum(held), "workers": len(inspect.ping() or {})}
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "worker":
+        options = ["--pool=threads", "--concurrency=1", "--hostname=w1@host", "--loglevel=ERROR"]
+        app.worker_main(["worker", *options])
+    else:
+        serve({"enqueue": enqueue, "waiting": waiting, "counts": counts})

@@ -1,0 +1,69 @@
+"""An application with RQ: `driver` answers the test, `worker` works."""
+
+import sys
+from datetime import timedelta
+
+import redis
+from common import URL, serve, wait_at_gate
+
+CONNECTION = redis.Redis.from_url(URL)
+
+
+def ok():
+    pass
+
+
+def boom():
+    raise ValueError("as asked")
+
+
+def slow():
+    wait_at_gate(CONNECTION)
+
+
+def queue():
+    from rq import Queue
+
+    return Queue("default", connection=CONNECTION)
+
+
+def enqueue():
+    q = queue()
+    q.enqueue("app_rq.boom")
+    first = q.enqueue("app_rq.ok")
+    held = q.enqueue("app_rq.slow")
+    for _ in range(5):
+        q.enqueue("app_rq.ok")
+    q.enqueue("app_rq.ok", depends_on=held)
+    q.enqueue_in(timedelta(minutes=10), "app_rq.ok")
+    return first.id
+
+
+def counts():
+    from rq import Worker
+
+    q = queue()
+    return {
+        "waiting": q.count,
+        "in_flight": q.started_job_registry.get_job_count(cleanup=False),
+        "scheduled": q.scheduled_job_registry.get_job_count(cleanup=False),
+        "failed": q.failed_job_registry.get_job_count(cleanup=False),
+        "deferred": q.deferred_job_registry.get_job_count(cleanup=False),
+        "finished": q.finished_job_registry.get_job_count(cleanup=False),
+        "workers": Worker.count(connection=CONNECTION),
+    }
+
+
+def suspend(on):
+    from rq.suspension import resume, suspend
+
+    (suspend if on else resume)(CONNECTION)
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "worker":
+        from rq import Worker
+
+        Worker([queue()], connection=CONNECTION, name="w1").work(logging_level="WARNING")
+    else:
+        serve({"enqueue": enqueue, "counts": counts, "suspend": suspend})
