@@ -204,20 +204,18 @@ impl<'a> Picker<'a> {
     fn fleet(&mut self) -> FleetDraft {
         let is_cluster = self.pick("topology", false, |l| &l.is_cluster);
         let found = self.layers.iter().position(|layer| !layer.fleet.is_empty());
-        let mut fleet = match found.and_then(|i| self.layers.get(i)) {
-            Some(layer) => layer.fleet.clone(),
-            None => {
-                let endpoint = Endpoint::tcp("127.0.0.1", 6379);
-                let node = NodeDraft {
-                    name: default_name(&endpoint),
-                    endpoint,
-                    password: None,
-                    group: None,
-                    source: Source::Default,
-                };
-                FleetDraft { nodes: vec![node], ..FleetDraft::default() }
-            }
-        };
+        let named = found.and_then(|i| self.layers.get(i)).map(|layer| layer.fleet.clone());
+        let mut fleet = named.unwrap_or_else(|| {
+            let endpoint = Endpoint::tcp("127.0.0.1", 6379);
+            let node = NodeDraft {
+                name: default_name(&endpoint),
+                endpoint,
+                password: None,
+                group: None,
+                source: Source::Default,
+            };
+            FleetDraft { nodes: vec![node], ..FleetDraft::default() }
+        });
         // URLs by flag or variable are what these say, whatever the file says of its own list.
         let from_file = found.is_none_or(|i| i >= 2);
         if is_cluster && from_file {

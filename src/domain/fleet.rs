@@ -77,7 +77,7 @@ impl FleetView {
         let mut nodes: Vec<FleetNode> = Vec::new();
         let mut locks: Vec<Arc<Lock>> = Vec::new();
         let mut queues: Vec<Arc<Queue>> = Vec::new();
-        for snapshot in board.iter() {
+        for snapshot in board {
             let up = snapshot.status.state == NodeState::Up;
             let run_id = snapshot.facts.as_ref().and_then(|f| f.run_id.as_deref()).filter(|_| up);
             let mut counted_already = false;

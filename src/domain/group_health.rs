@@ -59,11 +59,11 @@ impl GroupSample<'_> {
     fn node(&self, id: &NodeId) -> Option<&NodeSnapshot> {
         self.nodes.iter().map(|n| &**n).find(|n| n.meta.id == *id)
     }
+}
 
-    /// True when it answers and says that it takes writes.
-    fn claims_primary(&self, node: &NodeSnapshot) -> bool {
-        node.status.state == NodeState::Up && node.facts.as_ref().and_then(|f| f.role) == Some(Role::Primary)
-    }
+/// True when it answers and says that it takes writes.
+fn claims_primary(node: &NodeSnapshot) -> bool {
+    node.status.state == NodeState::Up && node.facts.as_ref().and_then(|f| f.role) == Some(Role::Primary)
 }
 
 /// Verdicts over one group through time. See [`super::health::Tracker`].

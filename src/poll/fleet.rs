@@ -242,12 +242,11 @@ fn by_server(nodes: &[NodeConfig]) -> Vec<Vec<NodeConfig>> {
         let candidates = places.entry(node.endpoint.address.to_string()).or_default();
         let found =
             candidates.iter().copied().find(|i| out.get(*i).and_then(|s| s.first()).is_some_and(same));
-        match found.and_then(|i| out.get_mut(i)) {
-            Some(server) => server.push(node.clone()),
-            None => {
-                candidates.push(out.len());
-                out.push(vec![node.clone()]);
-            }
+        if let Some(server) = found.and_then(|i| out.get_mut(i)) {
+            server.push(node.clone());
+        } else {
+            candidates.push(out.len());
+            out.push(vec![node.clone()]);
         }
     }
     out

@@ -65,7 +65,7 @@ pub fn mixed_board(well: bool) -> Board {
     let in_group = |name: &str, group: &str| {
         let mut node = node(name);
         node.0.meta.group = Some(GroupId::new(group));
-        node.0.meta.address = name.to_owned();
+        name.clone_into(&mut node.0.meta.address);
         node
     };
     let mut nodes = vec![node("plain-1").locks(vec![lock("lock:a")]), node("plain-2")];

@@ -77,7 +77,7 @@ pub(super) fn from_slots(list: &[Reply]) -> Vec<ToldShard> {
         match out.iter_mut().find(|s| s.primary.as_ref().is_some_and(|p| p.id == primary.id)) {
             Some(shard) => shard.slots.push(range),
             None => {
-                out.push(ToldShard { primary: Some(primary), replicas: nodes.collect(), slots: vec![range] })
+                out.push(ToldShard { primary: Some(primary), replicas: nodes.collect(), slots: vec![range] });
             }
         }
     }
