@@ -43,6 +43,11 @@ impl Reader {
         }
     }
 
+    /// SELECT: the database that the following reads are in.
+    pub async fn select(&mut self, db: u32) -> Result<Reply, CallError> {
+        self.link.call(&Command::new("SELECT").arg(u64::from(db))).await
+    }
+
     /// INFO (default sections) and TIME in one go.
     pub async fn info_and_time(&mut self) -> Result<[Reply; 2], CallError> {
         Ok(two(self.link.pipeline(&[Command::new("INFO"), Command::new("TIME")]).await?))

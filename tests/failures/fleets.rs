@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use redwarden::app::event::Event;
 use redwarden::app::state::AppState;
 use redwarden::app::update::update;
-use redwarden::config::{Config, Endpoint, Sentinel, Tls, Topology};
+use redwarden::config::{Cluster, Config, Endpoint, Sentinel, Tls, Topology};
 use redwarden::domain::node::{NodeState, Reason, Role};
 use redwarden::domain::snapshot::Board;
 use redwarden::domain::{FleetView, NodeSnapshot, Stamp};
@@ -17,14 +17,15 @@ use super::{config, fixtures};
 
 /// Watches the cluster of this seed.
 pub(crate) fn of_cluster(seed: Endpoint) -> Config {
-    Config { topology: Topology { cluster: vec![seed], sentinel: None }, ..config(&[]) }
+    let cluster = Cluster { name: "cluster".into(), seeds: vec![seed], ..Cluster::default() };
+    Config { topology: Topology { clusters: vec![cluster], ..Topology::default() }, ..config(&[]) }
 }
 
 /// Watches what these Sentinels watch; the nodes speak TLS as the Sentinels do.
 pub(crate) fn of_sentinels(seeds: Vec<Endpoint>, tls: Option<Tls>) -> Config {
-    let sentinel =
-        Sentinel { seeds, master_name: Some("mymaster".into()), username: None, password: None, tls };
-    Config { topology: Topology { cluster: Vec::new(), sentinel: Some(sentinel) }, ..config(&[]) }
+    let master_names = vec!["mymaster".into()];
+    let sentinel = Sentinel { seeds, tls, master_names, ..Sentinel::default() };
+    Config { topology: Topology { sentinels: vec![sentinel], ..Topology::default() }, ..config(&[]) }
 }
 
 /// A fleet with the state of a dashboard on it.

@@ -8,6 +8,9 @@ mod fixtures;
 #[path = "../support/fleet.rs"]
 mod fleet;
 mod fleets;
+mod group_rules;
+#[path = "../support/groups.rs"]
+mod groups;
 mod health;
 mod network;
 mod outputs;
