@@ -116,3 +116,36 @@ async fn bull_counts_as_its_get_job_counts_does() {
     driver.until("counts", &done);
     agree(&fleet, KEY, "bull", "done", |q| ours(q) == done).await;
 }
+
+#[tokio::test]
+#[ignore = "fetches bee-queue: cargo test --test libraries -- --ignored"]
+async fn bee_queue_counts_as_its_health_check_does() {
+    const KEY: &str = "bq:mail:waiting";
+    let node = Node::with(&beside("node/bee-queue"));
+    let server = Server::start(&[]).unwrap();
+    let mut driver = node.driver(&server, "queue_bee_queue.js", &[]);
+    let (mut db, fleet) = (Db::open(&server.endpoint()).await, watch(&server));
+    driver.ask("enqueue", &[]);
+    let ours = |q: &Queue| {
+        json!({
+            "waiting": q.waiting, "active": q.in_flight, "delayed": q.scheduled, "failed": q.failed,
+            "succeeded": detail(q, "succeeded").unwrap_or(0),
+        })
+    };
+    let moment = |waiting: u64, active: u64, succeeded: u64, failed: u64| json!({ "waiting": waiting, "active": active, "succeeded": succeeded, "failed": failed, "delayed": 1 });
+
+    let before = moment(8, 0, 0, 0);
+    assert_eq!(driver.ask("counts", &[]), before);
+    agree(&fleet, KEY, "bee-queue", "before", |q| ours(q) == before).await;
+
+    let _worker = node.worker(&server, "queue_bee_queue.js", &[]);
+    eventually("a job at the gate", async || db.run("EXISTS gate-started").await.as_int() == Some(1)).await;
+    let told = driver.ask("counts", &[]);
+    assert_eq!((&told["succeeded"], &told["failed"]), (&json!(1), &json!(1)), "{told}");
+    agree(&fleet, KEY, "bee-queue", "busy", |q| ours(q) == told).await;
+
+    db.run("SET gate-open 1").await;
+    let done = moment(0, 0, 7, 1);
+    driver.until("counts", &done);
+    agree(&fleet, KEY, "bee-queue", "done", |q| ours(q) == done).await;
+}

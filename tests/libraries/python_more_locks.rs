@@ -205,3 +205,21 @@ async fn an_arq_job_is_not_released_and_runs_once() {
     s.holder.until("counts", &json!({ "waiting": 0, "in_flight": 0, "scheduled": 1 }));
     s.busy(1).await;
 }
+
+#[tokio::test]
+#[ignore = "fetches django-redis and dogpile.cache: cargo test --test libraries -- --ignored"]
+async fn locks_that_are_redis_pys_under_other_names() {
+    for (packages, program, key, state) in [
+        ("django-redis", "lock_django_redis", ":1:report:lock", "held"),
+        ("dogpile", "lock_dogpile", "_lockreport", "no_ttl"),
+    ] {
+        let mut s = Scene::python(packages, program, &[]).await;
+        s.contend().await;
+        let lock = s.lock();
+        assert_lock(&lock, "redis-py", key, state);
+        assert_eq!(lock["findings"], json!([]), "no TTL is these libraries' default");
+        s.hand_over(key).await;
+        assert_eq!(s.holder.ask("release", &[]), "LockNotOwnedError");
+        assert_ne!(s.lock()["token"], lock["token"]);
+    }
+}
