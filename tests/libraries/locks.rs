@@ -106,7 +106,7 @@ impl Scene {
     }
 
     /// Releases a lock and waits until the waiter has it. Returns what the release said.
-    pub(crate) async fn hand_over(&mut self, key: &str) -> String {
+    pub(crate) fn hand_over(&mut self, key: &str) -> String {
         let ran = self.release(key);
         assert_eq!(ran.code, 0, "{}", ran.err);
         self.waiter.until("waited", &json!(true));

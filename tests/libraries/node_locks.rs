@@ -20,7 +20,7 @@ async fn node_redlock_waiter_takes_over_and_the_holder_is_refused() {
         assert_lock(first, family, "lock:orders:1", "held");
         assert_lock(second, family, "lock:orders:2", "held");
         assert_eq!(first["token"], second["token"]);
-        let said = s.hand_over("lock:orders:1").await;
+        let said = s.hand_over("lock:orders:1");
         if family == "node-redlock" {
             assert!(said.contains("a live holder's release or extend throws"), "{said}");
             assert!(said.contains("has this value in each key: the others stay held"), "{said}");
@@ -73,7 +73,7 @@ async fn redis_semaphore_waiter_takes_over_and_the_holders_process_dies() {
         let mut s = Scene::node("redis-semaphore", "lock_semaphore", &[what]).await;
         s.contend().await;
         assert_lock(&s.lock(), "redis-semaphore", key, "held");
-        let said = s.hand_over(key).await;
+        let said = s.hand_over(key);
         assert!(said.contains("its Node process dies at the next refresh"), "{said}");
         eventually("the holder's process dies", async || s.holder.has_ended()).await;
         assert_eq!(s.waiter.ask("release", &[]), Value::Null);

@@ -15,7 +15,7 @@ async fn redis_py_waiter_takes_over_and_the_holder_learns_that_it_lost() {
         assert_lock(&lock, "redis-py", "lock:reindex", state);
         assert!(lock["holder"].as_str().unwrap().starts_with("host with MAC "), "{lock:#}");
         assert_eq!(lock["findings"], json!([]), "no TTL is this library's default");
-        let said = s.hand_over("lock:reindex").await;
+        let said = s.hand_over("lock:reindex");
         assert!(
             said.contains("the next one takes it at once") && said.contains("LockNotOwnedError"),
             "{said}"
@@ -40,7 +40,7 @@ async fn python_redis_lock_waiter_wakes_from_its_sleep() {
     let lock = s.lock();
     assert_lock(&lock, "python-redis-lock", "lock:orders", "no_ttl");
     assert_eq!(lock["findings"], json!([]), "no TTL is this library's default");
-    let said = s.hand_over("lock:orders").await;
+    let said = s.hand_over("lock:orders");
     assert!(said.contains("LPUSH lock-signal:orders 1") && said.contains("wakes and takes it"), "{said}");
     assert_eq!(s.holder.ask("release", &[]), "NotAcquired");
     assert_eq!(s.waiter.ask("release", &[]), Value::Null);
@@ -53,7 +53,7 @@ async fn python_redis_lock_renewal_ends_with_the_lock() {
     // Renewed every four seconds.
     assert_lock(&s.watched("5s"), "python-redis-lock", "lock:orders", "renewed");
     assert_eq!(s.holder.ask("renews", &[]), json!(true));
-    let said = s.hand_over("lock:orders").await;
+    let said = s.hand_over("lock:orders");
     assert!(said.contains("loses its renewal thread (NotAcquired)"), "{said}");
     s.holder.until("renews", &json!(false));
     assert_eq!(s.waiter.ask("renews", &[]), json!(true));

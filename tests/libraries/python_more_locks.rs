@@ -19,7 +19,7 @@ async fn walrus_waiter_wakes_from_its_sleep() {
     s.contend().await;
     super::locks::blocked(&mut s.db, 1).await;
     assert_lock(&s.lock(), "walrus", "lock:backup", "held");
-    let said = s.hand_over("lock:backup").await;
+    let said = s.hand_over("lock:backup");
     assert!(said.contains("LPUSH lock.event:backup 1"), "{said}");
     assert_eq!(s.holder.ask("release", &[]), json!(false));
     assert_eq!(s.waiter.ask("release", &[]), json!(true));
@@ -33,7 +33,7 @@ async fn pottery_waiter_takes_over_and_the_holder_is_refused() {
     let lock = s.lock();
     assert_lock(&lock, "pottery", "redlock:printer", "held");
     may_be(&lock, "redlock-net");
-    s.hand_over("redlock:printer").await;
+    s.hand_over("redlock:printer");
     assert_eq!(s.holder.ask("extend", &[]), "ExtendUnlockedLock");
     assert_eq!(s.holder.ask("release", &[]), "ReleaseUnlockedLock");
     assert_eq!(s.waiter.ask("release", &[]), Value::Null);
@@ -50,7 +50,7 @@ async fn redlocks_of_one_primary_are_handed_over() {
         s.contend().await;
         let lock = s.lock();
         assert_lock(&lock, family, key, "held");
-        s.hand_over(key).await;
+        s.hand_over(key);
         // Silent, and the new holder keeps its lock.
         assert_eq!(s.holder.ask("release", &[]), Value::Null);
         assert_ne!(s.lock()["token"], lock["token"]);
@@ -68,7 +68,7 @@ async fn sherlock_waiter_takes_over() {
     // A bare UUID says no more.
     assert_lock(&lock, "setnx", "lock:cleanup", "held");
     may_be(&lock, "sherlock");
-    s.hand_over("lock:cleanup").await;
+    s.hand_over("lock:cleanup");
     assert_eq!(s.holder.ask("release", &[]), "LockException");
     assert_eq!(s.waiter.ask("release", &[]), Value::Null);
 }
@@ -182,7 +182,7 @@ async fn portalockers_waiter_takes_over_when_the_connection_is_closed() {
     assert_eq!(s.holder.ask("acquire", &[]), json!(true));
     s.waiter.ask("wait", &[]);
     assert_lock(&s.lock(), "portalocker", "nightly", "no_ttl");
-    s.hand_over("nightly").await;
+    s.hand_over("nightly");
     s.holder.until("lost", &json!(true));
 }
 
@@ -218,7 +218,7 @@ async fn locks_that_are_redis_pys_under_other_names() {
         let lock = s.lock();
         assert_lock(&lock, "redis-py", key, state);
         assert_eq!(lock["findings"], json!([]), "no TTL is these libraries' default");
-        s.hand_over(key).await;
+        s.hand_over(key);
         assert_eq!(s.holder.ask("release", &[]), "LockNotOwnedError");
         assert_ne!(s.lock()["token"], lock["token"]);
     }
