@@ -102,7 +102,7 @@ async fn command(command: Command, config: Arc<Config>) -> anyhow::Result<u8> {
         }
         Command::Peek(wish) => headless::peek::peek(config, wish, &mut out).await?,
         Command::Worker(wish) => {
-            let nodes = poll::fleet::discover(&config).await;
+            let nodes = poll::Nodes::follow(&config).await;
             headless::work::worker(config, &nodes, wish, &mut out).await
         }
         Command::Wait(wish) => headless::wait::wait(config, wish, &mut out).await,
