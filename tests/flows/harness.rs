@@ -191,5 +191,7 @@ pub fn plan(request: &Request) -> Plan {
         warnings: Vec::new(),
         undo: redwarden::act::plan::Undo::Value,
         undo_of: None,
+        frees_in: None,
+        batch: None,
     }
 }
