@@ -3,7 +3,7 @@
 mod enqueue;
 mod expire;
 mod identity;
-mod release;
+pub(super) mod release;
 
 use std::time::Duration;
 
@@ -34,7 +34,9 @@ pub(super) async fn build(services: &Services, request: Request) -> Result<Prepa
         return Err(NotDone::ReadOnlyMode.to_string());
     }
     let (seen_on, (mut prepared, session)) = match request {
-        Request::Release { lock, seen } => (lock.node.clone(), release::release(services, &lock, &seen).await?),
+        Request::Release { lock, seen } => {
+            (lock.node.clone(), release::release(services, &lock, &seen).await?)
+        }
         Request::Expire { lock, seen, ttl } => {
             (lock.node.clone(), expire::expire(services, &lock, &seen, ttl).await?)
         }

@@ -12,6 +12,7 @@
 #[path = "../support/fixtures.rs"]
 mod fixtures;
 
+mod batches;
 mod dialogs;
 mod escape_output;
 mod lists;

@@ -16,7 +16,11 @@ use crate::family::{LockFamily, Recipe};
 /// A lock that frees itself within this time is better waited for.
 pub(in crate::act) const SHORT_TTL: Duration = Duration::from_secs(15);
 
-pub(super) async fn release(services: &Services, lock: &LockId, seen: &Seen) -> Result<(Prepared, Session), String> {
+pub(super) async fn release(
+    services: &Services,
+    lock: &LockId,
+    seen: &Seen,
+) -> Result<(Prepared, Session), String> {
     let family = family_of(services, seen)?;
     let (mut plan, session, pttl, recipe) = if &*seen.key_type == "string" {
         // A family that refuses does so before anything is asked of the server.
