@@ -24,12 +24,12 @@ impl Nodes {
         if !roster.is_fixed() {
             roster.discover().await;
         }
-        let (publish, nodes) = watch::channel(Arc::new(roster.nodes()));
+        let (publish, nodes) = watch::channel(Arc::new(roster.known().nodes));
         let task = tokio::spawn(async move {
             while !roster.is_fixed() {
                 tokio::time::sleep(roster.every()).await;
                 roster.discover().await;
-                let now = roster.nodes();
+                let now = roster.known().nodes;
                 publish.send_if_modified(|known| {
                     let changed = **known != now;
                     if changed {
