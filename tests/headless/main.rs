@@ -5,6 +5,7 @@ mod acl;
 mod facts;
 mod peek;
 mod release;
+mod release_many;
 #[path = "../support/reshard.rs"]
 mod reshard;
 #[path = "../support/shell.rs"]
