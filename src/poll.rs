@@ -21,6 +21,7 @@ mod patience;
 mod poller;
 mod prefixes;
 mod push;
+mod refusals;
 mod roster;
 mod sample;
 mod search;

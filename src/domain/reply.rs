@@ -96,6 +96,18 @@ impl ReplyError {
         self.code == "NOPERM" || in_script.iter().any(|words| self.message.contains(words))
     }
 
+    /// The same, also where only a script says so of what it runs. Part of the script may then have run.
+    pub fn is_denied_somewhere(&self) -> bool {
+        self.is_denied() || self.is_denied_inside()
+    }
+
+    /// The script itself is permitted, a command or key that it uses is not: in the words of 6 and 7.0, and of 7.2.
+    pub fn is_denied_inside(&self) -> bool {
+        ["The user executing the script can't", "ACL failure in script"]
+            .iter()
+            .any(|words| self.message.contains(words))
+    }
+
     /// MOVED and ASK: `MOVED 3999 127.0.0.1:6381`. Nothing of the command was run.
     pub fn redirect(&self) -> Option<Redirect> {
         let asking = match self.code.as_str() {
