@@ -12,6 +12,8 @@
 )]
 #![cfg(unix)]
 
+#[path = "../support/driver.rs"]
+mod driver;
 #[path = "../support/python.rs"]
 mod python;
 
