@@ -1,6 +1,7 @@
 //! Actions: a request names an identity and what was seen, a plan is data, an executor runs it, an outcome comes back.
 
 pub mod audit;
+pub mod canary;
 mod execute;
 pub mod executor;
 pub mod follow;

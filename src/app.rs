@@ -1,6 +1,7 @@
 //! The dashboard's state and its only mutator, [`update::update`]: synchronous, no I/O, time passed in.
 
 pub mod actions;
+pub mod canary;
 pub mod columns;
 pub mod command;
 pub mod confirm;
