@@ -59,7 +59,7 @@ impl Backstage {
             routes: fleet.routes(),
             permit,
             families: crate::family::registry::LockFamilies::new(config),
-        canaries: crate::family::registry::Canaries::new(config),
+            canaries: crate::family::registry::Canaries::new(config),
             audit: Audit::in_dir(&config.state_dir),
             timeout: config.timeout,
         };

@@ -60,7 +60,8 @@ pub(super) async fn build(services: &Services, request: Request) -> Result<Prepa
             (wish.queue.node.clone(), super::transfer::prepare(services, &wish).await?)
         }
         Request::Canary { queue, family, push, id } => {
-            let (prepared, session, made) = super::canary::prepare(services, &queue, family, push, &id).await?;
+            let (prepared, session, made) =
+                super::canary::prepare(services, &queue, family, push, &id).await?;
             canary = Some(Box::new(made));
             (queue.node, (prepared, session))
         }

@@ -90,7 +90,8 @@ pub(super) fn undo(state: &mut AppState, out: &mut Vec<Effect>) {
     let own = ticket(state);
     state.undoing.insert(own, of);
     state.running.insert(own, None);
-    let doing = if canary::is_on_its_way(state, of) { "taking away the test task of" } else { "putting back" };
+    let doing =
+        if canary::is_on_its_way(state, of) { "taking away the test task of" } else { "putting back" };
     say(state, format!("{doing} {} on {}", lock.key, lock.node));
     out.push(Effect::Action(ActionCommand::Prepare(own, Request::Undo { of })));
 }
@@ -105,7 +106,7 @@ pub(super) fn on_event(state: &mut AppState, event: ActionEvent, out: &mut Vec<E
             say(state, text);
         }
         ActionEvent::Canary { ticket, queue, id, stage, after } => {
-            canary::on_stage(state, ticket, queue, id, stage, after);
+            canary::on_stage(state, ticket, &queue, id, &stage, after);
         }
         ActionEvent::Followed { queue, task, place } => follow(state, queue, task, place),
     }

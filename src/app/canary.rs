@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::messages::{fail, say};
-use super::state::{AppState, Bird};
+use super::state::{AppState, FollowedCanary};
 use crate::act::canary::Stage;
 use crate::act::plan::{Back, Undo};
 use crate::act::{Plan, Ticket};
@@ -11,7 +11,7 @@ use crate::domain::stamp::short;
 use crate::domain::{LockId, QueueId, Severity};
 
 /// Canaries kept.
-const MAX_BIRDS: usize = 20;
+const MAX_CANARIES: usize = 20;
 
 /// A canary was sent: what to say of it.
 pub(super) fn sent(state: &mut AppState, ticket: Ticket, plan: &Plan) -> String {
@@ -30,36 +30,31 @@ pub(super) fn is_removal(plan: &Plan) -> bool {
 
 /// True when that ticket sent a canary that can be taken away.
 pub(super) fn is_on_its_way(state: &AppState, ticket: Ticket) -> bool {
-    state.canaries.iter().any(|bird| bird.ticket == ticket)
+    state.canaries.iter().any(|canary| canary.ticket == ticket)
 }
 
 /// News of a canary.
 pub(super) fn on_stage(
     state: &mut AppState,
     ticket: Ticket,
-    queue: QueueId,
+    queue: &QueueId,
     id: String,
-    stage: Stage,
+    stage: &Stage,
     after: Duration,
 ) {
     let picked = !matches!(stage, Stage::Waiting(_) | Stage::NotTaken | Stage::Unknown(_));
-    let news = match state.canaries.iter_mut().find(|bird| bird.ticket == ticket) {
-        Some(bird) => {
-            let news = bird.stage.code() != stage.code();
-            bird.picked_after = bird.picked_after.or(picked.then_some(after));
-            (bird.stage, bird.after) = (stage.clone(), after);
-            news
+    let known = state.canaries.iter_mut().find(|canary| canary.ticket == ticket);
+    let news = known.as_ref().is_none_or(|canary| canary.stage.code() != stage.code());
+    if let Some(canary) = known {
+        canary.picked_after = canary.picked_after.or(picked.then_some(after));
+        (canary.stage, canary.after) = (stage.clone(), after);
+    } else {
+        let (queue, stage, picked_after) = (queue.clone(), stage.clone(), picked.then_some(after));
+        state.canaries.push_back(FollowedCanary { ticket, queue, id, stage, after, picked_after });
+        while state.canaries.len() > MAX_CANARIES {
+            state.canaries.pop_front();
         }
-        None => {
-            let picked_after = picked.then_some(after);
-            let bird = Bird { ticket, queue: queue.clone(), id, stage: stage.clone(), after, picked_after };
-            state.canaries.push_back(bird);
-            while state.canaries.len() > MAX_BIRDS {
-                state.canaries.pop_front();
-            }
-            true
-        }
-    };
+    }
     if picked || stage.is_end() {
         // Somebody has it: there is nothing left to take away.
         state.undoable.retain(|(known, _)| *known != ticket);

@@ -54,7 +54,10 @@ pub(super) fn test_task(state: &mut AppState, out: &mut Vec<Effect>) {
     let Some(queue) = queue_subject(state) else { return fail(state, "no queue is selected") };
     let family = selection::queue(state, &queue).map_or("list", |q| q.family);
     let named = crate::config::CanaryTask::of(&state.settings.canaries, family, &queue.key).is_some();
-    if family == "list" && !named && !(state.settings.production && queue.key.as_slice() != TEST_QUEUE.as_bytes()) {
+    if family == "list"
+        && !named
+        && !(state.settings.production && queue.key.as_slice() != TEST_QUEUE.as_bytes())
+    {
         return open_enqueue(state, queue);
     }
     let push = push_end(state, &queue);
@@ -65,7 +68,9 @@ pub(super) fn test_task(state: &mut AppState, out: &mut Vec<Effect>) {
 /// `t` in a dialog that refused a canary: the same for the plain list of test tasks, on that node.
 pub(super) fn test_queue_instead(state: &mut AppState) {
     let Some(Dialog::Confirm(dialog)) = state.dialogs.last() else { return };
-    let (Request::Canary { queue, .. }, PlanState::Refused(_)) = (&dialog.request, &dialog.plan) else { return };
+    let (Request::Canary { queue, .. }, PlanState::Refused(_)) = (&dialog.request, &dialog.plan) else {
+        return;
+    };
     let queue = QueueId { key: TEST_QUEUE.into(), ..queue.clone() };
     state.dialogs.pop();
     open_enqueue(state, queue);

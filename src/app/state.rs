@@ -147,7 +147,7 @@ pub struct Confirm {
 
 /// A canary on its way.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Bird {
+pub struct FollowedCanary {
     /// Of the action that sent it.
     pub ticket: Ticket,
     /// The queue.
@@ -309,7 +309,7 @@ pub struct AppState {
     /// Followed test tasks: queue, task id, place; newest last, bounded.
     pub followed: VecDeque<(QueueId, String, TaskPlace)>,
     /// Canaries, newest last, bounded.
-    pub canaries: VecDeque<Bird>,
+    pub canaries: VecDeque<FollowedCanary>,
     /// Next ticket.
     pub next_ticket: u64,
     /// Mouse events are taken.

@@ -29,7 +29,8 @@ impl CanaryTask {
     /// The one for this queue: one that names it, else one for its family.
     pub fn of<'t>(all: &'t [Self], family: &str, key: &Bytes) -> Option<&'t Self> {
         let mine = || all.iter().filter(|task| task.family == family);
-        let named = |task: &&Self| task.queue.as_ref().is_some_and(|queue| queue.as_bytes() == key.as_slice());
+        let named =
+            |task: &&Self| task.queue.as_ref().is_some_and(|queue| queue.as_bytes() == key.as_slice());
         mine().find(named).or_else(|| mine().find(|task| task.queue.is_none()))
     }
 }
@@ -79,7 +80,11 @@ fn read_one(mut section: Section<'_>, problems: &mut Problems) -> Option<Sited<C
     let payload = section.string("payload", problems, template);
     section.finish(problems, &[("class", "It is called `task`."), ("name", "It is called `task`.")]);
     if !has_family {
-        problems.add(&source, "this canary has no family", "Add family = \"...\", as the FAMILY column shows it.");
+        problems.add(
+            &source,
+            "this canary has no family",
+            "Add family = \"...\", as the FAMILY column shows it.",
+        );
     }
     let family = family?;
     let id = escape_text(&family.value);
@@ -91,7 +96,10 @@ fn read_one(mut section: Section<'_>, problems: &mut Problems) -> Option<Sited<C
         }
         Takes::Payload { fields } => {
             if task.is_some() || args.is_some() {
-                wrong(format!("a canary of {id} is a payload"), "Write payload = '...{id}...' instead of task and args.");
+                wrong(
+                    format!("a canary of {id} is a payload"),
+                    "Write payload = '...{id}...' instead of task and args.",
+                );
             }
             let Some(payload) = &payload else {
                 wrong(format!("this canary of {id} has no payload"), "Add payload = '...{id}...'.");
@@ -104,10 +112,16 @@ fn read_one(mut section: Section<'_>, problems: &mut Problems) -> Option<Sited<C
         }
         Takes::Task { has_default, args_are_a_list } => {
             if payload.is_some() {
-                wrong(format!("a canary of {id} is a task by its name"), "Write task and args instead of payload.");
+                wrong(
+                    format!("a canary of {id} is a task by its name"),
+                    "Write task and args instead of payload.",
+                );
             }
             if task.is_none() && !has_default {
-                wrong(format!("this canary of {id} names no task"), "Add task = \"...\": one that does no harm.");
+                wrong(
+                    format!("this canary of {id} names no task"),
+                    "Add task = \"...\": one that does no harm.",
+                );
             }
             if args_are_a_list && args.as_ref().is_some_and(|args| !args.value.is_array()) {
                 wrong(format!("the arguments of a task of {id} are a list"), "Write args = '[...]'.");
@@ -130,10 +144,12 @@ pub(super) fn check(tasks: &[Sited<CanaryTask>], own: &[&str], problems: &mut Pr
 }
 
 fn json(text: &str) -> Result<Value, Complaint> {
-    serde_json::from_str(text).map_err(|e| (format!("this is not JSON ({e})"), "Write args = '[1, \"two\"]'.".into()))
+    serde_json::from_str(text)
+        .map_err(|e| (format!("this is not JSON ({e})"), "Write args = '[1, \"two\"]'.".into()))
 }
 
 fn template(text: &str) -> Result<Template, Complaint> {
     let what = || format!("\"{}\" does not hold {ID} exactly once", escape_text(text));
-    Template::new(text, ID).ok_or_else(|| (what(), format!("Write {ID} where the test task's own name goes.")))
+    Template::new(text, ID)
+        .ok_or_else(|| (what(), format!("Write {ID} where the test task's own name goes.")))
 }

@@ -3,7 +3,9 @@
 use super::backlog::{at_least, begin, is_wrong_type, list_step, settle, unreadable};
 use super::list::Look;
 use super::site::{Part, Site, SiteQueue, count, join, members};
-use super::{Canary, Context, KeyFact, QueueFamily, QueueMemory, Read, Sample, Told, UsualPrefix, Wish, canary};
+use super::{
+    Canary, Context, KeyFact, QueueFamily, QueueMemory, Read, Sample, Told, UsualPrefix, Wish, canary,
+};
 use crate::domain::queue::{Detail, Oldest, PushEnd, RateSource};
 use crate::domain::{Bytes, Queue, Reply};
 

@@ -31,11 +31,14 @@ pub async fn canary(config: Arc<Config>, wish: Wish, out: &mut Out<'_>) -> std::
         [queue] => Queue::clone(queue),
         [] => {
             let key = &wish.key;
-            out.say(format!("{key}: no queue with this key was found; `redwarden queues` lists those that are"));
+            out.say(format!(
+                "{key}: no queue with this key was found; `redwarden queues` lists those that are"
+            ));
             return Ok(EXIT_NOT_DONE);
         }
         several => {
-            let places: Vec<String> = several.iter().map(|q| format!("{} (db {})", q.id.node, q.id.db)).collect();
+            let places: Vec<String> =
+                several.iter().map(|q| format!("{} (db {})", q.id.node, q.id.db)).collect();
             let places = places.join(", ");
             out.say(format!("{} is on {places}: choose one with --node or --db", wish.key));
             return Ok(EXIT_USAGE);

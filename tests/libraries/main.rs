@@ -8,6 +8,7 @@
 mod db;
 #[path = "../support/python.rs"]
 mod python;
+mod python_canary;
 mod python_queues;
 
 use std::sync::Arc;

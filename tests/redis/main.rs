@@ -10,6 +10,7 @@ mod reshard;
 #[path = "../support/proxy.rs"]
 mod proxy;
 
+mod canary;
 mod cluster;
 mod connect;
 mod enqueue;

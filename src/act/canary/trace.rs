@@ -144,7 +144,7 @@ async fn look(
     let at = match &canary.place {
         Place::List { key, element, push } => {
             Some(place(reader, key, element, Some(*push)).await.ok_or("the connection broke")?)
-        },
+        }
         Place::Stream => None,
     };
     let replies = scripts.read(reader, &canary.told).await.map_err(|e| e.to_string())?;

@@ -64,9 +64,12 @@ pub(in crate::family) fn canary(family: &str, base: &[u8], wish: &Wish<'_>) -> R
         ],
         ..pushed
     };
-    canary.effects.push(format!("the app's processor runs a job called {}", crate::domain::bytes::escape_text(name)));
+    canary
+        .effects
+        .push(format!("the app's processor runs a job called {}", crate::domain::bytes::escape_text(name)));
     canary.effects.push(
-        "its job is taken away afterwards; what the library wrote of it into its events and metrics stays".into(),
+        "its job is taken away afterwards; what the library wrote of it into its events and metrics stays"
+            .into(),
     );
     Ok(canary)
 }

@@ -30,7 +30,9 @@ fn value(out: &mut Vec<u8>, json: &Value) {
         Value::String(s) => text(out, s),
         Value::Array(items) => {
             out.extend(b"](");
-            items.iter().for_each(|item| value(out, item));
+            for item in items {
+                value(out, item);
+            }
             out.push(b'e');
         }
         Value::Object(fields) => {

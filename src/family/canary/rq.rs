@@ -35,7 +35,8 @@ pub(in crate::family) fn reads(prefix: &[u8], name: &[u8], key: &Bytes) -> Vec<R
 /// The data of those jobs.
 pub(in crate::family) fn more(prefix: &[u8], replies: &[Reply]) -> Vec<Read> {
     let waits = head_of(replies.get(2));
-    let ended = [3, 4].map(|at| scored(replies.get(at)).and_then(|(ids, _)| ids.first().map(|m| m.0.clone())));
+    let ended =
+        [3, 4].map(|at| scored(replies.get(at)).and_then(|(ids, _)| ids.first().map(|m| m.0.clone())));
     let ids = std::iter::once(waits).chain(ended).flatten();
     ids.map(|id| Read::part(&join(&[prefix, b"job:", id.as_slice()]), "data")).collect()
 }
@@ -56,7 +57,7 @@ pub(in crate::family) fn canary(prefix: &[u8], name: &[u8], wish: &Wish<'_>) -> 
     let id = tagged(wish.id);
     let job = join(&[prefix, b"job:", id.as_bytes()]);
     let ms = i64::try_from(wish.now_ms).unwrap_or(i64::MAX);
-    let at = jiff::Timestamp::from_millisecond(ms).map_err(|_| "the server's clock is not understood")?;
+    let at = jiff::Timestamp::from_millisecond(ms).map_err(|e| format!("the server's clock: {e}"))?;
     let at = at.strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string();
     let shown: Vec<String> = args.iter().map(Value::to_string).collect();
     let fields: [(&str, Bytes); 9] = [
@@ -96,7 +97,9 @@ pub(in crate::family) fn canary(prefix: &[u8], name: &[u8], wish: &Wish<'_>) -> 
         ..pushed
     };
     canary.effects.push(format!("a worker of RQ calls {function} and counts one job more"));
-    canary.effects.push("its job, its result and its place in RQ's registries are taken away afterwards".into());
+    canary
+        .effects
+        .push("its job, its result and its place in RQ's registries are taken away afterwards".into());
     if form.is_none() {
         let why = "no job of this queue tells its serializer: pickle, RQ's default, is assumed, and a worker with another one fails on it";
         canary.warnings.push(why.into());

@@ -254,6 +254,9 @@ fn guards(scene: &Scene<'_>, plan: &Plan) -> Vec<String> {
                 };
                 format!("{which} is a {key_type}{}", if *absent_ok { " or does not exist" } else { "" })
             }
+            Guard::Absent { key } if *key != plan.subject => {
+                format!("{} does not exist", text::cut_bytes(key, 60, text::Cut::Middle, mark))
+            }
             Guard::Absent { .. } => "the key does not exist".into(),
             Guard::NoTtl { .. } => "it still has no TTL".into(),
             Guard::HashFieldExists { field, .. } => {
