@@ -6,6 +6,8 @@ mod canary;
 mod facts;
 mod peek;
 mod release;
+#[path = "../support/reshard.rs"]
+mod reshard;
 mod topology;
 mod transfer;
 mod wait;

@@ -74,7 +74,8 @@ fn registered(wish: &Wish<'_>) -> Result<(), String> {
 }
 
 fn utf8(name: &[u8]) -> Result<Value, String> {
-    let text = std::str::from_utf8(name).map_err(|e| format!("its name is no text ({e}): nothing was sent"))?;
+    let text =
+        std::str::from_utf8(name).map_err(|e| format!("its name is no text ({e}): nothing was sent"))?;
     Ok(text.into())
 }
 
