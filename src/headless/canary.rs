@@ -101,8 +101,14 @@ async fn send(
     out.say(format!("{id}: sent to {place}"));
     let mut trail = Trail::new(services, &plan, &sent, wish.wait);
     let mut picked = None;
+    let mut stopped = std::pin::pin!(tokio::signal::ctrl_c());
     let (end, after) = loop {
-        let Some((stage, after)) = trail.step().await else { continue };
+        let news = tokio::select! {
+            news = trail.step() => news,
+            // It is taken away all the same.
+            _ = &mut stopped => Some((trail.given_up(), trail.elapsed())),
+        };
+        let Some((stage, after)) = news else { continue };
         if !matches!(stage, Stage::Waiting(_) | Stage::NotTaken | Stage::Unknown(_)) {
             picked = picked.or(Some(after));
         }

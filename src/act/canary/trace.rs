@@ -102,6 +102,21 @@ impl<'s> Trail<'s> {
         Some((stage, self.began.elapsed()))
     }
 
+    /// Since it was sent.
+    pub fn elapsed(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// Where it ends when nobody follows it any longer.
+    pub fn given_up(&self) -> Stage {
+        match self.told.clone() {
+            Some(Stage::Picked(by)) => Stage::NotEnded(by),
+            Some(Stage::Waiting(_)) => Stage::NotTaken,
+            Some(end) => end,
+            None => Stage::Unknown("it was not seen".into()),
+        }
+    }
+
     /// `None`: the node could not be asked; the connection is made again at the next look.
     async fn look(&mut self) -> Option<Stage> {
         let target = &self.plan.target;
