@@ -62,7 +62,10 @@ pub(super) fn on_stage(
     if !news {
         return;
     }
-    let text = format!("test task of {} on {} {stage}, after {}", queue.key, queue.node, short(after));
+    let mut text = format!("test task of {} on {} {stage}", queue.key, queue.node);
+    if picked || stage.is_end() {
+        text.push_str(&format!(", after {}", short(after)));
+    }
     let bad = matches!(stage, Stage::Failed(..) | Stage::NotTaken | Stage::NotEnded(_) | Stage::Unknown(_));
     if stage.is_end() {
         let severity = if bad { Severity::Warning } else { Severity::Info };

@@ -40,6 +40,24 @@ fn it_ends_done_or_failed_with_the_worker_and_leaves_nothing() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn ctrl_c_takes_it_away() {
+    let (server, shell, url) = started();
+    let mut command = shell.command(&["queues", "canary", "rq:queue:default", "--wait", "1m", "-u", &url]);
+    let running =
+        command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    wait_until("it waits", || cli(&server, &["LLEN", "rq:queue:default"]) == "2");
+    let pid = rustix::process::Pid::from_raw(i32::try_from(running.id()).unwrap()).unwrap();
+    // It was seen waiting: then it listens for signals, too.
+    wait_until("it is followed", || cli(&server, &["CLIENT", "LIST"]).contains("cmd=llen"));
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    let ran = ran(running.wait_with_output().unwrap());
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    assert!(ran.err.contains("taken away again"), "{}", ran.err);
+    assert_eq!(cli(&server, &["KEYS", "*canary*"]), "");
+}
+
 #[test]
 fn nobody_takes_it_dry_run_and_refusals() {
     let (server, shell, url) = started();
