@@ -62,10 +62,8 @@ pub(super) fn on_stage(
     if !news {
         return;
     }
-    let mut text = format!("test task of {} on {} {stage}", queue.key, queue.node);
-    if picked || stage.is_end() {
-        text.push_str(&format!(", after {}", short(after)));
-    }
+    let when = if picked || stage.is_end() { format!(", after {}", short(after)) } else { String::new() };
+    let text = format!("test task of {} on {} {stage}{when}", queue.key, queue.node);
     let bad = matches!(stage, Stage::Failed(..) | Stage::NotTaken | Stage::NotEnded(_) | Stage::Unknown(_));
     if stage.is_end() {
         let severity = if bad { Severity::Warning } else { Severity::Info };

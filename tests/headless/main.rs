@@ -6,6 +6,7 @@ mod canary;
 mod facts;
 mod peek;
 mod release;
+mod release_many;
 #[path = "../support/reshard.rs"]
 mod reshard;
 mod topology;

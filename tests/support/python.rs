@@ -44,6 +44,23 @@ impl Python {
         Self { dir, programs: requirements.parent().unwrap().to_path_buf() }
     }
 
+    /// The environment if it is there already: for those that can do without.
+    pub(crate) fn made(requirements: &Path) -> Option<Self> {
+        let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("python").join(requirements.file_stem()?);
+        let made = std::fs::read(dir.join("installed.txt")).ok()? == std::fs::read(requirements).ok()?;
+        made.then(|| Self { dir, programs: requirements.parent().unwrap().to_path_buf() })
+    }
+
+    /// Runs a program to its end; what it printed.
+    pub(crate) fn run(&self, program: &Path, arguments: &[&str]) -> String {
+        let mut command = Command::new(self.dir.join("bin/python"));
+        let output =
+            command.arg(program).args(arguments).env("PYTHONDONTWRITEBYTECODE", "1").output().unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{}: {}\n{errors}", program.display(), output.status);
+        String::from_utf8(output.stdout).unwrap()
+    }
+
     /// A program in the directory of the requirements that answers lines.
     pub(crate) fn driver(&self, server: &Server, program: &str, arguments: &[&str]) -> Driver {
         let mut command = self.command(server, program, "driver", arguments);
