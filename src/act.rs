@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod batch;
+pub mod canary;
 mod execute;
 pub mod executor;
 pub mod follow;

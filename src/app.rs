@@ -3,6 +3,7 @@
 pub mod actions;
 pub mod batch;
 mod batch_keys;
+pub mod canary;
 pub mod choose;
 pub mod columns;
 pub mod command;

@@ -59,6 +59,8 @@ pub enum Command {
     Push(Push),
     /// `queues peek`.
     Peek(Peek),
+    /// `queues canary`.
+    Canary(Canary),
     /// `worker`.
     Worker(Worker),
     /// `lock run`.
@@ -182,6 +184,23 @@ pub struct Peek {
     pub place: Where,
     /// How many tasks of each end, 1 to 20.
     pub count: u32,
+    /// How to print.
+    pub format: Format,
+}
+
+/// `queues canary`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Canary {
+    /// Exact key.
+    pub key: Bytes,
+    /// `--node`, `--db`.
+    pub place: Where,
+    /// How long to follow it.
+    pub wait: Duration,
+    /// Only print the plan.
+    pub dry_run: bool,
+    /// Do not ask.
+    pub yes: bool,
     /// How to print.
     pub format: Format,
 }
@@ -377,6 +396,18 @@ fn subcommand(sub: Sub) -> Result<(GlobalArgs, Command), Usage> {
                 Some(QueuesSub::Push(args)) => {
                     print.must_be_unused("queues list")?;
                     push(args)?
+                }
+                Some(QueuesSub::Canary(args)) => {
+                    print.must_be_unused("queues list")?;
+                    let canary = Canary {
+                        key: some_key(args.queue.map(bytes).or(args.key_b64))?,
+                        place: Where { node: args.node, all_nodes: false, db: args.db },
+                        wait: args.wait,
+                        dry_run: args.dry_run,
+                        yes: args.yes,
+                        format: args.format.unwrap_or_default(),
+                    };
+                    (args.global, Command::Canary(canary))
                 }
                 Some(QueuesSub::Move(args)) => {
                     print.must_be_unused("queues list")?;

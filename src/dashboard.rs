@@ -59,6 +59,7 @@ impl Backstage {
             routes: fleet.routes(),
             permit,
             families: crate::family::registry::LockFamilies::new(config),
+            canaries: crate::family::registry::Canaries::new(config),
             audit: Audit::in_dir(&config.state_dir),
             timeout: config.timeout,
         };
@@ -266,6 +267,7 @@ fn settings(config: &Config) -> Settings {
         concurrency: config.worker.concurrency,
         exec: config.worker.exec.clone(),
         queues: config.queues.clone(),
+        canaries: config.canaries.clone(),
         lock_patterns: config.lock_patterns.clone(),
         queue_patterns: config.queue_patterns.clone(),
     }

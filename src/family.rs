@@ -9,6 +9,7 @@ pub mod asynq;
 mod backlog;
 pub mod bee_queue;
 pub mod bull;
+pub mod canary;
 pub mod celery;
 pub mod consumers;
 mod crew;
@@ -54,6 +55,7 @@ use crate::domain::lock::Token;
 use crate::domain::queue::PushEnd;
 use crate::domain::{Bytes, Command, Lock, Queue, Reply, Stamp};
 
+pub use canary::{Canary, Told, Wish};
 pub use read::{Dialect, Read};
 pub use recipe::Recipe;
 pub use registry::Registry;
@@ -200,6 +202,22 @@ pub trait QueueFamily: Send + Sync {
     /// Takes a part of a task apart that only this library's own format tells; the element itself has no label.
     fn unfold(&self, _label: &str, _part: &Bytes) -> Vec<(&'static str, Bytes)> {
         Vec::new()
+    }
+    /// Reads that the dialog of a canary needs; few and bounded. `prefix` stands before all keys of the application.
+    fn canary_reads(&self, _key: &Bytes, _prefix: &[u8]) -> Vec<Read> {
+        Vec::new()
+    }
+    /// Reads that only those replies tell.
+    fn canary_more(&self, _key: &Bytes, _replies: &[Reply]) -> Vec<Read> {
+        Vec::new()
+    }
+    /// A harmless test task in this library's own format. `Err`: a sentence that says why there is none.
+    fn canary(&self, _wish: &Wish<'_>) -> Result<Canary, String> {
+        Err(canary::why_not(self.id()))
+    }
+    /// What the replies to the canary's reads say of it.
+    fn canary_told(&self, _canary: &Canary, _replies: &[Reply]) -> Told {
+        Told::Nothing
     }
     /// Reads for one look.
     fn reads(&self, key: &Bytes, push: PushEnd, memory: &QueueMemory) -> Vec<Read>;

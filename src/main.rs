@@ -104,6 +104,7 @@ async fn command(command: Command, config: Arc<Config>) -> anyhow::Result<u8> {
             let nodes = poll::fleet::discover(&config).await;
             headless::push::push(config, &nodes, wish, &mut out).await
         }
+        Command::Canary(wish) => headless::canary::canary(config, wish, &mut out).await?,
         Command::Peek(wish) => headless::peek::peek(config, wish, &mut out).await?,
         Command::Worker(wish) => {
             let nodes = poll::Nodes::follow(&config).await;

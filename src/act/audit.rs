@@ -225,7 +225,9 @@ fn seen(guard: &Guard) -> Value {
 pub fn shown(command: &Command) -> String {
     let plain = match command.name().as_str() {
         "LPUSH" | "RPUSH" => 2,
-        "LREM" => 3,
+        "LREM" | "XADD" => 3,
+        // The data of a task, which a canary writes.
+        "HSET" if command.args.iter().skip(2).step_by(2).any(|field| field.as_slice() == b"data") => 2,
         _ => return command.to_string(),
     };
     let head = Command { args: command.args.iter().take(plain).cloned().collect() };

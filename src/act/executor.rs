@@ -7,6 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::audit::Audit;
 use super::batch::{self, BatchEvent, KeptBatch};
+use super::canary;
 use super::execute::{Carried, carry_out};
 use super::follow::{after_release, follow, resolve, test_tasks};
 use super::prepare::{PreparedAction, build};
@@ -241,6 +242,7 @@ impl Action {
         if let Some(of) = undo_of {
             self.shelf.mark_undone(of);
         }
+        let canary = action.canary().cloned();
         let Carried { plan, outcome, undoable, audit_gap } = carry_out(action).await;
         if let Some(undoable) = undoable {
             self.shelf.put(self.ticket, undoable);
@@ -263,6 +265,12 @@ impl Action {
             (Outcome::Unknown(_), _, _) => resolve(&self.services, self.ticket, &plan, &self.events).await,
             (Outcome::Done { .. }, "release", _) => {
                 after_release(&self.services, &self.shelf, self.ticket, &plan, &self.events).await;
+            }
+            (Outcome::Done { .. }, "canary", _) => {
+                if let Some(canary) = canary {
+                    let undone = || self.shelf.is_undone(self.ticket);
+                    canary::report(&self.services, self.ticket, &plan, &canary, &undone, &self.events).await;
+                }
             }
             (Outcome::Done { .. }, "enqueue", Some((queue, push, tasks))) => {
                 follow(&self.services, &queue, push, tasks, &self.events).await;
@@ -287,7 +295,7 @@ impl Action {
             Ok(prepared) => {
                 let Released { lock, restore, session } = released;
                 let services = self.services.clone();
-                Ok((PreparedAction { prepared, session, services }, Some((lock, restore))))
+                Ok((PreparedAction { prepared, session, services, canary: None }, Some((lock, restore))))
             }
             Err(why) => {
                 self.shelf.put(of, Undoable::No(why.clone()));

@@ -193,7 +193,7 @@ pub(super) async fn follow(
 }
 
 /// Where an element stands, looked for from both ends. `None`: the connection broke.
-async fn place(
+pub(super) async fn place(
     reader: &mut Reader,
     key: &Bytes,
     payload: &Bytes,

@@ -19,12 +19,18 @@ pub struct PreparedAction {
     pub(super) prepared: Prepared,
     pub(super) session: Session,
     pub(super) services: Services,
+    pub(super) canary: Option<Box<super::canary::Sent>>,
 }
 
 impl PreparedAction {
     /// The plan and whether it wants force.
     pub fn prepared(&self) -> &Prepared {
         &self.prepared
+    }
+
+    /// The test task that it sends, if it sends one.
+    pub fn canary(&self) -> Option<&super::canary::Sent> {
+        self.canary.as_deref()
     }
 }
 
@@ -33,6 +39,7 @@ pub(super) async fn build(services: &Services, request: Request) -> Result<Prepa
     if services.permit.is_none() {
         return Err(NotDone::ReadOnlyMode.to_string());
     }
+    let mut canary = None;
     let (seen_on, (mut prepared, session)) = match request {
         Request::Release { lock, seen } => {
             (lock.node.clone(), release::release(services, &lock, &seen).await?)
@@ -46,12 +53,18 @@ pub(super) async fn build(services: &Services, request: Request) -> Result<Prepa
         Request::Transfer(wish) => {
             (wish.queue.node.clone(), super::transfer::prepare(services, &wish).await?)
         }
+        Request::Canary { queue, family, push, id } => {
+            let (prepared, session, made) =
+                super::canary::prepare(services, &queue, family, push, &id).await?;
+            canary = Some(Box::new(made));
+            (queue.node, (prepared, session))
+        }
         Request::Undo { .. } => {
             return Err("only the session that released a lock can undo it".into());
         }
     };
     session.check(&mut prepared.plan, &seen_on).map_err(|why| why.to_string())?;
-    Ok(PreparedAction { prepared, session, services: services.clone() })
+    Ok(PreparedAction { prepared, session, services: services.clone(), canary })
 }
 
 /// A plan without guards, steps and sentences yet.

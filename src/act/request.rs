@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::batch::{BatchEvent, Item};
+use super::canary::Stage;
 use super::transfer::Transfer;
 use super::{Outcome, Plan};
 use crate::domain::lock::{Token, Ttl};
@@ -67,6 +68,17 @@ pub enum Request {
     },
     /// Move or remove tasks of a plain list, one bounded batch.
     Transfer(Transfer),
+    /// Send one harmless test task in a library's own format.
+    Canary {
+        /// The queue.
+        queue: QueueId,
+        /// Its family, as the queue was recognised.
+        family: &'static str,
+        /// Which end producers push to.
+        push: PushEnd,
+        /// A UUID of its own.
+        id: String,
+    },
 }
 
 /// A plan ready to be confirmed. The executor keeps its connection (and WATCH, where the plan says `unchanged`).
@@ -89,6 +101,19 @@ pub enum ActionEvent {
     Afterwards(Ticket, String),
     /// News of a batch.
     Batch(Ticket, BatchEvent),
+    /// Where a canary is now. The last one is an end.
+    Canary {
+        /// Of the action that sent it.
+        ticket: Ticket,
+        /// The queue.
+        queue: QueueId,
+        /// Its name.
+        id: String,
+        /// Where.
+        stage: Stage,
+        /// Since it was sent.
+        after: Duration,
+    },
     /// Where an enqueued test task is now.
     Followed {
         /// The queue.

@@ -121,7 +121,7 @@ impl Session {
         let Err(error) = session.writer.call(&Command::new("PING")).await else { return Ok(session) };
         let watched = plan.undo_of.as_ref().is_some_and(|restore| match &restore.back {
             Back::Value(_) => true,
-            Back::Parts(parts) => parts.alone,
+            Back::Parts(parts) | Back::Remove(parts) => parts.alone,
         });
         if watched {
             let why = "the connection that watched the key since its release is gone, so \"not used since\" cannot be proven";

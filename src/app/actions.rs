@@ -1,6 +1,7 @@
 //! Release, undo, and what the executor reports.
 
 use super::batch;
+use super::canary;
 use super::confirm;
 use super::effect::Effect;
 use super::messages::{fail, note, say};
@@ -74,7 +75,9 @@ pub(super) fn undo(state: &mut AppState, out: &mut Vec<Effect>) {
     let own = ticket(state);
     state.undoing.insert(own, of);
     state.running.insert(own, None);
-    say(state, format!("putting back {} on {}", lock.key, lock.node));
+    let doing =
+        if canary::is_on_its_way(state, of) { "taking away the test task of" } else { "putting back" };
+    say(state, format!("{doing} {} on {}", lock.key, lock.node));
     out.push(Effect::Action(ActionCommand::Prepare(own, Request::Undo { of })));
 }
 
@@ -88,6 +91,9 @@ pub(super) fn on_event(state: &mut AppState, event: ActionEvent, out: &mut Vec<E
             say(state, text);
         }
         ActionEvent::Batch(ticket, event) => batch::on_event(state, ticket, event, out),
+        ActionEvent::Canary { ticket, queue, id, stage, after } => {
+            canary::on_stage(state, ticket, &queue, id, &stage, after);
+        }
         ActionEvent::Followed { queue, task, place } => follow(state, queue, task, place),
     }
 }
@@ -213,6 +219,8 @@ fn done_words(state: &mut AppState, ticket: Ticket, plan: &Plan, tasks: usize) -
             state.undoable.push((ticket, lock));
             format!("released {key} on {node}: u puts it back")
         }
+        "canary" => canary::sent(state, ticket, plan),
+        "undo" if canary::is_removal(plan) => format!("took the test task of {key} on {node} away"),
         "undo" => format!("put back {key} on {node}"),
         "expire" => format!("{key} on {node} has a TTL now"),
         "enqueue" if tasks == 1 => format!("enqueued a task on {key} on {node}"),

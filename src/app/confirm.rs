@@ -32,7 +32,9 @@ pub(super) fn open(state: &mut AppState, request: Request, out: &mut Vec<Effect>
 pub fn subject(request: &Request) -> Option<&Bytes> {
     match request {
         Request::Release { lock, .. } | Request::Expire { lock, .. } => Some(&lock.key),
-        Request::Enqueue { queue, .. } | Request::Transfer(Transfer { queue, .. }) => Some(&queue.key),
+        Request::Enqueue { queue, .. }
+        | Request::Canary { queue, .. }
+        | Request::Transfer(Transfer { queue, .. }) => Some(&queue.key),
         Request::Undo { .. } => None,
     }
 }
@@ -92,6 +94,7 @@ pub(super) fn on_key(state: &mut AppState, key: Key, out: &mut Vec<Effect>) {
         KeyCode::Char('y') if plain && can_confirm => confirm(state, out),
         KeyCode::Char('n' | 'q') if plain => cancel(state, out),
         KeyCode::Char('f') if plain => force(state, out),
+        KeyCode::Char('t') if plain => super::forms::test_queue_instead(state),
         KeyCode::Tab | KeyCode::BackTab | KeyCode::Left | KeyCode::Right if can_confirm => {
             dialog.button = other(dialog.button);
         }

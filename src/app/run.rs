@@ -75,7 +75,7 @@ pub fn run(state: &mut AppState, entry: &Entry, out: &mut Vec<Effect>) {
         Command::Expire => forms::open_expire(state),
         Command::Undo => actions::undo(state, out),
         Command::Peek => peek::open(state, out),
-        Command::Enqueue => forms::open_enqueue(state),
+        Command::Enqueue => forms::test_task(state, out),
         Command::Requeue => actions::requeue(state, out),
         Command::Worker => pane::open(state),
         Command::StopWorker => pane::stop_or_start(state, out),

@@ -60,6 +60,8 @@ pub struct Settings {
     pub exec: Option<String>,
     /// Queues configured by name: some have an `exec` of their own.
     pub queues: Vec<QueueConfig>,
+    /// Tasks that are safe to be sent as a test.
+    pub canaries: Vec<crate::config::CanaryTask>,
     /// Globs of lock keys, as configured; the screen says what it watches.
     pub lock_patterns: Vec<String>,
     /// Globs of queue keys, as configured.
@@ -141,6 +143,23 @@ pub struct Confirm {
     pub armed: bool,
     /// On production: the key's name must be typed.
     pub typed: Option<Input>,
+}
+
+/// A canary on its way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FollowedCanary {
+    /// Of the action that sent it.
+    pub ticket: Ticket,
+    /// The queue.
+    pub queue: QueueId,
+    /// Its name.
+    pub id: String,
+    /// Where it is.
+    pub stage: crate::act::canary::Stage,
+    /// How long it took to get there.
+    pub after: Duration,
+    /// How long it took until somebody had it, once that was seen.
+    pub picked_after: Option<Duration>,
 }
 
 /// Form of the enqueue dialog.
@@ -291,6 +310,8 @@ pub struct AppState {
     pub undoable: Vec<(Ticket, LockId)>,
     /// Followed test tasks: queue, task id, place; newest last, bounded.
     pub followed: VecDeque<(QueueId, String, TaskPlace)>,
+    /// Canaries, newest last, bounded.
+    pub canaries: VecDeque<FollowedCanary>,
     /// Next ticket.
     pub next_ticket: u64,
     /// Mouse events are taken.
@@ -358,6 +379,7 @@ impl AppState {
             running: BTreeMap::new(),
             undoable: Vec::new(),
             followed: VecDeque::new(),
+            canaries: VecDeque::new(),
             next_ticket: 1,
             mouse: true,
             worker_note: None,

@@ -181,6 +181,7 @@ pub fn plan(request: &Request) -> Plan {
         Request::Release { lock, .. } => ("release", lock.node.clone(), lock.key.clone()),
         Request::Expire { lock, .. } => ("expire", lock.node.clone(), lock.key.clone()),
         Request::Undo { .. } => ("undo", NodeId::new("a"), Bytes::from("lock:never")),
+        Request::Canary { queue, .. } => ("canary", queue.node.clone(), queue.key.clone()),
         Request::Enqueue { queue, .. } => ("enqueue", queue.node.clone(), queue.key.clone()),
         Request::Transfer(wish) => (wish.intent(), wish.queue.node.clone(), wish.source()),
     };

@@ -14,6 +14,7 @@ mod fixtures;
 mod keys;
 
 mod batches;
+mod canary;
 mod confirming;
 mod events;
 mod filtering;

@@ -18,6 +18,7 @@ mod node_queues;
 mod python;
 mod python_locks;
 mod python_more_locks;
+mod python_canary;
 mod python_queues;
 #[path = "../support/shell.rs"]
 mod shell;

@@ -14,6 +14,7 @@ mod proxy;
 mod tls;
 
 mod batch;
+mod canary;
 mod cluster;
 mod connect;
 mod enqueue;

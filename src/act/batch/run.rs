@@ -93,7 +93,8 @@ async fn one(
         },
     };
     let prepared = Prepared { plan, needs_force: None };
-    let carried = carry_out(PreparedAction { prepared, session, services: services.clone() }).await;
+    let carried =
+        carry_out(PreparedAction { prepared, session, services: services.clone(), canary: None }).await;
     let undoable = carried.undoable.map(|undoable| match undoable {
         Undoable::Yes(_) if watching.fetch_add(1, Ordering::Relaxed) >= MOST_CONNECTIONS => {
             Undoable::No(format!(

@@ -3,6 +3,7 @@
 use ratatui::text::Line;
 
 use super::{Ask, Field, MUST, Section};
+use crate::act::canary::TEST_QUEUE;
 use crate::act::plan::Guard;
 use crate::act::transfer::{Transfer, TransferTo};
 use crate::act::{Plan, Prepared, Request, Seen};
@@ -44,6 +45,10 @@ pub(super) fn ask<'a>(scene: &Scene<'_>, confirm: &'a Confirm, width: u16) -> As
             let mut sheet = Sheet::new(look, width);
             sheet.item(look.sign(Severity::Critical), look.critical(), why, look.strong());
             sheet.text("Nothing was done.", look.dim());
+            if matches!(confirm.request, Request::Canary { .. }) {
+                let words = format!("t pushes a test task to the plain list {TEST_QUEUE} instead.");
+                sheet.text(&words, look.plain());
+            }
             sections.push(Section::new(MUST, sheet.lines));
         }
         PlanState::Ready(prepared) => {
@@ -78,6 +83,7 @@ fn title_and_verb(request: &Request) -> (String, &'static str) {
             TransferTo::Nowhere => ("Remove tasks".into(), "Remove (y)"),
         },
         Request::Undo { .. } => ("Put a released lock back".into(), "Put it back (y)"),
+        Request::Canary { family, .. } => (format!("Send a test task to a queue of {family}"), "Send (y)"),
         Request::Enqueue { payloads, force, .. } => {
             let what = match payloads.len() {
                 1 => "Enqueue a task".to_owned(),
@@ -92,9 +98,9 @@ fn title_and_verb(request: &Request) -> (String, &'static str) {
 fn identity(scene: &Scene<'_>, confirm: &Confirm, width: u16) -> Section {
     let (node, db, key): (&NodeId, u32, _) = match &confirm.request {
         Request::Release { lock, .. } | Request::Expire { lock, .. } => (&lock.node, lock.db, &lock.key),
-        Request::Enqueue { queue, .. } | Request::Transfer(Transfer { queue, .. }) => {
-            (&queue.node, queue.db, &queue.key)
-        }
+        Request::Enqueue { queue, .. }
+        | Request::Canary { queue, .. }
+        | Request::Transfer(Transfer { queue, .. }) => (&queue.node, queue.db, &queue.key),
         Request::Undo { .. } => match &confirm.plan {
             PlanState::Ready(p) => (&p.plan.target.node, p.plan.target.db, &p.plan.subject),
             _ => return Section::new(1, Vec::new()),
@@ -283,6 +289,9 @@ fn guards(scene: &Scene<'_>, plan: &Plan) -> Vec<String> {
                     text::cut_bytes(key, 60, text::Cut::Middle, mark)
                 };
                 format!("{which} is a {key_type}{}", if *absent_ok { " or does not exist" } else { "" })
+            }
+            Guard::Absent { key } if *key != plan.subject => {
+                format!("{} does not exist", text::cut_bytes(key, 60, text::Cut::Middle, mark))
             }
             Guard::Absent { .. } => "the key does not exist".into(),
             Guard::NoTtl { .. } => "it still has no TTL".into(),
