@@ -213,6 +213,7 @@ fn done_words(state: &mut AppState, ticket: Ticket, plan: &Plan, tasks: usize) -
             state.undoable.push((ticket, lock));
             format!("released {key} on {node}: u puts it back")
         }
+        "wake" => format!("told who waits that {key} on {node} is free"),
         "undo" => format!("put back {key} on {node}"),
         "expire" => format!("{key} on {node} has a TTL now"),
         "enqueue" if tasks == 1 => format!("enqueued a task on {key} on {node}"),
