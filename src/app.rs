@@ -16,6 +16,7 @@ pub mod event;
 pub mod events;
 pub mod filter;
 pub mod forms;
+mod group_events;
 pub mod hit;
 pub mod incident;
 pub mod key;

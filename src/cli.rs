@@ -324,7 +324,7 @@ fn parse_given(given: Vec<OsString>) -> Result<Invocation, clap::Error> {
     let global = &invocation.global;
     let problem = if global.read_only && global.write {
         "--read-only and --write exclude each other: give one of them"
-    } else if global.master_name.is_some() && global.sentinel.is_empty() {
+    } else if !global.master_names.is_empty() && global.sentinel.is_empty() {
         "--master-name needs --sentinel URL"
     } else {
         return Ok(invocation);

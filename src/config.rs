@@ -5,6 +5,7 @@ pub mod endpoint;
 mod environment;
 pub(crate) mod families;
 mod file;
+mod group;
 mod layer;
 mod load;
 mod node;
@@ -13,6 +14,7 @@ mod problem;
 mod queue_family;
 pub mod secrets;
 mod show;
+pub mod topology;
 mod url;
 mod value;
 
@@ -30,6 +32,7 @@ pub use problem::{ConfigErrors, Problem, Source};
 pub use queue_family::QueuePrefixes;
 pub use secrets::Secret;
 pub use show::show;
+pub use topology::{AddressMap, Cluster, Sentinel, Topology};
 pub use url::masked_url;
 pub use value::nearest;
 
@@ -46,7 +49,7 @@ pub const QUEUE_PATTERNS: [&str; 2] = ["queue:*", "*_queue"];
 pub struct Config {
     /// The fleet, in order, names unique.
     pub nodes: Vec<NodeConfig>,
-    /// A cluster or Sentinels that tell further nodes.
+    /// Clusters and Sentinels that tell further nodes.
     pub topology: Topology,
     /// Name of the chosen profile.
     pub profile: Option<String>,
@@ -93,37 +96,6 @@ pub struct Config {
     /// Environment variables that no child process may inherit: [`secrets::SECRET_VARIABLES`] and those that
     /// the file names as `password_env`.
     pub secret_variables: Vec<String>,
-}
-
-/// Where further nodes are to be asked for.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Topology {
-    /// Seeds of a Redis Cluster. The nodes found take credentials and TLS of the seed that told them.
-    pub cluster: Vec<Endpoint>,
-    /// Sentinels to ask.
-    pub sentinel: Option<Sentinel>,
-}
-
-impl Topology {
-    /// True when there is nobody to ask.
-    pub fn is_empty(&self) -> bool {
-        self.cluster.is_empty() && self.sentinel.is_none()
-    }
-}
-
-/// Sentinels, and how to reach the nodes they tell.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sentinel {
-    /// The Sentinels, with credentials of their own; never empty.
-    pub seeds: Vec<Endpoint>,
-    /// Only this primary and its replicas; `None`: all that the Sentinels watch.
-    pub master_name: Option<String>,
-    /// ACL user for the nodes they tell.
-    pub username: Option<String>,
-    /// Password for the nodes they tell.
-    pub password: Option<Secret>,
-    /// TLS for the nodes they tell: as for the first Sentinel.
-    pub tls: Option<Tls>,
 }
 
 /// One configured node.

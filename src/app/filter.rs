@@ -133,6 +133,7 @@ impl Filter {
                     _ => {
                         name()
                             || plain(&snapshot.meta.address, needle)
+                            || snapshot.meta.group.as_ref().is_some_and(|g| plain(g.as_str(), needle))
                             || plain(role(), needle)
                             || node.aliases.iter().any(|a| plain(a, needle))
                             || snapshot.status.reason.is_some_and(|r| plain(r.code(), needle))

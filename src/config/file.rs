@@ -8,11 +8,12 @@ use toml::de::DeTable;
 
 use super::document::{FileText, Section, not_empty};
 use super::families;
+use super::group::{ClusterDraft, SentinelDraft, paths_of, report_names};
 use super::layer::{FleetDraft, Layer, QueueDraft};
-use super::node::{NodeDraft, report_duplicates};
+use super::node::{NodeDraft, PasswordSource, report_duplicates};
 use super::problem::{Problems, Sited, Source};
 use super::value::{ANY, INTERVAL, TIMEOUT};
-use super::{Environment, Secret, THEMES};
+use super::{Environment, THEMES};
 use crate::domain::bytes::escape_text;
 use crate::domain::queue::PushEnd;
 
@@ -115,9 +116,13 @@ const HINTS: [(&str, &str); 9] = [
 
 pub(super) const ENDS: [(&str, PushEnd); 2] = [("left", PushEnd::Left), ("right", PushEnd::Right)];
 
+/// What the listed nodes are.
+const TOPOLOGIES: [(&str, bool); 2] = [("independent", false), ("cluster", true)];
+
 fn read_layer(root: &mut Section<'_>, problems: &mut Problems) -> Layer {
     let mut layer = Layer {
         fleet: read_fleet(root, problems),
+        is_cluster: root.choice("topology", problems, &TOPOLOGIES),
         interval: root.duration("interval", problems, INTERVAL),
         timeout: root.duration("timeout", problems, TIMEOUT),
         read_only: root.flag("read_only", problems),
@@ -244,24 +249,15 @@ fn read_fleet(root: &mut Section<'_>, problems: &mut Problems) -> FleetDraft {
         fleet.has_gaps = fleet.nodes.len() < written;
         report_duplicates(&fleet.nodes, problems);
     }
-    let seeds = |urls: Option<Sited<Vec<Sited<String>>>>, port, problems: &mut Problems| {
-        let urls = urls.map(|s| s.value).unwrap_or_default().into_iter();
-        urls.flat_map(|u| NodeDraft::from_urls([Secret::new(u.value)].iter(), port, &u.source, problems))
-            .collect()
-    };
-    if let Some(mut cluster) = root.section("cluster", problems) {
-        let urls = cluster.strings("urls", problems);
-        fleet.cluster = seeds(urls, 6379, problems);
-        cluster.finish(problems, &[("url", "Write urls = [\"redis://HOST:PORT\"].")]);
-        report_duplicates(&fleet.cluster, problems);
-    }
-    if let Some(mut sentinel) = root.section("sentinel", problems) {
-        let urls = sentinel.strings("urls", problems);
-        fleet.sentinel = seeds(urls, 26379, problems);
-        fleet.master_name = sentinel.text("master_name", problems).map(|s| s.value);
-        sentinel.finish(problems, &[("url", "Write urls = [\"redis://HOST:26379\"].")]);
-        report_duplicates(&fleet.sentinel, problems);
-    }
+    let clusters = root.sections_or_one("cluster", problems);
+    let sentinels = root.sections_or_one("sentinel", problems);
+    let written = clusters.len() + sentinels.len();
+    fleet.clusters = clusters.into_iter().filter_map(|s| ClusterDraft::from_section(s, problems)).collect();
+    fleet.sentinels =
+        sentinels.into_iter().filter_map(|s| SentinelDraft::from_section(s, problems)).collect();
+    fleet.has_gaps |= fleet.clusters.len() + fleet.sentinels.len() < written;
+    let names = fleet.clusters.iter().map(|c| &c.name).chain(fleet.sentinels.iter().map(|s| &s.name));
+    report_names(names, problems);
     fleet
 }
 
@@ -295,8 +291,12 @@ fn read_queues(section: &mut Section<'_>, problems: &mut Problems) -> Option<Sit
 /// A queue's `node` must be a node of the file, unless a cluster or Sentinel finds nodes nobody can name here.
 fn check_queue_nodes(base: &Layer, profiles: &[(String, Layer)], problems: &mut Problems) {
     let layers: Vec<&Layer> = std::iter::once(base).chain(profiles.iter().map(|(_, layer)| layer)).collect();
-    let is_open =
-        |l: &&Layer| l.fleet.has_gaps || !l.fleet.cluster.is_empty() || !l.fleet.sentinel.is_empty();
+    let is_open = |l: &&Layer| {
+        l.is_cluster.as_ref().is_some_and(|c| c.value)
+            || l.fleet.has_gaps
+            || !l.fleet.clusters.is_empty()
+            || !l.fleet.sentinels.is_empty()
+    };
     let names: Vec<&str> =
         layers.iter().flat_map(|l| l.fleet.nodes.iter().map(|n| n.name.as_str())).collect();
     if layers.iter().any(is_open) || names.is_empty() {
@@ -322,12 +322,16 @@ fn resolve_paths(layer: &mut Layer, dir: &Path, env: &Environment) {
         };
     };
     layer.log.iter_mut().for_each(|log| resolve(&mut log.value));
-    for node in &mut layer.fleet.nodes {
-        if let Some(Sited { value: super::node::PasswordSource::File(path), .. }) = &mut node.password {
+    for node in layer.fleet.places_mut() {
+        if let Some(Sited { value: PasswordSource::File(path), .. }) = &mut node.password {
             resolve(path);
         }
-        if let Some(tls) = &mut node.endpoint.tls {
-            [&mut tls.ca_file, &mut tls.cert_file, &mut tls.key_file].into_iter().flatten().for_each(resolve);
+        node.endpoint.tls.iter_mut().flat_map(paths_of).for_each(resolve);
+    }
+    for sentinel in &mut layer.fleet.sentinels {
+        if let Some(Sited { value: PasswordSource::File(path), .. }) = &mut sentinel.password {
+            resolve(path);
         }
+        sentinel.tls.iter_mut().flat_map(paths_of).for_each(resolve);
     }
 }

@@ -1,9 +1,12 @@
 //! The fleet as one value: what the screen, the headless commands and `check` all read.
 
+mod once;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use self::once::Once;
 use super::node::NodeState;
 use super::snapshot::Board;
 use super::{Finding, GroupId, GroupSnapshot, Lock, NodeSnapshot, Queue, Rules, Severity};
@@ -28,6 +31,24 @@ pub struct FleetNode {
     pub snapshot: Arc<NodeSnapshot>,
     /// Other configured addresses of the same server.
     pub aliases: Vec<String>,
+    /// The looks under these other addresses or at these other databases.
+    pub others: Vec<Arc<NodeSnapshot>>,
+}
+
+impl FleetNode {
+    /// Findings of the server: those of its first look, and what only the looks at its other databases found.
+    pub fn findings(&self, rules: &Rules, now: Instant) -> Vec<Finding> {
+        let mut out = self.snapshot.findings(rules, now);
+        for other in &self.others {
+            for finding in other.findings(rules, now) {
+                if !out.iter().any(|f| f.code == finding.code) {
+                    let message = format!("{}: {}", other.meta.id, finding.message);
+                    out.push(Finding { message, ..finding });
+                }
+            }
+        }
+        out
+    }
 }
 
 /// The fleet's verdict: the worst finding and all reasons, worst first.
@@ -55,17 +76,19 @@ impl FleetView {
     /// Merges a board: aliases folded, locks and queues of all nodes in one sorted list each.
     pub fn build(board: &Board) -> Self {
         // Server process -> where its first address stands in `nodes`, and its databases seen so far.
+        let once = Once::of(board);
         let mut seen: HashMap<&str, (usize, Vec<u32>)> = HashMap::new();
         let mut nodes: Vec<FleetNode> = Vec::new();
         let mut locks: Vec<Arc<Lock>> = Vec::new();
         let mut queues: Vec<Arc<Queue>> = Vec::new();
-        for snapshot in board.iter() {
+        for snapshot in board {
             let up = snapshot.status.state == NodeState::Up;
             let run_id = snapshot.facts.as_ref().and_then(|f| f.run_id.as_deref()).filter(|_| up);
             let mut counted_already = false;
             if let Some((first, dbs)) = run_id.and_then(|id| seen.get_mut(id)) {
                 if let Some(node) = nodes.get_mut(*first) {
                     node.aliases.push(format!("{} ({})", snapshot.meta.id, snapshot.meta.address));
+                    node.others.push(snapshot.clone());
                 }
                 counted_already = dbs.contains(&snapshot.meta.db);
                 dbs.push(snapshot.meta.db);
@@ -73,9 +96,9 @@ impl FleetView {
                 if let Some(id) = run_id {
                     seen.insert(id, (nodes.len(), vec![snapshot.meta.db]));
                 }
-                nodes.push(FleetNode { snapshot: snapshot.clone(), aliases: Vec::new() });
+                nodes.push(FleetNode { snapshot: snapshot.clone(), aliases: Vec::new(), others: Vec::new() });
             }
-            if !counted_already {
+            if !counted_already && !once.is_past(&snapshot.meta.id, board) {
                 locks.extend(snapshot.locks.iter().cloned());
                 queues.extend(snapshot.queues.iter().cloned());
             }
@@ -84,6 +107,8 @@ impl FleetView {
             locks.sort_by(|a, b| (&a.id.key, &a.id.node, a.id.db).cmp(&(&b.id.key, &b.id.node, b.id.db)));
             queues.sort_by(|a, b| (&a.id.key, &a.id.node, a.id.db).cmp(&(&b.id.key, &b.id.node, b.id.db)));
         }
+        once.leave_one(&mut locks);
+        once.leave_one(&mut queues);
         Self { nodes, groups: board.groups.to_vec(), locks, queues }
     }
 
@@ -101,16 +126,7 @@ impl FleetView {
     /// The verdict at this moment. Locks and queues of one kind are summed up in one sentence.
     pub fn verdict(&self, rules: &Rules, now: Instant) -> Verdict {
         let mut reasons: Vec<Finding> = Vec::new();
-        for node in &self.nodes {
-            let name = &node.snapshot.meta.id;
-            reasons.extend(
-                node.snapshot
-                    .findings(rules, now)
-                    .into_iter()
-                    .filter(|f| f.severity > Severity::Info)
-                    .map(|f| Finding { message: format!("{name}: {}", f.message), ..f }),
-            );
-        }
+        // Of equal weight what holds for a whole group comes before its nodes.
         for group in &self.groups {
             reasons.extend(
                 group
@@ -118,6 +134,15 @@ impl FleetView {
                     .into_iter()
                     .filter(|f| f.severity > Severity::Info)
                     .map(|f| Finding { message: format!("{}: {}", group.id, f.message), ..f }),
+            );
+        }
+        for node in &self.nodes {
+            let name = &node.snapshot.meta.id;
+            reasons.extend(
+                node.findings(rules, now)
+                    .into_iter()
+                    .filter(|f| f.severity > Severity::Info)
+                    .map(|f| Finding { message: format!("{name}: {}", f.message), ..f }),
             );
         }
         let locks = self

@@ -465,8 +465,9 @@ impl Read {
     pub fn denied_inside(&self, reply: &Reply) -> Option<&'static str> {
         let (Self::ListLook { .. }, Reply::Array(items)) = (self, reply) else { return None };
         let text = items.get(5).and_then(Reply::as_bytes)?.escaped().to_ascii_lowercase();
-        // "NOPERM ..." from 7.0 on, "The user executing the script can't run this command" before.
-        (text.contains("noperm") || text.contains("the user")).then_some("LPOS")
+        // "NOPERM ..." of 7.0, "ACL failure in script" of 7.2 and Valkey, "The user executing the script can't run this
+        // command" before.
+        ["noperm", "acl failure", "the user"].iter().any(|words| text.contains(words)).then_some("LPOS")
     }
 
     /// What the pane says is not permitted when this read is denied.

@@ -8,7 +8,7 @@ use super::backoff;
 use super::dirty::{Dirty, Signs};
 use super::fleet::Shared;
 use super::prefixes::Prefixes;
-use crate::config::NodeConfig;
+use crate::config::Endpoint;
 use crate::domain::Bytes;
 use crate::domain::snapshot::Live;
 use crate::redis_io::{PushLink, Pushed, Refusal};
@@ -87,7 +87,7 @@ impl Push {
     pub(super) async fn keep(
         &mut self,
         shared: &Arc<Shared>,
-        node: &NodeConfig,
+        endpoint: &Endpoint,
         ops: Option<u64>,
         seen: impl Fn(&Bytes) -> bool,
     ) -> bool {
@@ -109,7 +109,7 @@ impl Push {
             return false;
         }
         let (wish, dirty) = (Arc::new(wish), Arc::new(Dirty::new(self.wanted.len())));
-        match open(shared, node, wish.clone(), dirty.clone()).await {
+        match open(shared, endpoint, wish.clone(), dirty.clone()).await {
             Ok(link) => {
                 dirty.absorb(&self.dirty);
                 let signs = self.dirty.take_signs();
@@ -269,7 +269,7 @@ fn share(prefixes: usize, ops: Option<u64>) -> f64 {
 
 async fn open(
     shared: &Arc<Shared>,
-    node: &NodeConfig,
+    endpoint: &Endpoint,
     prefixes: Arc<Prefixes>,
     dirty: Arc<Dirty>,
 ) -> Result<PushLink, Refusal> {
@@ -280,7 +280,7 @@ async fn open(
             lock || queue
         });
     });
-    let mut link = PushLink::open(&node.endpoint, shared.config.timeout, sink).await?;
+    let mut link = PushLink::open(endpoint, shared.config.timeout, sink).await?;
     if shared.connections.enter(link.abort_handle()) {
         link.track(wish.as_slice()).await?;
     }

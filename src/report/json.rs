@@ -6,8 +6,9 @@ use base64::Engine as _;
 use serde::Serialize;
 
 use super::Sections;
+use crate::domain::fleet::FleetNode;
 use crate::domain::lock::{Holder, Token, Ttl};
-use crate::domain::{Bytes, Finding, FleetView, Lock, NodeSnapshot, Queue, Rules, Stamp};
+use crate::domain::{Bytes, Finding, FleetView, Lock, Queue, Rules, Stamp};
 
 #[derive(Serialize)]
 struct Envelope<'a> {
@@ -155,9 +156,7 @@ pub fn render(fleet: &FleetView, rules: &Rules, now: Stamp, sections: Sections) 
         groups: sections
             .nodes
             .then(|| fleet.groups.iter().map(|g| super::json_group::group(g, fleet)).collect()),
-        nodes: sections
-            .nodes
-            .then(|| fleet.nodes.iter().map(|n| node(&n.snapshot, &n.aliases, rules, now)).collect()),
+        nodes: sections.nodes.then(|| fleet.nodes.iter().map(|n| node(n, rules, now)).collect()),
         locks: sections.locks.then(|| {
             fleet.locks.iter().filter(|l| !l.has_ended(now.mono)).map(|l| lock(l, rules, now)).collect()
         }),
@@ -167,7 +166,8 @@ pub fn render(fleet: &FleetView, rules: &Rules, now: Stamp, sections: Sections) 
     serde_json::to_string_pretty(&envelope).unwrap_or_default() + "\n"
 }
 
-fn node<'a>(snapshot: &'a NodeSnapshot, aliases: &'a [String], rules: &Rules, now: Stamp) -> Node<'a> {
+fn node<'a>(fleet_node: &'a FleetNode, rules: &Rules, now: Stamp) -> Node<'a> {
+    let snapshot = &*fleet_node.snapshot;
     let status = &snapshot.status;
     // Figures of a node that is not up are no figures of now.
     let up = status.state == crate::domain::node::NodeState::Up;
@@ -200,8 +200,8 @@ fn node<'a>(snapshot: &'a NodeSnapshot, aliases: &'a [String], rules: &Rules, no
             busy_share: (snapshot.cost.busy_share * 1e6).round() / 1e6,
         },
         told: diagnostics::told(snapshot),
-        findings: snapshot.findings(rules, now.mono),
-        aliases,
+        findings: fleet_node.findings(rules, now.mono),
+        aliases: &fleet_node.aliases,
     }
 }
 

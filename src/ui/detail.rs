@@ -1,5 +1,6 @@
 //! All that is known of one row: for the details dialog and for the spare room of tall screens.
 
+mod group;
 mod node;
 mod told;
 

@@ -200,6 +200,23 @@ const FILES: &[Row] = &[
         ],
     ),
     ("[profiles]\np = 1", &[("config.toml:2: profiles.p: a value of type integer", "table")]),
+    ("[[cluster]]\nname = \"a\"", &[("config.toml:1: cluster[0]:", "Add urls =")]),
+    (
+        "[[cluster]]\nname = \"a\"\nurls = [\"redis://h\"]\n[[sentinel]]\nname = \"a\"\nurls = [\"redis://s\"]",
+        &[("config.toml:5: sentinel[0].name:", "already taken by the group on line 2")],
+    ),
+    (
+        "[cluster]\nurls = [\"redis://h\"]\naddress_map = { \"10.0.0.5:x\" = \"h\" }",
+        &[("config.toml:3: cluster.address_map.10.0.0.5:x:", "maps no addresses")],
+    ),
+    (
+        "[sentinel]\nurls = [\"redis://h\"]\nsentinel_password_env = \"A\"\nsentinel_password_file = \"b\"",
+        &[
+            ("config.toml:3: sentinel.sentinel_password_env:", "Set the variable"),
+            ("config.toml:4: sentinel.sentinel_password_file:", "Keep one of sentinel_password_env"),
+        ],
+    ),
+    ("topology = \"ring\"", &[("config.toml:1: topology:", "Write one of \"independent\", \"cluster\"")]),
     ("[cluster]\nurl = \"x\"", &[("config.toml:2: cluster.url:", "urls =")]),
     ("interval = \"1s\"\ninterval = \"2s\"", &[("config.toml:2: this is not TOML: duplicate key", "quotes")]),
     ("a = \nurl = redis://:hunter2@h\n", &[("config.toml:1: this is not TOML", "quotes")]),

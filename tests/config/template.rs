@@ -73,8 +73,14 @@ fn the_examples_in_the_template_are_valid() {
         assert!(shown.contains(line), "{line}: {shown}");
     }
     assert_eq!(config.log, Some(case.dir.path().join("redwarden.log")));
-    assert_eq!(config.topology.cluster.len(), 1);
-    assert_eq!(config.topology.sentinel.unwrap().master_name.as_deref(), Some("mymaster"));
+    let (cluster, sentinel) = (&config.topology.clusters[0], &config.topology.sentinels[0]);
+    assert_eq!((cluster.name.as_str(), cluster.masters), ("sessions", Some(3)));
+    assert_eq!(cluster.addresses.reached("10.0.0.5", 6379), Some(("127.0.0.1".into(), 7001)));
+    assert_eq!(
+        (sentinel.name.as_deref(), &*sentinel.master_names),
+        (Some("orders"), &["mymaster".into()][..])
+    );
+    assert!(sentinel.tls.is_some() && sentinel.seeds[0].tls.is_none());
     let prod = case.config("--profile prod");
     assert_eq!((names(&prod), prod.production, prod.read_only), (vec!["orders"], true, true));
     assert!(prod.secret_variables.iter().any(|v| v == "CACHE_PASSWORD"), "also of nodes that are not used");
@@ -103,8 +109,8 @@ fn every_known_key_is_in_the_template() {
         ("ui", "[ui]"),
         ("node", "[[nodes]]\nurl = \"redis://h\""),
         ("tls", "[[nodes]]\nurl = \"rediss://h\"\n[nodes.tls]"),
-        ("cluster", "[cluster]"),
-        ("sentinel", "[sentinel]"),
+        ("cluster", "[[cluster]]"),
+        ("sentinel", "[[sentinel]]"),
         ("profile", "[profiles.x]"),
     ] {
         for key in section(name, head) {

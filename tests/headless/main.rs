@@ -6,6 +6,8 @@ mod facts;
 mod peek;
 mod release;
 mod release_many;
+#[path = "../support/reshard.rs"]
+mod reshard;
 mod topology;
 mod transfer;
 mod wait;

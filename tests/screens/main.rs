@@ -9,12 +9,16 @@
     reason = "tests"
 )]
 
+#[path = "../support/groups.rs"]
+mod groups;
+
 #[path = "../support/fixtures.rs"]
 mod fixtures;
 
 mod batches;
 mod dialogs;
 mod escape_output;
+mod groups_in_lists;
 mod lists;
 mod queue_detail;
 mod robust;

@@ -172,6 +172,31 @@ impl NodeBuilder {
         self
     }
 
+    /// A replica in good order.
+    pub fn replica(self) -> Self {
+        let mut node = self.broken_replica();
+        let mut facts = node.0.facts.as_deref().cloned().unwrap_or_default();
+        facts.primary_link_up = Some(true);
+        facts.primary_link_down = None;
+        node.0.facts = Some(Arc::new(facts));
+        node
+    }
+
+    /// A Sentinel: no data, few facts.
+    pub fn sentinel(mut self) -> Self {
+        let known = self.0.facts.as_deref().cloned().unwrap_or_default();
+        let facts = NodeFacts {
+            role: Some(Role::Sentinel),
+            engine: known.engine,
+            version: known.version,
+            uptime: known.uptime,
+            run_id: known.run_id,
+            ..NodeFacts::default()
+        };
+        self.0.facts = Some(Arc::new(facts));
+        self
+    }
+
     /// With something of all that a node tells beyond INFO, hostile bytes too.
     pub fn told(mut self) -> Self {
         let now = base();

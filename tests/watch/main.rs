@@ -2,13 +2,19 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "tests")]
 
 mod acl;
+mod clusters;
+mod databases;
 mod diagnostics;
 mod liveness;
 mod locks;
 mod push;
 mod queues;
+mod sentinels;
 
 #[path = "../support/fleet.rs"]
 mod fleet;
+
+#[path = "../support/proxy.rs"]
+mod proxy;
 
 pub(crate) use fleet::*;
