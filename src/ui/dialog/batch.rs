@@ -68,12 +68,8 @@ pub(super) fn draw(
     };
     let height = u16::try_from(body.len() + below + 2).unwrap_or(u16::MAX);
     let inner = open(scene, &title(batch), style, (outer_width(area), height), area, frame, cache);
-    let mut y = inner.y;
-    for line in &body {
-        if y < inner.bottom() {
-            put_line(frame, inner.x, y, inner.width, line, look.ellipsis());
-        }
-        y += 1;
+    for (y, line) in (inner.y..inner.bottom()).zip(&body) {
+        put_line(frame, inner.x, y, inner.width, line, look.ellipsis());
     }
     if let Some(input) = typed.filter(|_| fits && inner.height > 1) {
         let row = Rect { y: inner.bottom() - 2, height: 1, ..inner };
