@@ -119,6 +119,15 @@ pub trait LockFamily: Send + Sync {
     /// How a lock with this token is released. `Err`: a sentence that says why not and what to do instead.
     /// For types other than string its guards prove the identity; `replies` answer `release_reads`.
     fn release(&self, id: &str, key: &Bytes, token: &Token, replies: &[Reply]) -> Result<Recipe, String>;
+    /// Reads that tell who still waits for a lock that is gone; none where its waiters poll.
+    fn wake_reads(&self, _key: &Bytes) -> Vec<Command> {
+        Vec::new()
+    }
+    /// How who still waits for a lock that is gone is told so; `replies` answer `wake_reads`. `None`: nobody is known
+    /// to wait.
+    fn wake(&self, _key: &Bytes, _replies: &[Reply]) -> Option<Recipe> {
+        None
+    }
 }
 
 /// Fields and values of [`Read::HashLook`] or HSCAN, and the number of fields of the whole hash.

@@ -160,8 +160,8 @@ pub enum Guard {
 pub struct Plan {
     /// Unique id, the same in the audit lines before and after.
     pub id: uuid::Uuid,
-    /// What it is, for people and the audit file: `release`, `expire`, `undo`, `enqueue`, `requeue`, `move`, `drop`, `canary`,
-    /// `canary-clean`.
+    /// What it is, for people and the audit file: `release`, `wake`, `expire`, `undo`, `enqueue`, `requeue`, `move`,
+    /// `drop`, `canary`, `canary-clean`.
     pub intent: &'static str,
     /// Where.
     pub target: Target,

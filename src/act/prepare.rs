@@ -4,6 +4,7 @@ mod enqueue;
 mod expire;
 mod identity;
 pub(super) mod release;
+mod wake;
 
 use std::time::Duration;
 

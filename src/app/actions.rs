@@ -221,6 +221,7 @@ fn done_words(state: &mut AppState, ticket: Ticket, plan: &Plan, tasks: usize) -
         }
         "canary" => canary::sent(state, ticket, plan),
         "undo" if canary::is_removal(plan) => format!("took the test task of {key} on {node} away"),
+        "wake" => format!("told who waits that {key} on {node} is free"),
         "undo" => format!("put back {key} on {node}"),
         "expire" => format!("{key} on {node} has a TTL now"),
         "enqueue" if tasks == 1 => format!("enqueued a task on {key} on {node}"),

@@ -266,9 +266,9 @@ fn on_ended(state: &mut AppState, undoable: usize, out: &mut Vec<Effect>) {
     let (ticket, id) = (batch.ticket, batch.plan.id);
     let unknown = batch.outcomes.values().any(|o| matches!(o, Outcome::Unknown(_) | Outcome::Partly { .. }));
     let all_done = batch.outcomes.values().all(|o| matches!(o, Outcome::Done { .. }));
-    let mut text = format!("{} of {} locks: {}", batch.intent, batch.plan.parts.len(), batch.tally());
+    let back = if undoable > 0 { format!("; u puts {undoable} back") } else { String::new() };
+    let text = format!("{} of {} locks: {}{back}", batch.intent, batch.plan.parts.len(), batch.tally());
     if undoable > 0 {
-        text.push_str(&format!("; u puts {undoable} back"));
         state.undoable_batch = Some((ticket, undoable));
     }
     state.running.remove(&ticket);
@@ -279,19 +279,20 @@ fn on_ended(state: &mut AppState, undoable: usize, out: &mut Vec<Effect>) {
     };
     state.events.ours(severity, format!("{text} (batch {id})"), state.now);
     if severity == Severity::Info {
-        say(state, text)
+        say(state, text);
     } else {
-        fail(state, text)
+        fail(state, text);
     }
     out.push(Effect::Refresh);
 }
 
-/// The executor could not be told.
-pub(super) fn on_undelivered(state: &mut AppState, ticket: Ticket, why: &str) {
+/// The executor could not be told. An undo can still be asked for again.
+pub(super) fn on_undelivered(state: &mut AppState, ticket: Ticket, undo_of: Option<Ticket>, why: &str) {
     state.running.remove(&ticket);
     if let Some(batch) = state.batch.as_deref_mut().filter(|batch| batch.ticket == ticket) {
         batch.stage = Stage::Refused(why.to_owned());
         batch.armed = false;
+        state.undoable_batch = undo_of.map(|of| (of, batch.asked)).or(state.undoable_batch);
     }
     fail(state, why);
 }

@@ -5,7 +5,8 @@ use super::effect::Effect;
 use super::messages::{fail, say};
 use super::selection::{self, move_by};
 use super::state::{AppState, RowId};
-use super::{actions, batch};
+use super::{actions, batch, confirm};
+use crate::act::Request;
 use crate::act::batch::Item;
 use crate::domain::lock::Token;
 use crate::domain::{Lock, LockId};
@@ -96,10 +97,16 @@ pub(super) fn same_holder(state: &mut AppState) {
 pub(super) fn release_holder(state: &mut AppState, out: &mut Vec<Effect>) {
     match of_same_holder(state) {
         Ok((_, items)) if items.is_empty() => fail(state, "its locks are gone already"),
-        Ok((holder, items)) => {
-            say(state, format!("{} locks of {holder}", items.len()));
-            batch::open(state, items, out);
-        }
+        Ok((holder, items)) => match <[Item; 1]>::try_from(items) {
+            Ok([Item { lock, seen }]) => {
+                say(state, format!("{holder} holds no other lock"));
+                confirm::open(state, Request::Release { lock, seen }, out);
+            }
+            Err(items) => {
+                say(state, format!("{} locks of {holder}", items.len()));
+                batch::open(state, items, out);
+            }
+        },
         Err(why) => fail(state, why),
     }
 }

@@ -137,11 +137,12 @@ fn on_undelivered(state: &mut AppState, effect: &Effect, why: &str, out: &mut Ve
                 actions::on_event(state, ActionEvent::Outcome(*ticket, Box::new(plan), outcome), out);
             }
         }
-        Effect::Action(
-            ActionCommand::PrepareBatch(ticket, _)
-            | ActionCommand::ExecuteBatch(ticket, _)
-            | ActionCommand::UndoBatch(ticket, _),
-        ) => batch::on_undelivered(state, *ticket, why),
+        Effect::Action(ActionCommand::PrepareBatch(ticket, _) | ActionCommand::ExecuteBatch(ticket, _)) => {
+            batch::on_undelivered(state, *ticket, None, why);
+        }
+        Effect::Action(ActionCommand::UndoBatch(ticket, of)) => {
+            batch::on_undelivered(state, *ticket, Some(*of), why);
+        }
         Effect::Worker(WorkerCommand::Start { .. }) => pane::not_started(state, why),
         Effect::Peek { queue, .. } => peek::on_seen(state, queue, Err(why.to_owned())),
         _ => messages::fail(state, why),

@@ -128,7 +128,7 @@ async fn by_filter(
         let snapshot = &node.snapshot;
         let why = match (&snapshot.status.state, &snapshot.scan.error) {
             (NodeState::Down, _) => "it does not answer".to_owned(),
-            (_, Some(error)) => error.to_string(),
+            (_, Some(error)) => error.clone(),
             _ => continue,
         };
         out.say(format!("{}: its locks are not known: {why}", snapshot.meta.id));

@@ -174,6 +174,37 @@ fn u_puts_a_batch_back_and_then_older_single_releases() {
 }
 
 #[test]
+fn what_could_not_be_handed_on_is_said_and_an_undo_is_not_lost() {
+    let mut f = flow(&three());
+    let (ticket, _) = ready(&mut f, "2 g a R");
+    let effects = f.press("y");
+    f.send(Event::Undelivered(effects[0].clone(), "too many actions at once".into()));
+    assert!(matches!(stage(&f), Stage::Refused(_)) && f.state.running.is_empty());
+    f.press("<esc>");
+    assert!(f.state.batch.is_none());
+    f.state.undoable_batch = Some((ticket, 3));
+    let effects = f.press("u");
+    f.send(Event::Undelivered(effects[0].clone(), "too many actions at once".into()));
+    assert_eq!(f.state.undoable_batch, Some((ticket, 3)));
+}
+
+#[test]
+fn a_lock_that_is_gone_may_still_be_waited_for() {
+    let mut f = flow(&three());
+    f.select_lock("lock:a");
+    let (ticket, request) = crate::harness::asked(&f.press("R"));
+    let mut wake = plan(&request);
+    wake.intent = "wake";
+    let prepared = redwarden::act::Prepared { plan: wake.clone(), needs_force: None };
+    f.send(Event::Action(ActionEvent::Prepared(ticket, Box::new(Ok(prepared)))));
+    f.draw();
+    assert_eq!(f.press("y"), [Effect::Action(ActionCommand::Execute(ticket))]);
+    f.send(Event::Action(ActionEvent::Outcome(ticket, Box::new(wake), done())));
+    assert!(f.toast().contains("told who waits"), "{}", f.toast());
+    assert!(f.state.undoable.is_empty(), "a message cannot be taken back");
+}
+
+#[test]
 fn one_batch_at_a_time() {
     let mut f = flow(&three());
     ready(&mut f, "2 g a R");

@@ -16,9 +16,9 @@ mod node_locks;
 mod node_queues;
 #[path = "../support/python.rs"]
 mod python;
+mod python_canary;
 mod python_locks;
 mod python_more_locks;
-mod python_canary;
 mod python_queues;
 #[path = "../support/shell.rs"]
 mod shell;

@@ -16,7 +16,7 @@ use crate::shot::{draw, hear, heard, keys, press, select, text};
 
 fn plan_of(node: &str, key: Bytes, n: usize) -> Plan {
     let mut warnings = vec!["if its holder is alive it goes on without the lock".to_owned()];
-    if n % 3 == 0 {
+    if n.is_multiple_of(3) {
         warnings.push("its value is short or constant and proves no identity: that nobody touched the key since this dialog opened is proven by WATCH".into());
     }
     Plan {
@@ -25,7 +25,7 @@ fn plan_of(node: &str, key: Bytes, n: usize) -> Plan {
         target: Target { node: NodeId::new(node), db: 0, run_id: Some("run-a".into()) },
         subject: key.clone(),
         guards: vec![Guard::StringEquals { key: key.clone(), value: "t".into() }],
-        unchanged: n % 3 == 0,
+        unchanged: n.is_multiple_of(3),
         steps: vec![
             Command::new("PUBLISH").arg(format!("redisson_lock__channel:{{{key}}}")).arg("0"),
             Command::new("DEL").arg(key),

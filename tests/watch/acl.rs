@@ -116,9 +116,8 @@ fn missing(right: &str) -> Missing {
     use Missing::{Nothing, Polled, Said};
     match right {
         // Liveness is proven by any answer; AUTH and HELLO are nobody's to take away.
-        "ping" | "hello" | "auth" | "client|setname" => Nothing,
-        // Only where more than one database is watched.
-        "select" => Nothing,
+        // SELECT only where more than one database is watched.
+        "ping" | "hello" | "auth" | "client|setname" | "select" => Nothing,
         "client|tracking" => Polled("CLIENT TRACKING is not permitted"),
         "subscribe" => Polled("SUBSCRIBE is not permitted"),
         "client|list" => Said(&["nodes", "queues"], "CLIENT|LIST"),

@@ -86,6 +86,9 @@ async fn one(services: &Services, item: Item, open: &AtomicUsize) -> Result<(Pla
         return Err(why);
     }
     let plan = prepared.plan;
+    if plan.intent != "release" {
+        return Err("it is gone already, and clients still wait for it: release it alone to wake them".into());
+    }
     let only_there = plan.unchanged || (plan.client().is_some() && plan.target.run_id.is_none());
     if !only_there {
         return Ok((plan, None));

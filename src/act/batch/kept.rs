@@ -14,10 +14,13 @@ pub(in crate::act) struct KeptLock {
     pub(super) released: Result<Box<Released>, String>,
 }
 
+/// Ticket and locks of a batch.
+type Last = (Ticket, Vec<KeptLock>);
+
 /// The last batch of this session; the connections of an older one are let go of. Cheap to clone.
 #[derive(Clone, Default)]
 pub(in crate::act) struct KeptBatch {
-    slot: Arc<tokio::sync::Mutex<Option<(Ticket, Vec<KeptLock>)>>>,
+    slot: Arc<tokio::sync::Mutex<Option<Last>>>,
 }
 
 impl KeptBatch {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::identity::guarded;
+use super::wake::wake;
 use super::{blank, family_of, short};
 use crate::act::plan::{Plan, Undo};
 use crate::act::services::{Services, named};
@@ -31,20 +32,13 @@ pub(super) async fn release(
     } else if &*seen.key_type == CONNECTION {
         connected(services, lock, seen, family).await?
     } else {
-        looked_up(services, lock, seen, family).await?
+        match looked_up(services, lock, seen, family).await? {
+            Looked::There(plan, session, pttl, recipe) => (*plan, session, pttl, *recipe),
+            Looked::Gone(session) => return wake(services, lock, family, session).await,
+        }
     };
     plan.guards.extend(recipe.guards);
-    for step in recipe.steps {
-        // In a cluster Redisson's clients may listen to the shard's channel instead; a message to both is harmless.
-        if recipe.sharded && session.sharded && step.name() == "PUBLISH" {
-            let mut sharded = step.clone();
-            if let Some(name) = sharded.args.first_mut() {
-                *name = "SPUBLISH".into();
-            }
-            plan.steps.push(sharded);
-        }
-        plan.steps.push(step);
-    }
+    add_steps(&mut plan, recipe.steps, recipe.sharded && session.sharded);
     plan.effects.extend(recipe.effects);
     if !recipe.tells {
         plan.effects.push("its holder is not told: if it is alive it goes on without the lock".into());
@@ -72,13 +66,33 @@ pub(super) async fn release(
     Ok((Prepared { plan, needs_force: None }, session))
 }
 
+/// In a cluster Redisson's clients may listen to the shard's channel instead; a message to both is harmless.
+pub(super) fn add_steps(plan: &mut Plan, steps: Vec<Command>, sharded: bool) {
+    for step in steps {
+        if sharded && step.name() == "PUBLISH" {
+            let mut sharded = step.clone();
+            if let Some(name) = sharded.args.first_mut() {
+                *name = "SPUBLISH".into();
+            }
+            plan.steps.push(sharded);
+        }
+        plan.steps.push(step);
+    }
+}
+
+/// What a look at a lock that is no string found.
+enum Looked {
+    There(Box<Plan>, Session, i64, Box<Recipe>),
+    Gone(Session),
+}
+
 /// A plan for a lock that is no string: its family looks at the server and gives the guards that prove identity.
 async fn looked_up(
     services: &Services,
     lock: &LockId,
     seen: &Seen,
     family: &dyn LockFamily,
-) -> Result<(Plan, Session, i64, Recipe), String> {
+) -> Result<Looked, String> {
     let mut session = Session::open(services, &lock.node, lock.db, &lock.key).await?;
     let plan = blank(services, "release", session.target(lock.db), &lock.key);
     let mut reads = family.release_reads(&lock.key, &seen.token);
@@ -99,13 +113,13 @@ async fn looked_up(
         }
     }
     let pttl = match pttl {
-        Reply::Int(-2) => return Err(NotDone::Gone.to_string()),
+        Reply::Int(-2) => return Ok(Looked::Gone(session)),
         Reply::Int(pttl) => pttl,
         Reply::Error(e) if e.is_denied() => return Err(NotDone::Denied("PTTL".into()).to_string()),
         _ => return Err(format!("{}: the answers were not understood", lock.node)),
     };
     let recipe = family.release(seen.family, &lock.key, &seen.token, &replies)?;
-    Ok((plan, session, pttl, recipe))
+    Ok(Looked::There(Box::new(plan), session, pttl, Box::new(recipe)))
 }
 
 /// A plan for a lock that is a connection: the client is looked for when the dialog opens.

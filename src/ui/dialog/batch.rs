@@ -68,12 +68,8 @@ pub(super) fn draw(
     };
     let height = u16::try_from(body.len() + below + 2).unwrap_or(u16::MAX);
     let inner = open(scene, &title(batch), style, (outer_width(area), height), area, frame, cache);
-    let mut y = inner.y;
-    for line in &body {
-        if y < inner.bottom() {
-            put_line(frame, inner.x, y, inner.width, line, look.ellipsis());
-        }
-        y += 1;
+    for (y, line) in (inner.y..inner.bottom()).zip(&body) {
+        put_line(frame, inner.x, y, inner.width, line, look.ellipsis());
     }
     if let Some(input) = typed.filter(|_| fits && inner.height > 1) {
         let row = Rect { y: inner.bottom() - 2, height: 1, ..inner };
@@ -95,7 +91,7 @@ pub(super) fn draw(
 fn title(batch: &Batch) -> String {
     let many = format::count(batch.asked as u64);
     match batch.intent {
-        "undo" => format!("Put {many} released locks back"),
+        "undo" => format!("Put {many} released {} back", if batch.asked == 1 { "lock" } else { "locks" }),
         _ => format!("Force-release {many} locks"),
     }
 }
@@ -122,7 +118,7 @@ fn head(scene: &Scene<'_>, batch: &Batch, width: u16) -> Vec<Line<'static>> {
             let (done, all) = (batch.outcomes.len(), batch.chosen.len());
             let words = match batch.stage {
                 Stage::Running => format!("{done} of {all} done{}", look.ellipsis()),
-                _ => format!("all {all} done"),
+                _ => format!("ended: {done} of {all}"),
             };
             sheet.field("progress", &words, look.strong());
             sheet.field("result", &batch.tally(), look.plain());
@@ -154,7 +150,7 @@ fn ready(scene: &Scene<'_>, batch: &Batch, sheet: &mut Sheet) {
     if !soon.is_empty() {
         let them =
             if soon.len() == 1 { "1 frees itself".into() } else { format!("{} free themselves", soon.len()) };
-        let within = format::interval(longest);
+        let within = format::duration(longest);
         let words = if batch.wait_instead {
             format!("{them} within {within}: left out (w takes them in again)")
         } else {

@@ -23,7 +23,12 @@ const LONGEST: usize = 240;
 
 pub(super) fn ask<'a>(scene: &Scene<'_>, confirm: &'a Confirm, width: u16) -> Ask<'a> {
     let look = scene.look;
-    let (title, verb) = title_and_verb(&confirm.request);
+    let (title, verb) = match &confirm.plan {
+        PlanState::Ready(prepared) if prepared.plan.intent == "wake" => {
+            ("Wake who waits for a lock that is gone".into(), "Wake (y)")
+        }
+        _ => title_and_verb(&confirm.request),
+    };
     let mut sections = vec![identity(scene, confirm, width)];
     let request_lock = match &confirm.request {
         Request::Release { lock, seen } | Request::Expire { lock, seen, .. } => Some((lock, seen)),
