@@ -1,5 +1,6 @@
 //! The effective configuration: fully validated, no option left open. Layers: flag > environment > profile > file > default.
 
+mod canary;
 mod document;
 pub mod endpoint;
 mod environment;
@@ -25,6 +26,7 @@ use crate::domain::queue::PushEnd;
 use crate::domain::{NodeMeta, Rules};
 use crate::family::template::Template;
 
+pub use canary::CanaryTask;
 pub use endpoint::{Address, Endpoint, Tls};
 pub use environment::Environment;
 pub use load::{Loaded, load};
@@ -77,6 +79,8 @@ pub struct Config {
     pub queue_families: Vec<QueueSchema>,
     /// Prefixes under which libraries write beside their usual ones.
     pub queue_prefixes: QueuePrefixes,
+    /// Tasks that are safe to be sent as a test.
+    pub canaries: Vec<CanaryTask>,
     /// Budget of the key search.
     pub scan: ScanConfig,
     /// Words in names of fields of which a peek masks the values.
@@ -296,6 +300,7 @@ impl Default for Config {
             push: PushEnd::Left,
             queue_families: Vec::new(),
             queue_prefixes: QueuePrefixes::new(),
+            canaries: Vec::new(),
             scan: ScanConfig { budget: SCAN_BUDGET, max_keys: 200_000 },
             redact: crate::decode::DEFAULT_SECRETS.map(String::from).to_vec(),
             worker: WorkerConfig::default(),

@@ -12,6 +12,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep_until, timeout};
 
 use crate::act::request::ActionCommand;
 use crate::act::{ActionEvent, audit::Audit, executor, services::Services};
+use crate::app::batch::Stage;
 use crate::app::effect::Effect;
 use crate::app::event::Event;
 use crate::app::state::{AppState, Settings};
@@ -59,6 +60,7 @@ impl Backstage {
             routes: fleet.routes(),
             permit,
             families: crate::family::registry::LockFamilies::new(config),
+            canaries: crate::family::registry::Canaries::new(config),
             audit: Audit::in_dir(&config.state_dir),
             timeout: config.timeout,
         };
@@ -246,7 +248,14 @@ async fn leave(guard: TerminalGuard, mut backstage: Backstage, state: &mut AppSt
             plan.intent, plan.subject, plan.target.node
         )
     });
-    let told = unknown.collect();
+    let batch = state.batch.as_ref().filter(|batch| batch.stage == Stage::Running).map(|batch| {
+        let (known, all) = (batch.outcomes.len(), batch.chosen.len());
+        format!(
+            "the outcome of {} of {all} locks of a batch is not known: redwarden audit tells what was sent",
+            all.saturating_sub(known)
+        )
+    });
+    let told = unknown.chain(batch).collect();
     let _ = backstage.worker.commands.try_send(WorkerCommand::Stop);
     let _ = timeout(GOODBYE, backstage.worker.finish()).await;
     told
@@ -266,6 +275,7 @@ fn settings(config: &Config) -> Settings {
         concurrency: config.worker.concurrency,
         exec: config.worker.exec.clone(),
         queues: config.queues.clone(),
+        canaries: config.canaries.clone(),
         lock_patterns: config.lock_patterns.clone(),
         queue_patterns: config.queue_patterns.clone(),
     }

@@ -9,6 +9,7 @@ pub mod asynq;
 mod backlog;
 pub mod bee_queue;
 pub mod bull;
+pub mod canary;
 pub mod celery;
 pub mod consumers;
 mod crew;
@@ -54,6 +55,7 @@ use crate::domain::lock::Token;
 use crate::domain::queue::PushEnd;
 use crate::domain::{Bytes, Command, Lock, Queue, Reply, Stamp};
 
+pub use canary::{Canary, Told, Wish};
 pub use read::{Dialect, Read};
 pub use recipe::Recipe;
 pub use registry::Registry;
@@ -117,6 +119,15 @@ pub trait LockFamily: Send + Sync {
     /// How a lock with this token is released. `Err`: a sentence that says why not and what to do instead.
     /// For types other than string its guards prove the identity; `replies` answer `release_reads`.
     fn release(&self, id: &str, key: &Bytes, token: &Token, replies: &[Reply]) -> Result<Recipe, String>;
+    /// Reads that tell who still waits for a lock that is gone; none where its waiters poll.
+    fn wake_reads(&self, _key: &Bytes) -> Vec<Command> {
+        Vec::new()
+    }
+    /// How who still waits for a lock that is gone is told so; `replies` answer `wake_reads`. `None`: nobody is known
+    /// to wait.
+    fn wake(&self, _key: &Bytes, _replies: &[Reply]) -> Option<Recipe> {
+        None
+    }
 }
 
 /// Fields and values of [`Read::HashLook`] or HSCAN, and the number of fields of the whole hash.
@@ -183,18 +194,39 @@ pub trait QueueFamily: Send + Sync {
     fn site(&self, _clue: &Bytes, _replies: &[Reply], _ctx: &Context) -> Option<Site> {
         None
     }
-    /// Where its waiting tasks stand, for a peek.
+    /// Where its waiting tasks stand, for a peek. Where the key's type depends on how the library was set up, a place
+    /// for each type.
     fn tasks_at(&self, key: &Bytes, push: PushEnd) -> Vec<TaskPlace> {
         vec![TaskPlace::list(key.clone(), push)]
+    }
+    /// Field of a stream's entry with the id of a task that stands elsewhere; empty for elements without fields.
+    fn id_field(&self) -> &'static str {
+        ""
     }
     /// Where the rest of a task stands when its place holds only an id: what it is, and its read. None: the element
     /// itself is the task.
     fn task_parts(&self, _key: &Bytes, _element: &Bytes) -> Vec<(&'static str, Read)> {
         Vec::new()
     }
-    /// Takes a part of a task apart that only this library's own format tells.
+    /// Takes a part of a task apart that only this library's own format tells; the element itself has no label.
     fn unfold(&self, _label: &str, _part: &Bytes) -> Vec<(&'static str, Bytes)> {
         Vec::new()
+    }
+    /// Reads that the dialog of a canary needs; few and bounded. `prefix` stands before all keys of the application.
+    fn canary_reads(&self, _key: &Bytes, _prefix: &[u8]) -> Vec<Read> {
+        Vec::new()
+    }
+    /// Reads that only those replies tell.
+    fn canary_more(&self, _key: &Bytes, _replies: &[Reply]) -> Vec<Read> {
+        Vec::new()
+    }
+    /// A harmless test task in this library's own format. `Err`: a sentence that says why there is none.
+    fn canary(&self, _wish: &Wish<'_>) -> Result<Canary, String> {
+        Err(canary::why_not(self.id()))
+    }
+    /// What the replies to the canary's reads say of it.
+    fn canary_told(&self, _canary: &Canary, _replies: &[Reply]) -> Told {
+        Told::Nothing
     }
     /// Reads for one look.
     fn reads(&self, key: &Bytes, push: PushEnd, memory: &QueueMemory) -> Vec<Read>;
@@ -243,6 +275,11 @@ impl TaskPlace {
     /// A sorted set; the lowest score is next.
     pub fn sorted(key: Bytes) -> Self {
         Self { key, kind: TaskKind::Sorted, next_last: false }
+    }
+
+    /// A stream; the first entry is next.
+    pub fn stream(key: Bytes) -> Self {
+        Self { key, kind: TaskKind::Stream, next_last: false }
     }
 }
 

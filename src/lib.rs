@@ -29,7 +29,7 @@
 //! - [`decode`]: what the bytes of a task say, as safe text with secrets masked. [`peek`]: a few tasks of a queue,
 //!   read without taking them.
 //! - [`poll`]: one task for each node; connection, back-off, search and cost are its own.
-//! - [`act`]: requests, plans, the executor, undo, the audit file.
+//! - [`act`]: requests, plans, the executor, undo, the audit file. [`act::batch`]: one plan for many locks.
 //! - [`worker`]: the embedded worker. [`lock_run`]: `redwarden lock run`.
 //! - [`app`]: the dashboard's state and `update`. [`ui`]: drawing. [`terminal`]: the terminal itself.
 //! - [`report`]: JSON, tables and the line of `check`. [`headless`]: the commands that print them.

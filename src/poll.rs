@@ -11,6 +11,7 @@ mod diagnose;
 mod dirty;
 mod discover;
 pub mod fleet;
+mod follow;
 mod history;
 pub mod info;
 pub mod keys;
@@ -26,3 +27,4 @@ mod sample;
 mod search;
 
 pub use fleet::Fleet;
+pub use follow::Nodes;

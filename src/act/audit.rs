@@ -141,6 +141,9 @@ fn entry(plan: &Plan, outcome: Option<&Outcome>) -> Value {
     let target = &plan.target;
     let mut map = head(phase, plan.id, plan.intent, &target.node, target.db, &plan.subject);
     map.insert("run_id".into(), json!(target.run_id));
+    if let Some(batch) = plan.batch {
+        map.insert("batch".into(), json!(batch.to_string()));
+    }
     map.insert("seen".into(), plan.guards.iter().map(seen).collect());
     map.insert("unchanged".into(), json!(plan.unchanged));
     map.insert("commands".into(), plan.steps.iter().map(|step| json!(shown(step))).collect());
@@ -222,7 +225,9 @@ fn seen(guard: &Guard) -> Value {
 pub fn shown(command: &Command) -> String {
     let plain = match command.name().as_str() {
         "LPUSH" | "RPUSH" => 2,
-        "LREM" => 3,
+        "LREM" | "XADD" => 3,
+        // The data of a task, which a canary writes.
+        "HSET" if command.args.iter().skip(2).step_by(2).any(|field| field.as_slice() == b"data") => 2,
         _ => return command.to_string(),
     };
     let head = Command { args: command.args.iter().take(plain).cloned().collect() };

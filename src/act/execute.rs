@@ -29,7 +29,7 @@ pub(super) struct Carried {
 }
 
 pub(super) async fn carry_out(action: PreparedAction) -> Carried {
-    let PreparedAction { prepared, session, services } = action;
+    let PreparedAction { prepared, session, services, .. } = action;
     let mut plan = prepared.plan;
     let end = |plan, why| Carried { plan, outcome: Outcome::NotDone(why), undoable: None, audit_gap: None };
     if let Some(why) = prepared.needs_force {
@@ -50,6 +50,15 @@ pub(super) async fn carry_out(action: PreparedAction) -> Carried {
         format!("the outcome could not be written to {}: {error}", services.audit.path().display())
     });
     let undoable = match (&ran.outcome, session) {
+        (Outcome::Done { server_ms, .. }, Some(session)) if plan.intent == "canary" => back.map(|back| {
+            let lock = LockId {
+                node: plan.target.node.clone(),
+                db: plan.target.db,
+                key: plan.subject.clone(),
+            };
+            // What a queue's key has left is of no meaning to what is taken away.
+            Undoable::Yes(Box::new(Released { lock, restore: restore(back, -1, *server_ms), session }))
+        }),
         (Outcome::Done { pttl_before_ms, server_ms, .. }, Some(session)) if plan.intent == "release" => {
             Some(match back {
                 None => Undoable::No(match plan.undo {
@@ -120,11 +129,12 @@ async fn run_where_it_is(
 
 /// What an undo puts back, where a release can be undone.
 fn back(plan: &Plan) -> Option<Back> {
-    if plan.intent != "release" {
+    if !matches!(plan.intent, "release" | "canary") {
         return None;
     }
     match &plan.undo {
         Undo::No(_) => None,
+        Undo::Remove(parts) => Some(Back::Remove(parts.clone())),
         Undo::Parts(parts) => Some(Back::Parts(parts.clone())),
         Undo::Value => plan.guards.iter().find_map(|guard| match guard {
             Guard::StringEquals { value, .. } => Some(Back::Value(value.clone())),
@@ -137,7 +147,7 @@ fn back(plan: &Plan) -> Option<Back> {
 fn watched(back: &Back) -> bool {
     match back {
         Back::Value(_) => true,
-        Back::Parts(parts) => parts.alone,
+        Back::Parts(parts) | Back::Remove(parts) => parts.alone,
     }
 }
 
@@ -148,7 +158,7 @@ fn restore(back: Back, pttl_before_ms: i64, server_ms: u64) -> Restore {
             Some(own) => Some(key_left.map_or(own, |key| own.min(key))),
             None => key_left,
         },
-        Back::Value(_) => key_left,
+        Back::Value(_) | Back::Remove(_) => key_left,
     };
     Restore {
         back,

@@ -6,6 +6,8 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 use super::audit::Audit;
+use super::batch::{self, BatchEvent, KeptBatch};
+use super::canary;
 use super::execute::{Carried, carry_out};
 use super::follow::{after_release, follow, resolve, test_tasks};
 use super::prepare::{PreparedAction, build};
@@ -59,15 +61,20 @@ async fn run(
     events: mpsc::Sender<ActionEvent>,
 ) {
     let shelf = Shelf::default();
+    let batch = KeptBatch::default();
     let mut dialogs: HashMap<Ticket, oneshot::Sender<()>> = HashMap::new();
+    let mut batches: HashMap<Ticket, oneshot::Sender<Vec<usize>>> = HashMap::new();
     let mut keep_alive = tokio::time::interval(KEEP_ALIVE);
     keep_alive.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         let command = tokio::select! {
             command = inbox.recv() => command,
             _ = keep_alive.tick() => {
-                let shelf = shelf.clone();
-                tokio::spawn(async move { shelf.keep_alive().await });
+                let (shelf, batch) = (shelf.clone(), batch.clone());
+                tokio::spawn(async move {
+                    shelf.keep_alive().await;
+                    batch.keep_alive().await;
+                });
                 continue;
             }
         };
@@ -92,8 +99,93 @@ async fn run(
                     let _ = go.send(());
                 }
             }
-            Some(ActionCommand::Abandon(ticket)) => drop(dialogs.remove(&ticket)),
+            Some(ActionCommand::PrepareBatch(ticket, items)) => {
+                batches.retain(|_, go| !go.is_closed());
+                let (go, confirmed) = oneshot::channel();
+                batches.insert(ticket, go);
+                let action = BatchAction {
+                    ticket,
+                    services: services.clone(),
+                    shelf: shelf.clone(),
+                    kept: batch.clone(),
+                    events: events.clone(),
+                };
+                tokio::spawn(action.release(items, confirmed));
+            }
+            Some(ActionCommand::ExecuteBatch(ticket, only)) => {
+                if let Some(go) = batches.remove(&ticket) {
+                    let _ = go.send(only);
+                }
+            }
+            Some(ActionCommand::UndoBatch(ticket, of)) => {
+                let action = BatchAction {
+                    ticket,
+                    services: services.clone(),
+                    shelf: shelf.clone(),
+                    kept: batch.clone(),
+                    events: events.clone(),
+                };
+                tokio::spawn(action.undo(of));
+            }
+            Some(ActionCommand::Abandon(ticket)) => {
+                dialogs.remove(&ticket);
+                batches.remove(&ticket);
+            }
         }
+    }
+}
+
+/// A batch from its dialog to its end.
+struct BatchAction {
+    ticket: Ticket,
+    services: Services,
+    shelf: Shelf,
+    kept: KeptBatch,
+    events: mpsc::Sender<ActionEvent>,
+}
+
+impl BatchAction {
+    async fn release(self, items: Vec<batch::Item>, mut confirmed: oneshot::Receiver<Vec<usize>>) {
+        let (events, ticket) = (self.events.clone(), self.ticket);
+        // Progress may be lost where the UI is busy: the next one says more.
+        let looked = |done| drop(events.try_send(ActionEvent::Batch(ticket, BatchEvent::Looked(done))));
+        let built = tokio::select! {
+            built = batch::build(&self.services, items, looked) => built,
+            early = &mut confirmed => match early {
+                Err(_) => return,
+                Ok(_) => Err("it was confirmed before it could be shown: nothing was sent".into()),
+            },
+        };
+        let built = match built {
+            Ok(built) => built,
+            Err(why) => return self.tell(BatchEvent::Prepared(Box::new(Err(why)))).await,
+        };
+        self.tell(BatchEvent::Prepared(Box::new(Ok(built.plan.clone())))).await;
+        let Ok(only) = confirmed.await else { return };
+        let mut ran = batch::run(&self.services, built, Some(&only), self.ticket, &self.events).await;
+        let undoable = self.kept.put(self.ticket, &mut ran).await;
+        self.tell(BatchEvent::Ended { undoable }).await;
+        batch::watch_released(&self.services, &self.shelf, self.ticket, ran, &self.events).await;
+    }
+
+    /// Guarded by its plans, so that it needs no question.
+    async fn undo(self, of: Ticket) {
+        let built = match self.kept.take(of).await {
+            Ok(kept) => batch::build_undo(&self.services, kept).await,
+            Err(why) => Err(why),
+        };
+        let built = match built {
+            Ok(built) => built,
+            Err(why) => return self.tell(BatchEvent::Prepared(Box::new(Err(why)))).await,
+        };
+        self.tell(BatchEvent::Prepared(Box::new(Ok(built.plan.clone())))).await;
+        self.shelf.mark_undone(of);
+        batch::run(&self.services, built, None, self.ticket, &self.events).await;
+        self.tell(BatchEvent::Ended { undoable: 0 }).await;
+    }
+
+    async fn tell(&self, event: BatchEvent) {
+        let _ = self.events.send(ActionEvent::Batch(self.ticket, event)).await;
     }
 }
 
@@ -150,6 +242,7 @@ impl Action {
         if let Some(of) = undo_of {
             self.shelf.mark_undone(of);
         }
+        let canary = action.canary().cloned();
         let Carried { plan, outcome, undoable, audit_gap } = carry_out(action).await;
         if let Some(undoable) = undoable {
             self.shelf.put(self.ticket, undoable);
@@ -172,6 +265,12 @@ impl Action {
             (Outcome::Unknown(_), _, _) => resolve(&self.services, self.ticket, &plan, &self.events).await,
             (Outcome::Done { .. }, "release", _) => {
                 after_release(&self.services, &self.shelf, self.ticket, &plan, &self.events).await;
+            }
+            (Outcome::Done { .. }, "canary", _) => {
+                if let Some(canary) = canary {
+                    let undone = || self.shelf.is_undone(self.ticket);
+                    canary::report(&self.services, self.ticket, &plan, &canary, &undone, &self.events).await;
+                }
             }
             (Outcome::Done { .. }, "enqueue", Some((queue, push, tasks))) => {
                 follow(&self.services, &queue, push, tasks, &self.events).await;
@@ -196,7 +295,7 @@ impl Action {
             Ok(prepared) => {
                 let Released { lock, restore, session } = released;
                 let services = self.services.clone();
-                Ok((PreparedAction { prepared, session, services }, Some((lock, restore))))
+                Ok((PreparedAction { prepared, session, services, canary: None }, Some((lock, restore))))
             }
             Err(why) => {
                 self.shelf.put(of, Undoable::No(why.clone()));

@@ -160,7 +160,8 @@ pub enum Guard {
 pub struct Plan {
     /// Unique id, the same in the audit lines before and after.
     pub id: uuid::Uuid,
-    /// What it is, for people and the audit file: `release`, `expire`, `undo`, `enqueue`, `requeue`, `move`, `drop`.
+    /// What it is, for people and the audit file: `release`, `wake`, `expire`, `undo`, `enqueue`, `requeue`, `move`,
+    /// `drop`, `canary`, `canary-clean`.
     pub intent: &'static str,
     /// Where.
     pub target: Target,
@@ -182,6 +183,10 @@ pub struct Plan {
     pub undo: Undo,
     /// Undo re-creates the value with what is left of its TTL since the release.
     pub undo_of: Option<Restore>,
+    /// A release: the lock frees itself after this time, as read when the plan was made. `None`: never, or not known.
+    pub frees_in: Option<Duration>,
+    /// The batch it is a part of.
+    pub batch: Option<uuid::Uuid>,
 }
 
 impl Plan {
@@ -201,6 +206,8 @@ pub enum Undo {
     Value,
     /// Commands of its own put it back.
     Parts(Box<Parts>),
+    /// What was sent is taken away by commands of its own, if it still is where it was put.
+    Remove(Box<Parts>),
     /// It cannot be; a sentence says why.
     No(&'static str),
 }
@@ -242,6 +249,8 @@ pub enum Back {
     Value(Bytes),
     /// A part of a key, or several keys.
     Parts(Box<Parts>),
+    /// Nothing: what was sent is taken away.
+    Remove(Box<Parts>),
 }
 
 impl Plan {

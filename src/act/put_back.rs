@@ -32,6 +32,14 @@ pub(super) async fn undo(services: &Services, released: &mut Released) -> Result
         }
     };
     let key = &released.lock.key;
+    if let Back::Remove(parts) = &released.restore.back {
+        let mut plan = blank(services, "undo", released.session.target(released.lock.db), key);
+        plan.guards.clone_from(&parts.guards);
+        plan.steps.clone_from(&parts.steps);
+        plan.effects.push(parts.words.clone());
+        plan.undo_of = Some(released.restore.clone());
+        return Ok(Prepared { plan, needs_force: None });
+    }
     let exists = Command::new("EXISTS").arg(key.clone());
     let exists = released.session.writer.call(&exists).await.map_err(|e| lost(e.to_string()))?;
     let free = match exists {
@@ -46,7 +54,7 @@ pub(super) async fn undo(services: &Services, released: &mut Released) -> Result
         Back::Parts(parts) if free || !parts.alone => {
             parts_back(&mut plan, key, parts, free, &released.restore);
         }
-        Back::Value(_) | Back::Parts(_) => return Err(NotDone::Taken.to_string()),
+        Back::Value(_) | Back::Parts(_) | Back::Remove(_) => return Err(NotDone::Taken.to_string()),
     }
     Ok(Prepared { plan, needs_force: None })
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::batch::{BatchEvent, Item};
+use super::canary::Stage;
 use super::transfer::Transfer;
 use super::{Outcome, Plan};
 use crate::domain::lock::{Token, Ttl};
@@ -66,6 +68,17 @@ pub enum Request {
     },
     /// Move or remove tasks of a plain list, one bounded batch.
     Transfer(Transfer),
+    /// Send one harmless test task in a library's own format.
+    Canary {
+        /// The queue.
+        queue: QueueId,
+        /// Its family, as the queue was recognised.
+        family: &'static str,
+        /// Which end producers push to.
+        push: PushEnd,
+        /// A UUID of its own.
+        id: String,
+    },
 }
 
 /// A plan ready to be confirmed. The executor keeps its connection (and WATCH, where the plan says `unchanged`).
@@ -86,6 +99,21 @@ pub enum ActionEvent {
     Outcome(Ticket, Box<Plan>, Outcome),
     /// What a re-read found a moment after a release: a sentence, escaped.
     Afterwards(Ticket, String),
+    /// News of a batch.
+    Batch(Ticket, BatchEvent),
+    /// Where a canary is now. The last one is an end.
+    Canary {
+        /// Of the action that sent it.
+        ticket: Ticket,
+        /// The queue.
+        queue: QueueId,
+        /// Its name.
+        id: String,
+        /// Where.
+        stage: Stage,
+        /// Since it was sent.
+        after: Duration,
+    },
     /// Where an enqueued test task is now.
     Followed {
         /// The queue.
@@ -119,6 +147,12 @@ pub enum ActionCommand {
     Prepare(Ticket, Request),
     /// The user confirmed the plan of that ticket.
     Execute(Ticket),
+    /// Build the fleet plan that releases all of these.
+    PrepareBatch(Ticket, Vec<Item>),
+    /// The user confirmed these locks of a fleet plan, by their numbers.
+    ExecuteBatch(Ticket, Vec<usize>),
+    /// Put the locks of a released batch back: the ticket of the undo, that of the batch.
+    UndoBatch(Ticket, Ticket),
     /// The user cancelled: drop plan and connection.
     Abandon(Ticket),
 }

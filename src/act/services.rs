@@ -11,7 +11,7 @@ use crate::config::endpoint::{Directory, Routes, route};
 use crate::config::{Config, Endpoint};
 use crate::domain::reply::ReplyError;
 use crate::domain::{Bytes, NodeId, Reply};
-use crate::family::registry::LockFamilies;
+use crate::family::registry::{Canaries, LockFamilies};
 use crate::family::{Dialect, Read};
 use crate::redis_io::{CallError, ClientRole, Reader, WritePermit, connect};
 
@@ -39,6 +39,8 @@ pub struct Services {
     pub permit: Option<WritePermit>,
     /// Which libraries' locks are released, and how.
     pub families: LockFamilies,
+    /// Whose test tasks are made, of what.
+    pub canaries: Canaries,
     /// Where actions are written down.
     pub audit: Audit,
     /// Deadline of a connect and of each call.
@@ -53,6 +55,7 @@ impl Services {
             routes: routes(config),
             permit,
             families: LockFamilies::new(config),
+            canaries: Canaries::new(config),
             audit,
             timeout: config.timeout,
         }

@@ -121,7 +121,7 @@ impl Session {
         let Err(error) = session.writer.call(&Command::new("PING")).await else { return Ok(session) };
         let watched = plan.undo_of.as_ref().is_some_and(|restore| match &restore.back {
             Back::Value(_) => true,
-            Back::Parts(parts) => parts.alone,
+            Back::Parts(parts) | Back::Remove(parts) => parts.alone,
         });
         if watched {
             let why = "the connection that watched the key since its release is gone, so \"not used since\" cannot be proven";
@@ -139,6 +139,12 @@ impl Session {
         if error.reason == Reason::Timeout {
             return Err(NotDone::NotSent(error.to_string()));
         }
+        Self::again(services, plan).await
+    }
+
+    /// Another connection for a plan whose own was closed, to the same server process only. Where the slot has moved
+    /// since, the plan must be made anew.
+    pub(super) async fn again(services: &Services, plan: &Plan) -> Result<Self, NotDone> {
         let target = &plan.target;
         let fresh =
             Self::open(services, &target.node, target.db, &plan.subject).await.map_err(NotDone::NotSent)?;

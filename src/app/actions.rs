@@ -1,5 +1,7 @@
 //! Release, undo, and what the executor reports.
 
+use super::batch;
+use super::canary;
 use super::confirm;
 use super::effect::Effect;
 use super::messages::{fail, note, say};
@@ -32,42 +34,22 @@ pub(super) fn seen(lock: &Lock) -> Seen {
     }
 }
 
-/// `R`: asks for the marked locks one after another, else for the selected one.
+/// `R`: asks for the marked locks as one batch, else for the selected one.
 pub(super) fn release(state: &mut AppState, out: &mut Vec<Effect>) {
     let in_detail = matches!(state.dialogs.last(), Some(Dialog::Detail(..)));
-    state.release_queue.clear();
-    if in_detail || state.locks.marks.is_empty() {
-        match lock_subject(state) {
-            Some(id) => state.release_queue.push_back(id),
-            None => return fail(state, "no lock is selected"),
-        }
-    } else {
-        let mut marked: Vec<LockId> = state
-            .locks
-            .marks
-            .iter()
-            .filter_map(|m| if let RowId::Lock(id) = m { Some(id.clone()) } else { None })
-            .collect();
-        marked.sort();
-        if marked.len() > 1 {
-            say(state, format!("{} marked locks: each asks on its own, Esc stops", marked.len()));
-        }
-        state.release_queue.extend(marked);
+    let marked = if in_detail { Vec::new() } else { batch::marked(state) };
+    if marked.len() > 1 {
+        return batch::open(state, marked, out);
     }
-    next_release(state, out);
-}
-
-/// Opens the dialog of the next lock to be released, if one is left.
-pub(super) fn next_release(state: &mut AppState, out: &mut Vec<Effect>) {
-    while let Some(id) = state.release_queue.pop_front() {
-        let now = state.now.mono;
-        match selection::lock(state, &id) {
-            Some(lock) if !lock.has_ended(now) => {
-                let request = Request::Release { seen: seen(lock), lock: id };
-                return confirm::open(state, request, out);
-            }
-            _ => fail(state, format!("{} on {} is gone already: nothing to release", id.key, id.node)),
+    let one = marked.into_iter().next().map(|item| item.lock).or_else(|| lock_subject(state));
+    let Some(id) = one else { return fail(state, "no lock is selected") };
+    let now = state.now.mono;
+    match selection::lock(state, &id) {
+        Some(lock) if !lock.has_ended(now) => {
+            let request = Request::Release { seen: seen(lock), lock: id };
+            confirm::open(state, request, out);
         }
+        _ => fail(state, format!("{} on {} is gone already: nothing to release", id.key, id.node)),
     }
 }
 
@@ -81,6 +63,10 @@ pub(super) fn requeue(state: &mut AppState, out: &mut Vec<Effect>) {
 
 /// `u`: puts back the newest release. Guarded by its plan, so that it needs no question.
 pub(super) fn undo(state: &mut AppState, out: &mut Vec<Effect>) {
+    let newest = state.undoable.iter().map(|(ticket, _)| *ticket).max();
+    if let Some((of, _)) = state.undoable_batch.filter(|(of, _)| newest.is_none_or(|single| *of > single)) {
+        return batch::undo(state, of, out);
+    }
     let busy: Vec<Ticket> = state.undoing.values().copied().collect();
     let Some((of, lock)) = state.undoable.iter().rev().find(|(t, _)| !busy.contains(t)).cloned() else {
         let text = if busy.is_empty() { "nothing to undo" } else { "the undo is under way" };
@@ -89,7 +75,9 @@ pub(super) fn undo(state: &mut AppState, out: &mut Vec<Effect>) {
     let own = ticket(state);
     state.undoing.insert(own, of);
     state.running.insert(own, None);
-    say(state, format!("putting back {} on {}", lock.key, lock.node));
+    let doing =
+        if canary::is_on_its_way(state, of) { "taking away the test task of" } else { "putting back" };
+    say(state, format!("{doing} {} on {}", lock.key, lock.node));
     out.push(Effect::Action(ActionCommand::Prepare(own, Request::Undo { of })));
 }
 
@@ -101,6 +89,10 @@ pub(super) fn on_event(state: &mut AppState, event: ActionEvent, out: &mut Vec<E
         ActionEvent::Afterwards(_, text) => {
             state.events.ours(Severity::Info, text.clone(), state.now);
             say(state, text);
+        }
+        ActionEvent::Batch(ticket, event) => batch::on_event(state, ticket, event, out),
+        ActionEvent::Canary { ticket, queue, id, stage, after } => {
+            canary::on_stage(state, ticket, &queue, id, &stage, after);
         }
         ActionEvent::Followed { queue, task, place } => follow(state, queue, task, place),
     }
@@ -227,6 +219,9 @@ fn done_words(state: &mut AppState, ticket: Ticket, plan: &Plan, tasks: usize) -
             state.undoable.push((ticket, lock));
             format!("released {key} on {node}: u puts it back")
         }
+        "canary" => canary::sent(state, ticket, plan),
+        "undo" if canary::is_removal(plan) => format!("took the test task of {key} on {node} away"),
+        "wake" => format!("told who waits that {key} on {node} is free"),
         "undo" => format!("put back {key} on {node}"),
         "expire" => format!("{key} on {node} has a TTL now"),
         "enqueue" if tasks == 1 => format!("enqueued a task on {key} on {node}"),

@@ -9,9 +9,10 @@ use super::effect::Effect;
 use super::key::{Key, KeyCode};
 use super::messages::fail;
 use super::run::{lock_subject, queue_subject};
-use super::state::{AppState, Dialog, EnqueueForm, ExpireForm};
+use super::state::{AppState, Dialog, EnqueueForm, ExpireForm, PlanState};
 use super::{confirm, selection, task, text};
 use crate::act::Request;
+use crate::act::canary::TEST_QUEUE;
 use crate::domain::QueueId;
 use crate::domain::lock::Ttl;
 use crate::domain::queue::PushEnd;
@@ -48,9 +49,34 @@ pub(super) fn push_end(state: &AppState, id: &QueueId) -> PushEnd {
     selection::queue(state, id).map_or(state.settings.push, |q| q.push)
 }
 
-/// `t`: shows the envelope for editing.
-pub(super) fn open_enqueue(state: &mut AppState) {
+/// `t`: a test task in the format of the queue's library; for a plain list the envelope for editing.
+pub(super) fn test_task(state: &mut AppState, out: &mut Vec<Effect>) {
     let Some(queue) = queue_subject(state) else { return fail(state, "no queue is selected") };
+    let family = selection::queue(state, &queue).map_or("list", |q| q.family);
+    let named = crate::config::CanaryTask::of(&state.settings.canaries, family, &queue.key).is_some();
+    if family == "list"
+        && !named
+        && !(state.settings.production && queue.key.as_slice() != TEST_QUEUE.as_bytes())
+    {
+        return open_enqueue(state, queue);
+    }
+    let push = push_end(state, &queue);
+    let id = task::fresh_id(state);
+    confirm::open(state, Request::Canary { queue, family, push, id }, out);
+}
+
+/// `t` in a dialog that refused a canary: the same for the plain list of test tasks, on that node.
+pub(super) fn test_queue_instead(state: &mut AppState) {
+    let Some(Dialog::Confirm(dialog)) = state.dialogs.last() else { return };
+    let (Request::Canary { queue, .. }, PlanState::Refused(_)) = (&dialog.request, &dialog.plan) else {
+        return;
+    };
+    let queue = QueueId { key: TEST_QUEUE.into(), ..queue.clone() };
+    state.dialogs.pop();
+    open_enqueue(state, queue);
+}
+
+fn open_enqueue(state: &mut AppState, queue: QueueId) {
     let payload = task::envelope(&task::fresh_id(state), &state.now.rfc3339());
     let form = EnqueueForm {
         push: push_end(state, &queue),

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use tui_input::Input;
 
+use super::batch::{Batch, Stage};
 use super::columns;
 use super::command::Panel;
 use super::counts::Counts;
@@ -59,6 +60,8 @@ pub struct Settings {
     pub exec: Option<String>,
     /// Queues configured by name: some have an `exec` of their own.
     pub queues: Vec<QueueConfig>,
+    /// Tasks that are safe to be sent as a test.
+    pub canaries: Vec<crate::config::CanaryTask>,
     /// Globs of lock keys, as configured; the screen says what it watches.
     pub lock_patterns: Vec<String>,
     /// Globs of queue keys, as configured.
@@ -142,6 +145,23 @@ pub struct Confirm {
     pub typed: Option<Input>,
 }
 
+/// A canary on its way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FollowedCanary {
+    /// Of the action that sent it.
+    pub ticket: Ticket,
+    /// The queue.
+    pub queue: QueueId,
+    /// Its name.
+    pub id: String,
+    /// Where it is.
+    pub stage: crate::act::canary::Stage,
+    /// How long it took to get there.
+    pub after: Duration,
+    /// How long it took until somebody had it, once that was seen.
+    pub picked_after: Option<Duration>,
+}
+
 /// Form of the enqueue dialog.
 #[derive(Clone, Debug)]
 pub struct EnqueueForm {
@@ -187,6 +207,8 @@ pub enum Dialog {
     Peek(QueueId, usize),
     /// Confirm an action.
     Confirm(Box<Confirm>),
+    /// The batch: its plan, its progress, its results.
+    Batch,
     /// Enqueue a test task.
     Enqueue(Box<EnqueueForm>),
     /// Choose a TTL.
@@ -288,6 +310,8 @@ pub struct AppState {
     pub undoable: Vec<(Ticket, LockId)>,
     /// Followed test tasks: queue, task id, place; newest last, bounded.
     pub followed: VecDeque<(QueueId, String, TaskPlace)>,
+    /// Canaries, newest last, bounded.
+    pub canaries: VecDeque<FollowedCanary>,
     /// Next ticket.
     pub next_ticket: u64,
     /// Mouse events are taken.
@@ -306,8 +330,10 @@ pub struct AppState {
     pub hits: HitMap,
     /// The dialog that starts the worker.
     pub start: StartGate,
-    /// Marked locks that still wait for their release dialog.
-    pub release_queue: VecDeque<LockId>,
+    /// The release of many locks, or its undo: the last one.
+    pub batch: Option<Box<Batch>>,
+    /// The last batch of which something can be put back, and how many locks.
+    pub undoable_batch: Option<(Ticket, usize)>,
     /// Undos that run: their own ticket, the release's ticket.
     pub undoing: BTreeMap<Ticket, Ticket>,
     /// Test tasks that are being enqueued: their queue and ids.
@@ -353,6 +379,7 @@ impl AppState {
             running: BTreeMap::new(),
             undoable: Vec::new(),
             followed: VecDeque::new(),
+            canaries: VecDeque::new(),
             next_ticket: 1,
             mouse: true,
             worker_note: None,
@@ -362,7 +389,8 @@ impl AppState {
             history_at: 0,
             hits: HitMap::default(),
             start: StartGate::default(),
-            release_queue: VecDeque::new(),
+            batch: None,
+            undoable_batch: None,
             undoing: BTreeMap::new(),
             enqueuing: BTreeMap::new(),
             critical: None,
@@ -408,6 +436,10 @@ impl AppState {
         match self.dialogs.last()? {
             Dialog::Confirm(c) if !c.armed && !matches!(c.plan, PlanState::Preparing) => Some(c.ticket.0),
             Dialog::StartWorker(..) if !self.start.armed => Some(self.start.ticket),
+            Dialog::Batch => {
+                let batch = self.batch.as_ref()?;
+                (batch.stage == Stage::Ready && !batch.armed).then_some(batch.ticket.0)
+            }
             _ => None,
         }
     }

@@ -134,7 +134,7 @@ pub(super) struct Locks {
 pub(super) enum LocksSub {
     /// Print the locks (the default).
     List(Look),
-    /// Delete a lock, if it still is the one that was seen.
+    /// Delete locks, each only if it still is the one that was seen: 0 all, 1 not all, 2 usage, 3 not known.
     Release(Release),
 }
 
@@ -154,9 +154,15 @@ pub(super) struct Where {
 
 #[derive(Args, Debug)]
 pub(super) struct Release {
-    /// Key of the lock.
-    #[arg(value_name = "KEY", required_unless_present = "key_b64", conflicts_with = "key_b64")]
-    pub(super) lock: Option<OsString>,
+    /// Keys of the locks; of several, each is compared and released on its own.
+    #[arg(value_name = "KEY", required_unless_present_any = ["key_b64", "filter"], conflicts_with_all = ["key_b64", "filter"])]
+    pub(super) lock: Vec<OsString>,
+    /// All locks that this filter of the dashboard lets through, such as 'holder:web-3 state:no_ttl'.
+    #[arg(long, value_name = "FILTER", conflicts_with = "key_b64")]
+    pub(super) filter: Option<String>,
+    /// Print the plan and the result of each lock in this format; table: in words, on stderr.
+    #[arg(long, value_enum)]
+    pub(super) format: Option<Format>,
     /// Key of the lock in base64, as the JSON output gives it.
     #[arg(long, value_name = "BASE64", value_parser = base64)]
     pub(super) key_b64: Option<Bytes>,
@@ -195,6 +201,8 @@ pub(super) enum QueuesSub {
     List(Look),
     /// Push a test task, or a payload of yours.
     Push(Push),
+    /// Send one harmless test task in the format of the queue's library, and follow it to its end.
+    Canary(Canary),
     /// Move tasks of a plain list into another one.
     Move(MoveTo),
     /// Move the dead letters of redwarden's worker back into their queue.
@@ -218,6 +226,36 @@ pub(super) struct Peek {
     /// How many of those that are next, and of the newest.
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=20))]
     pub(super) count: u32,
+    /// How to print.
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub(super) format: Option<Format>,
+    #[command(flatten)]
+    pub(super) global: GlobalArgs,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Canary {
+    /// Key of the queue, as `redwarden queues` lists it.
+    #[arg(value_name = "QUEUE", required_unless_present = "key_b64", conflicts_with = "key_b64")]
+    pub(super) queue: Option<OsString>,
+    /// Key of the queue in base64, as the JSON output gives it.
+    #[arg(long, value_name = "BASE64", value_parser = base64)]
+    pub(super) key_b64: Option<Bytes>,
+    /// On this node.
+    #[arg(long, value_name = "NAME")]
+    pub(super) node: Option<String>,
+    /// In this logical database.
+    #[arg(long, value_name = "N")]
+    pub(super) db: Option<u32>,
+    /// How long to follow it; if nobody took it by then it is taken away again.
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = follow_time)]
+    pub(super) wait: Duration,
+    /// Print what would be done and do nothing.
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// Do not ask; on a production profile somebody has to be asked.
+    #[arg(long)]
+    pub(super) yes: bool,
     /// How to print.
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub(super) format: Option<Format>,
@@ -504,6 +542,14 @@ fn positive(text: &str) -> Result<Duration, String> {
     match duration(text)? {
         Duration::ZERO => Err("it must be longer than zero".into()),
         value if value > Duration::from_secs(24 * 3600) => Err("it must be no longer than a day".into()),
+        value => Ok(value),
+    }
+}
+
+/// A canary's job is kept for longer than this.
+fn follow_time(text: &str) -> Result<Duration, String> {
+    match positive(text)? {
+        value if value > Duration::from_secs(3600) => Err("it must be no longer than an hour".into()),
         value => Ok(value),
     }
 }

@@ -102,7 +102,8 @@ fn syntax(message: &str) -> String {
     format!("this is not TOML: {}", escape_text(message))
 }
 
-const HINTS: [(&str, &str); 9] = [
+const HINTS: [(&str, &str); 10] = [
+    ("canaries", "Write [[canary]]."),
     ("lock_families", "Write [[lock_family]]."),
     ("family", "Write [[lock_family]]."),
     ("node", "Write [[nodes]]."),
@@ -146,6 +147,7 @@ fn read_layer(root: &mut Section<'_>, problems: &mut Problems) -> Layer {
         queues.finish(problems, &[]);
     }
     layer.queue_families = super::queue_family::read(root, problems);
+    layer.canaries = super::canary::read(root, problems);
     layer.queue_prefixes = super::queue_family::read_prefixes(root, problems);
     if let Some(mut peek) = root.section("peek", problems) {
         layer.redact = read_redact(&mut peek, problems);
@@ -224,6 +226,11 @@ fn check_families(layers: &[&Layer], problems: &mut Problems) {
     for id in off.filter(|id| !known.contains(&id.value.as_str())) {
         let what = format!("no lock family is called \"{}\"", escape_text(&id.value));
         problems.add(&id.source, what, super::value::did_you_mean(&id.value, &known));
+    }
+    let queues = layers.iter().filter_map(|layer| layer.queue_families.as_ref());
+    let queues: Vec<&str> = queues.flat_map(|list| list.value.iter().map(|s| s.id.as_str())).collect();
+    for tasks in layers.iter().filter_map(|layer| layer.canaries.as_ref()) {
+        super::canary::check(&tasks.value, &queues, problems);
     }
 }
 

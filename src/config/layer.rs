@@ -71,6 +71,7 @@ pub(super) struct Layer {
     pub(super) queues: Option<Sited<Vec<QueueDraft>>>,
     pub(super) queue_families: Option<Sited<Vec<QueueSchema>>>,
     pub(super) queue_prefixes: Option<Sited<QueuePrefixes>>,
+    pub(super) canaries: Option<Sited<Vec<Sited<super::CanaryTask>>>>,
     pub(super) redact: Option<Sited<Vec<String>>>,
     pub(super) concurrency: Option<Sited<usize>>,
     pub(super) exec: Option<Sited<String>>,

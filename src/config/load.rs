@@ -257,6 +257,7 @@ fn settings(picker: &mut Picker<'_>, problems: &mut Problems) -> Config {
         push,
         queue_families: picker.pick("queue_family", default.queue_families, |l| &l.queue_families),
         queue_prefixes: picker.pick("queue_prefixes", default.queue_prefixes, |l| &l.queue_prefixes),
+        canaries: canaries(picker),
         scan: ScanConfig {
             budget: picker.pick("scan.budget", scan.budget, |l| &l.scan_budget),
             max_keys: picker.pick("scan.max_keys", scan.max_keys, |l| &l.scan_max_keys),
@@ -552,6 +553,15 @@ fn lock_families(picker: &mut Picker<'_>) -> Vec<crate::family::rows::Source> {
         picker.note(&format!("lock_family.{index}"), row.source.clone());
     }
     bare(rows)
+}
+
+/// The user's safe tasks, each with its own place.
+fn canaries(picker: &mut Picker<'_>) -> Vec<super::CanaryTask> {
+    let tasks = picker.optional("canary", |l| &l.canaries);
+    for (index, task) in tasks.iter().flatten().enumerate() {
+        picker.note(&format!("canary.{index}"), task.source.clone());
+    }
+    bare(tasks)
 }
 
 /// The values without their places.

@@ -129,6 +129,22 @@ impl Page<'_> {
                 self.line(id, "queue_prefixes", &list(prefixes));
             }
         }
+        for (index, task) in c.canaries.iter().enumerate() {
+            self.title("[[canary]]");
+            let key = format!("canary.{index}");
+            let parts = [
+                ("family", Some(task.family.clone())),
+                ("queue", task.queue.clone()),
+                ("task", task.task.clone()),
+                ("args", task.args.as_ref().map(ToString::to_string)),
+                ("payload", task.payload.as_ref().map(|payload| payload.text("{id}"))),
+            ];
+            for (name, value) in parts {
+                if let Some(value) = value {
+                    self.line(name, &key, &quoted(&value));
+                }
+            }
+        }
         self.title("[peek]");
         self.line("redact", "peek.redact", &list(&c.redact));
         self.title("[worker]");

@@ -5,7 +5,7 @@ use super::backlog::{
 };
 use super::list::Look;
 use super::site::{Site, SiteQueue, count, is_type, join, text};
-use super::{Context, KeyFact, QueueFamily, QueueMemory, Read, UsualPrefix};
+use super::{Canary, Context, KeyFact, QueueFamily, QueueMemory, Read, Told, UsualPrefix, Wish, canary};
 use crate::domain::queue::{Detail, Oldest, PushEnd, RateSource};
 use crate::domain::{Bytes, Queue, Reply};
 
@@ -134,6 +134,18 @@ impl QueueFamily for BullFamily {
         }
         let job = join(&[base(key), b":", id.as_slice()]);
         vec![Read::HashHead { key: job, field: "timestamp".into(), max: 24 }]
+    }
+
+    fn canary_reads(&self, key: &Bytes, _: &[u8]) -> Vec<Read> {
+        canary::bull::reads(base(key))
+    }
+
+    fn canary(&self, wish: &Wish<'_>) -> Result<Canary, String> {
+        canary::bull::canary(self.id, base(wish.key), wish)
+    }
+
+    fn canary_told(&self, _: &Canary, replies: &[Reply]) -> Told {
+        canary::bull::told(replies)
     }
 
     fn interpret(

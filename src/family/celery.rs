@@ -3,7 +3,9 @@
 use super::backlog::{at_least, begin, is_wrong_type, list_step, settle, unreadable};
 use super::list::Look;
 use super::site::{Part, Site, SiteQueue, count, join, members};
-use super::{Context, KeyFact, QueueFamily, QueueMemory, Read, Sample, UsualPrefix};
+use super::{
+    Canary, Context, KeyFact, QueueFamily, QueueMemory, Read, Sample, Told, UsualPrefix, Wish, canary,
+};
 use crate::domain::queue::{Detail, Oldest, PushEnd, RateSource};
 use crate::domain::{Bytes, Queue, Reply};
 
@@ -93,6 +95,14 @@ impl QueueFamily for CeleryFamily {
                 maxlen: 2048,
             })
             .collect()
+    }
+
+    fn canary(&self, wish: &Wish<'_>) -> Result<Canary, String> {
+        canary::celery::canary(wish)
+    }
+
+    fn canary_told(&self, _: &Canary, replies: &[Reply]) -> Told {
+        canary::celery::told(replies)
     }
 
     fn interpret(

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::string::unknown;
-use super::{Context, KeyFact, QueueFamily, QueueMemory, Read, Sample};
+use super::{Canary, Context, KeyFact, QueueFamily, QueueMemory, Read, Sample, Wish, canary};
 use crate::domain::lock::Unknown;
 use crate::domain::queue::{Oldest, PushEnd, RateSource, Rates};
 use crate::domain::{Bytes, Queue, QueueId, Reply};
@@ -35,6 +35,10 @@ impl QueueFamily for ListFamily {
             Read::ListLook { key: key.clone(), push, newest: memory.newest.clone(), maxlen },
             Read::ListLen([key.as_slice(), b":processing"].concat().into()),
         ]
+    }
+
+    fn canary(&self, wish: &Wish<'_>) -> Result<Canary, String> {
+        canary::payload(self.id(), wish, wish.push)
     }
 
     fn interpret(

@@ -8,7 +8,7 @@ use super::list::{self, Look};
 use super::scored::{Counts, Scored};
 use super::site::{Site, SiteQueue, count, members, single};
 use super::stream::{self, StreamFamily};
-use super::{Context, KeyFact, QueueFamily, QueueMemory, Read};
+use super::{Canary, Context, KeyFact, QueueFamily, QueueMemory, Read, TaskPlace, Told, Wish, canary};
 use crate::config::{Liveness, QueueSchema, QueueType};
 use crate::domain::lock::Unknown;
 use crate::domain::queue::{Detail, Oldest, PushEnd, RateSource};
@@ -222,6 +222,15 @@ impl QueueFamily for OwnFamily {
         fits.then(|| single(self.schema.queue.fill(name), None))
     }
 
+    fn tasks_at(&self, key: &Bytes, _: PushEnd) -> Vec<TaskPlace> {
+        let key = key.clone();
+        vec![match self.schema.kind {
+            QueueType::List => TaskPlace::list(key, self.schema.push),
+            QueueType::Stream => TaskPlace::stream(key),
+            QueueType::Zset => TaskPlace::sorted(key),
+        }]
+    }
+
     fn reads(&self, key: &Bytes, _: PushEnd, memory: &QueueMemory) -> Vec<Read> {
         let name = self.schema.queue.matched(key.as_slice()).unwrap_or_default();
         let mut reads = self.front(key, memory);
@@ -249,6 +258,23 @@ impl QueueFamily for OwnFamily {
             reads.extend(StreamFamily.more_reads(key, replies));
         }
         reads
+    }
+
+    fn canary(&self, wish: &Wish<'_>) -> Result<Canary, String> {
+        match self.schema.kind {
+            QueueType::List => canary::payload(self.id, wish, self.schema.push),
+            QueueType::Stream => canary::stream::canary(self.id, wish),
+            QueueType::Zset => {
+                Err(format!("{} is a sorted set: which score a task has is up to the app", wish.key))
+            }
+        }
+    }
+
+    fn canary_told(&self, canary: &Canary, replies: &[Reply]) -> Told {
+        match self.schema.kind {
+            QueueType::Stream => canary::stream::told(canary, replies),
+            QueueType::List | QueueType::Zset => Told::Nothing,
+        }
     }
 
     fn interpret(

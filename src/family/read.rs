@@ -469,8 +469,9 @@ impl Read {
             _ => return None,
         };
         let text = items.get(5).and_then(Reply::as_bytes)?.escaped().to_ascii_lowercase();
-        // "NOPERM ..." from 7.0 on, "The user executing the script can't run this command" before.
-        (text.contains("noperm") || text.contains("the user")).then_some("LPOS")
+        // "NOPERM ..." of 7.0, "ACL failure in script" of 7.2 and Valkey, "The user executing the script can't run this
+        // command" before.
+        ["noperm", "acl failure", "the user"].iter().any(|words| text.contains(words)).then_some("LPOS")
     }
 
     /// What the pane says is not permitted when this read is denied.
@@ -519,9 +520,9 @@ impl Read {
             Self::HashHead { .. } => "HGET",
             Self::HashValues { .. } => "HLEN, HSCAN",
             Self::TaskHeads { kind: List, .. } => "LLEN, LINDEX",
-            Self::TaskHeads { kind: Sorted, .. } | Self::QueuesNamed { hash: false, .. } => "ZCARD, ZRANGE",
             Self::TaskHeads { kind: Stream, .. } => "XLEN, XRANGE, XREVRANGE",
             Self::QueuesNamed { hash: true, .. } => "HLEN, HVALS",
+            Self::TaskHeads { kind: Sorted, .. } | Self::QueuesNamed { hash: false, .. } => "ZCARD, ZRANGE",
             Self::StreamLook(_) => "XINFO|STREAM",
             Self::StreamAhead { .. } | Self::StreamEntry { .. } => "XRANGE",
             Self::StreamConsumers { .. } => "XINFO|CONSUMERS",

@@ -2,6 +2,8 @@
 //!
 //! Waiters sleep on a channel: a deletion without its PUBLISH leaves them there until the TTL they last read.
 
+mod wake;
+
 use super::holders::{pick, with_holders};
 use super::recipe::{NOBODY, Recipe};
 use super::shape::{is_number, is_uuid};
@@ -162,6 +164,14 @@ impl LockFamily for Redisson {
         recipe.steps.push(Command::new("DEL").arg(key.clone()));
         recipe.steps.extend(given_up);
         Ok(recipe)
+    }
+
+    fn wake_reads(&self, key: &Bytes) -> Vec<Command> {
+        wake::reads(key)
+    }
+
+    fn wake(&self, key: &Bytes, replies: &[Reply]) -> Option<Recipe> {
+        wake::recipe(key, replies)
     }
 }
 

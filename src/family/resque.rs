@@ -4,7 +4,7 @@ use super::backlog::{begin, is_wrong_type, oldest, settle_list, unreadable};
 use super::crew::{Worker, live};
 use super::list::Look;
 use super::site::{Part, Site, SiteQueue, count, element, is_type, join, members, text};
-use super::{Context, KeyFact, QueueFamily, QueueMemory, Read, UsualPrefix};
+use super::{Canary, Context, KeyFact, QueueFamily, QueueMemory, Read, UsualPrefix, Wish, canary};
 use crate::domain::glob::Glob;
 use crate::domain::queue::{Detail, PushEnd};
 use crate::domain::{Bytes, Queue, Reply};
@@ -144,6 +144,14 @@ impl QueueFamily for ResqueFamily {
             },
             Read::ListLen(join(&[namespace, name, b"_failed"])),
         ]
+    }
+
+    fn canary_reads(&self, key: &Bytes, _: &[u8]) -> Vec<Read> {
+        canary::ruby::resque_reads(key)
+    }
+
+    fn canary(&self, wish: &Wish<'_>) -> Result<Canary, String> {
+        canary::ruby::resque(wish)
     }
 
     fn interpret(

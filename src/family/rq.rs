@@ -3,7 +3,7 @@
 use super::backlog::{age, at_least, begin, is_wrong_type, list_step, settle, unreadable};
 use super::list::Look;
 use super::site::{Part, Site, SiteQueue, count, is_type, join, members, text};
-use super::{Context, KeyFact, QueueFamily, QueueMemory, Read, UsualPrefix};
+use super::{Canary, Context, KeyFact, QueueFamily, QueueMemory, Read, Told, UsualPrefix, Wish, canary};
 use crate::domain::queue::{Detail, Oldest, PushEnd, RateSource};
 use crate::domain::{Bytes, Queue, Reply};
 
@@ -134,6 +134,24 @@ impl QueueFamily for RqFamily {
         }
         let job = join(&[split(key).0, b"job:", id.as_slice()]);
         vec![Read::HashHead { key: job, field: "enqueued_at".into(), max: 64 }]
+    }
+
+    fn canary_reads(&self, key: &Bytes, _: &[u8]) -> Vec<Read> {
+        let (prefix, name) = split(key);
+        canary::rq::reads(prefix, name, key)
+    }
+
+    fn canary_more(&self, key: &Bytes, replies: &[Reply]) -> Vec<Read> {
+        canary::rq::more(split(key).0, replies)
+    }
+
+    fn canary(&self, wish: &Wish<'_>) -> Result<Canary, String> {
+        let (prefix, name) = split(wish.key);
+        canary::rq::canary(prefix, name, wish)
+    }
+
+    fn canary_told(&self, _: &Canary, replies: &[Reply]) -> Told {
+        canary::rq::told(replies)
     }
 
     fn interpret(

@@ -3,7 +3,7 @@
 use super::backlog::{age, at_least, begin, is_wrong_type, list_step, settle, unreadable};
 use super::list::{Look, payload_time_ms};
 use super::site::{Part, Site, SiteQueue, Tally, is_type, join, members, text};
-use super::{Context, KeyFact, QueueFamily, QueueMemory, Read, UsualPrefix};
+use super::{Canary, Context, KeyFact, QueueFamily, QueueMemory, Read, UsualPrefix, Wish, canary};
 use crate::domain::queue::{Detail, Oldest, PushEnd, RateSource};
 use crate::domain::{Bytes, Queue, Reply};
 
@@ -147,6 +147,14 @@ impl QueueFamily for SidekiqFamily {
             newest: memory.newest.clone(),
             maxlen: 4096,
         }]
+    }
+
+    fn canary_reads(&self, key: &Bytes, _: &[u8]) -> Vec<Read> {
+        canary::ruby::sidekiq_reads(key)
+    }
+
+    fn canary(&self, wish: &Wish<'_>) -> Result<Canary, String> {
+        canary::ruby::sidekiq(wish)
     }
 
     fn interpret(

@@ -2,7 +2,7 @@
 
 use super::backlog::{age, begin, counted, is_wrong_type, settle, since_last, unreadable};
 use super::site::{Part, Site, SiteQueue, count};
-use super::{Context, KeyFact, QueueFamily, QueueMemory, Read};
+use super::{Canary, Context, KeyFact, QueueFamily, QueueMemory, Read, Told, Wish, canary};
 use crate::domain::lock::Unknown;
 use crate::domain::queue::{Detail, Oldest, PushEnd, RateSource};
 use crate::domain::{Bytes, Queue, Reply};
@@ -36,8 +36,7 @@ impl QueueFamily for StreamFamily {
     }
 
     fn tasks_at(&self, key: &Bytes, _: PushEnd) -> Vec<super::TaskPlace> {
-        let kind = super::TaskKind::Stream;
-        vec![super::TaskPlace { key: key.clone(), kind, next_last: false }]
+        vec![super::TaskPlace::stream(key.clone())]
     }
 
     fn reads(&self, key: &Bytes, _: PushEnd, _: &QueueMemory) -> Vec<Read> {
@@ -53,6 +52,14 @@ impl QueueFamily for StreamFamily {
                 most: if group.lag.is_some() { 1 } else { MOST_COUNTED },
             })
             .collect()
+    }
+
+    fn canary(&self, wish: &Wish<'_>) -> Result<Canary, String> {
+        canary::stream::canary(self.id(), wish)
+    }
+
+    fn canary_told(&self, canary: &Canary, replies: &[Reply]) -> Told {
+        canary::stream::told(canary, replies)
     }
 
     fn interpret(
@@ -161,11 +168,11 @@ pub(super) fn group_names(reply: &Reply) -> Vec<Bytes> {
 }
 
 /// One consumer group.
-struct Group {
-    name: Bytes,
+pub(super) struct Group {
+    pub(super) name: Bytes,
     consumers: Option<u64>,
     pending: Option<u64>,
-    delivered: Bytes,
+    pub(super) delivered: Bytes,
     read: Option<i64>,
     lag: Option<u64>,
     waiting: Option<u64>,
@@ -220,7 +227,7 @@ impl Group {
 }
 
 /// The groups of a reply of XINFO GROUPS, as flat arrays (RESP2) or maps (RESP3).
-fn groups(reply: Option<&Reply>) -> Vec<Group> {
+pub(super) fn groups(reply: Option<&Reply>) -> Vec<Group> {
     let listed = reply.and_then(Reply::as_array).unwrap_or_default();
     listed.iter().take(MOST_GROUPS).filter_map(group).collect()
 }

@@ -6,11 +6,12 @@ use serde_json::{Value, json};
 
 use super::watch::settled;
 use super::{EXIT_NOT_DONE, EXIT_OK, EXIT_USAGE, Out};
-use crate::cli::{Format, Peek as Wish};
+use crate::cli::{Format, Peek as Wish, Where};
 use crate::config::Config;
+use crate::config::endpoint::Directory;
 use crate::decode::Redactor;
-use crate::domain::Queue;
-use crate::family::registry::queue_family;
+use crate::domain::{Bytes, FleetView, Queue};
+use crate::family::Registry;
 use crate::peek::{Peek, Task, peek as look};
 use crate::poll::Fleet;
 use crate::redis_io::{ClientRole, connect};
@@ -20,17 +21,7 @@ pub async fn peek(config: Arc<Config>, wish: Wish, out: &mut Out<'_>) -> std::io
     // Which library's queue it is tells the search.
     let fleet = Fleet::spawn(config.clone());
     let view = settled(&fleet, None).await;
-    let node = |q: &Queue| {
-        let is = |n: &&crate::domain::fleet::FleetNode| n.snapshot.meta.id == q.id.node;
-        let address = view.nodes.iter().find(is).map(|n| n.snapshot.meta.address.clone());
-        wish.place
-            .node
-            .as_deref()
-            .is_none_or(|name| q.id.node.as_str() == name || address.as_deref() == Some(name))
-    };
-    let db = |q: &Queue| wish.place.db.is_none_or(|db| q.id.db == db);
-    let found: Vec<&Queue> =
-        view.queues.iter().map(AsRef::as_ref).filter(|q| q.id.key == wish.key && node(q) && db(q)).collect();
+    let found = found(&view, &wish.key, &wish.place);
     if found.is_empty() {
         out.say(format!(
             "{}: no queue with this key was found; `redwarden queues` lists those that are",
@@ -44,10 +35,10 @@ pub async fn peek(config: Arc<Config>, wish: Wish, out: &mut Out<'_>) -> std::io
         return Ok(EXIT_USAGE);
     }
     let redactor = Redactor::new(config.redact.iter().map(String::as_str));
-    let directory = fleet.directory();
+    let (directory, registry) = (fleet.directory(), Registry::new(&config));
     let (mut code, mut all) = (EXIT_OK, Vec::new());
     for queue in found {
-        match one(&config, &directory, queue, wish.count, &redactor).await {
+        match one(&config, (&directory, &registry), queue, wish.count, &redactor).await {
             Ok(seen) => all.push((queue, seen)),
             Err(why) => {
                 out.say(format!("{} on {}: not seen: {why}", queue.id.key, queue.id.node));
@@ -67,15 +58,27 @@ pub async fn peek(config: Arc<Config>, wish: Wish, out: &mut Out<'_>) -> std::io
     Ok(code)
 }
 
+/// The queues of that key where they are meant, by the name or the address of the node.
+pub(super) fn found<'v>(view: &'v FleetView, key: &Bytes, place: &Where) -> Vec<&'v Queue> {
+    let node = |q: &Queue| {
+        let is = |n: &&crate::domain::fleet::FleetNode| n.snapshot.meta.id == q.id.node;
+        let address = view.nodes.iter().find(is).map(|n| n.snapshot.meta.address.clone());
+        let named = place.node.as_deref();
+        named.is_none_or(|name| q.id.node.as_str() == name || address.as_deref() == Some(name))
+    };
+    let db = |q: &Queue| place.db.is_none_or(|db| q.id.db == db);
+    view.queues.iter().map(AsRef::as_ref).filter(|q| q.id.key == *key && node(q) && db(q)).collect()
+}
+
 async fn one(
     config: &Config,
-    directory: &crate::config::endpoint::Directory,
+    (directory, registry): (&Directory, &Registry),
     queue: &Queue,
     count: u32,
     redactor: &Redactor,
 ) -> Result<Peek, String> {
     let endpoint = directory(&queue.id.node).ok_or("its node is gone")?;
-    let family = queue_family(queue.family).ok_or("its kind is not known")?;
+    let family = registry.queue_family(queue.family).ok_or("its kind is not known")?;
     let reader = connect(&endpoint, ClientRole::Poll, config.timeout).await;
     let mut reader = reader.map_err(|e| e.to_string())?;
     look(&mut reader, family, &queue.id.key, queue.push, count, redactor).await

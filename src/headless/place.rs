@@ -165,6 +165,7 @@ pub fn services(config: &Config, nodes: &[NodeConfig]) -> Services {
         routes: Arc::new(move |address| route(&known, address)),
         permit: WritePermit::from_config(config),
         families: crate::family::registry::LockFamilies::new(config),
+        canaries: crate::family::registry::Canaries::new(config),
         audit: Audit::in_dir(&config.state_dir),
         timeout: config.timeout,
     }

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use super::place::{Candidate, PlaceError, ambiguous, candidates, services};
 use super::{EXIT_NOT_DONE, EXIT_OK, EXIT_USAGE, Out};
-use crate::act::{Guard, Outcome, Plan, Request, Seen, executor};
+use crate::act::{Guard, Outcome, Plan, PreparedAction, Request, Seen, executor};
 use crate::cli::Release;
 use crate::config::{Config, NodeConfig};
 use crate::domain::bytes::escape_text;
-use crate::domain::lock::Token;
+use crate::domain::lock::{Token, Ttl};
 use crate::domain::queue::PushEnd;
 use crate::domain::stamp::short;
-use crate::domain::{Bytes, Lock, LockId, Reply, Stamp};
+use crate::domain::{Bytes, Lock, LockId, NodeId, Reply, Stamp};
 use crate::family::portalocker::Portalocker;
 use crate::family::registry::{Kind, LockFamilies};
 use crate::family::{Context, Dialect, KeyFact, Read, Registry};
@@ -28,16 +28,28 @@ pub async fn release(config: Arc<Config>, nodes: &[NodeConfig], wish: Release, o
         out.say(problem);
     }
     let registry = Registry::new(&config);
-    let mut holding = Vec::new();
+    let (mut holding, mut without) = (Vec::new(), Vec::new());
     for mut candidate in found {
         if candidate.exists || connection(&registry, &mut candidate, &wish.key).await.is_some() {
             holding.push(candidate);
+        } else {
+            without.push(candidate);
         }
     }
     if holding.len() > 1 && !wish.place.all_nodes {
         return refuse(&ambiguous(&wish.key, &holding, true), out);
     }
     if holding.is_empty() {
+        let still_waited_for = waited_for(&config, nodes, &without, &wish).await;
+        if !still_waited_for.is_empty() {
+            let mut worst = EXIT_OK;
+            for (node, action) in still_waited_for {
+                out.say(format!("{} on {node}:", wish.key));
+                told(&action.prepared().plan, out);
+                worst = worst.max(finish(&format!("{} on {node}", wish.key), action, &wish, out).await);
+            }
+            return worst;
+        }
         // A node that could not be asked may hold it: then this is not "gone".
         out.say(format!("{}: not released: no node that answered has it", wish.key));
         return EXIT_NOT_DONE;
@@ -57,7 +69,7 @@ async fn release_one(
     out: &mut Out<'_>,
 ) -> u8 {
     let place = format!("{} on {}", wish.key, candidate.node);
-    let lock = match look(&Registry::new(config), &mut candidate, wish)
+    let lock = match look(&Registry::new(config), &mut candidate, &wish.key)
         .await
         .and_then(|lock| chosen(lock, config, wish))
     {
@@ -110,49 +122,89 @@ async fn release_one(
         let others = lock.holders_total.unwrap_or(lock.holders.len() as u64) - 1;
         out.say(format!("  {others} more hold it and stay: --if-token chooses which of them is meant"));
     }
+    finish(&place, action, wish, out).await
+}
+
+/// Where the lock is gone and clients still wait for it, for a family that was named: the plans that wake them.
+async fn waited_for(
+    config: &Config,
+    nodes: &[NodeConfig],
+    without: &[Candidate],
+    wish: &Release,
+) -> Vec<(NodeId, PreparedAction)> {
+    let Some(id) = &wish.family else { return Vec::new() };
+    let Some(family) = LockFamilies::new(config).find_id(id, "hash") else { return Vec::new() };
+    let mut found = Vec::new();
+    for candidate in without {
+        let lock = LockId { node: candidate.node.clone(), db: candidate.endpoint.db, key: wish.key.clone() };
+        let seen = Seen {
+            family,
+            key_type: "hash".into(),
+            token: Token::Known(wish.if_token.clone().unwrap_or_else(|| "".into())),
+            ttl: Ttl::Never,
+            read_at: Stamp::now(),
+        };
+        let request = Request::Release { lock, seen };
+        if let Ok(action) = services(config, nodes).prepare(request).await
+            && action.prepared().plan.intent == "wake"
+        {
+            found.push((candidate.node.clone(), action));
+        }
+    }
+    found
+}
+
+/// Asks, executes and says what became of it.
+async fn finish(place: &str, action: PreparedAction, wish: &Release, out: &mut Out<'_>) -> u8 {
     if wish.dry_run {
         return EXIT_OK;
     }
-    match confirmed(wish.yes, "Release it?", out) {
+    let wakes = action.prepared().plan.intent == "wake";
+    let (question, done) = if wakes { ("Wake them?", "told") } else { ("Release it?", "released") };
+    match confirmed(wish.yes, question, out) {
         Some(true) => {}
         Some(false) => {
-            out.say("not released: cancelled");
+            out.say(format!("not {done}: cancelled"));
             return EXIT_NOT_DONE;
         }
         None => {
-            out.say("not released: nobody is there to confirm; --yes releases without asking");
+            out.say(format!("not {done}: nobody is there to confirm; --yes does it without asking"));
             return EXIT_USAGE;
         }
     }
     let (_plan, outcome) = executor::execute(action).await;
-    report(&place, "released", &outcome, out)
+    report(place, done, &outcome, out)
 }
 
 /// Reads the lock once, as the dashboard does.
-async fn look(registry: &Registry, candidate: &mut Candidate, wish: &Release) -> Result<Lock, String> {
+pub(super) async fn look(
+    registry: &Registry,
+    candidate: &mut Candidate,
+    key: &Bytes,
+) -> Result<Lock, String> {
     if !candidate.exists
-        && let Some(lock) = connection(registry, candidate, &wish.key).await
+        && let Some(lock) = connection(registry, candidate, key).await
     {
         return Ok(lock);
     }
     let failed = |e: crate::redis_io::CallError| e.to_string();
-    let kind = candidate.reader.read(&[Read::Type(wish.key.clone())], Dialect::default()).await;
+    let kind = candidate.reader.read(&[Read::Type(key.clone())], Dialect::default()).await;
     let key_type: Arc<str> = match kind.map_err(failed)?.first() {
         Some(Reply::Status(name)) => name.as_str().into(),
         // TYPE is denied: the reads will say what it is not.
         _ => "string".into(),
     };
     // Named by a person: as good as a lock pattern.
-    let fact = KeyFact { key: wish.key.clone(), key_type, lock_pattern: true, queue_pattern: false };
+    let fact = KeyFact { key: key.clone(), key_type, lock_pattern: true, queue_pattern: false };
     let Some(Kind::Lock(family)) = registry.recognise(&fact) else {
         return Err(format!("it is no lock: its type is {}", escape_text(&fact.key_type)));
     };
-    let reads = family.reads(&wish.key, None);
+    let reads = family.reads(key, None);
     let replies = candidate.reader.read(&reads, Dialect::default()).await.map_err(failed)?;
     let ctx = context(candidate);
     let lock = family.interpret(&fact, None, &replies, &ctx).ok_or("it is gone, or no lock")?;
     Ok(Lock {
-        id: LockId { node: candidate.node.clone(), db: candidate.endpoint.db, key: wish.key.clone() },
+        id: LockId { node: candidate.node.clone(), db: candidate.endpoint.db, key: key.clone() },
         ..lock
     })
 }
@@ -177,7 +229,7 @@ fn chosen(lock: Lock, config: &Config, wish: &Release) -> Result<Lock, String> {
 }
 
 /// A lock that is a client's connection, by its name; `None` too where CLIENT LIST is not permitted.
-async fn connection(registry: &Registry, candidate: &mut Candidate, key: &Bytes) -> Option<Lock> {
+pub(super) async fn connection(registry: &Registry, candidate: &mut Candidate, key: &Bytes) -> Option<Lock> {
     if !registry.seeks_connections() {
         return None;
     }
@@ -228,6 +280,11 @@ fn describe(plan: &Plan, lock: &Lock, out: &mut Out<'_>) {
         "{} on {} (db {}): token {token}; {ttl}",
         plan.subject, plan.target.node, plan.target.db
     ));
+    told(plan, out);
+}
+
+/// Commands, effects and warnings.
+fn told(plan: &Plan, out: &mut Out<'_>) {
     for step in &plan.steps {
         out.say(format!("  {step}"));
     }

@@ -137,7 +137,7 @@ async fn depth_of(config: &Config, endpoint: &Endpoint, key: &Bytes) -> Result<u
     }
 }
 
-fn describe(plan: &Plan, total: u64, out: &mut Out<'_>) {
+pub(super) fn describe(plan: &Plan, total: u64, out: &mut Out<'_>) {
     out.say(format!("{} on {} (db {})", plan.subject, plan.target.node, plan.target.db));
     let mut steps = plan.steps.iter().peekable();
     while let Some(step) = steps.next() {

@@ -279,6 +279,19 @@ fn describe_queue(scene: &Scene<'_>, queue: &Queue, sheet: &mut Sheet) {
     sheet.field("pushed", push, look.plain());
     sheet.field("kind", queue.family, look.plain());
     sheet.field("read", &format!("{} ago", format::duration(scene.now.since(queue.read_at))), look.plain());
+    let sent = scene.state.canaries.iter().filter(|canary| canary.queue == queue.id).rev().take(5);
+    for (at, canary) in sent.enumerate() {
+        if at == 0 {
+            sheet.heading("Canaries");
+        }
+        let picked = match canary.picked_after {
+            Some(after) if canary.stage.is_end() => format!(", picked after {}", format::duration(after)),
+            _ => String::new(),
+        };
+        let words =
+            format!("{} {} after {}{picked}", canary.id, canary.stage, format::duration(canary.after));
+        sheet.item("-", look.dim(), &words, Style::new());
+    }
     let own = scene.state.followed.iter().filter(|(q, _, _)| *q == queue.id);
     let own: Vec<String> = own.rev().take(5).map(|(_, id, p)| super::worker::followed(id, *p)).collect();
     if !own.is_empty() {

@@ -129,6 +129,17 @@ fn commands() {
             "queues push --key-b64 cQ== body --left",
             Command::Push(Push { payload: Some("body".into()), push: Some(PushEnd::Left), ..push("q") }),
         ),
+        (
+            "queues canary q --node a --wait 5s --dry-run --yes --format json",
+            Command::Canary(cli::Canary {
+                key: "q".into(),
+                place: on_a(),
+                wait: std::time::Duration::from_secs(5),
+                dry_run: true,
+                yes: true,
+                format: Format::Json,
+            }),
+        ),
         ("worker q", Command::Worker(worker("q"))),
         (
             "worker q --exec cat --concurrency 4 --node a --force",

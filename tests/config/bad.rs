@@ -84,6 +84,39 @@ const FILES: &[Row] = &[
         "[[nodes]]\nname = \"one\"\nurl = \"h\"\n[[queues.list]]\nkey = \"a\"\nnode = \"one\"",
         &[("config.toml:3: nodes[0].url: this is not a URL", "redis://")],
     ),
+    ("[[canary]]\ntask = \"A\"", &[("config.toml:1: canary[0]: this canary has no family", "FAMILY")]),
+    (
+        "[[canary]]\nfamily = \"sidekik\"\npayload = \"{id}\"",
+        &[("config.toml:1: canary[0]: no queue family is called \"sidekik\"", "`sidekiq`")],
+    ),
+    (
+        "[[canary]]\nfamily = \"sidekiq\"",
+        &[("config.toml:1: canary[0]: this canary of sidekiq names no task", "no harm")],
+    ),
+    (
+        "[[canary]]\nfamily = \"huey\"\ntask = \"a\"",
+        &[("config.toml:1: canary[0]: no test task is made for a queue of huey", "Leave")],
+    ),
+    (
+        "[[canary]]\nfamily = \"list\"\npayload = \"ping\"",
+        &[("config.toml:3: canary[0].payload: \"ping\" does not hold {id} exactly once", "{id}")],
+    ),
+    (
+        "[[canary]]\nfamily = \"stream\"\npayload = \"{id}\"",
+        &[("config.toml:1: canary[0]: an entry of a stream has fields", "FIELD")],
+    ),
+    (
+        "[[canary]]\nfamily = \"rq\"\nargs = \"{}\"",
+        &[("config.toml:1: canary[0]: the arguments of a task of rq are a list", "[...]")],
+    ),
+    (
+        "[[canary]]\nfamily = \"rq\"\nargs = \"[\"",
+        &[("config.toml:3: canary[0].args: this is not JSON", "args =")],
+    ),
+    (
+        "[[canary]]\nfamily = \"rq\"\n[[canary]]\nfamily = \"rq\"",
+        &[("config.toml:3: canary[1]: a canary for rq stands here twice", "Keep one")],
+    ),
     (
         "[[queue_family]]\ntype = \"lst\"",
         &[

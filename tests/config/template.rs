@@ -38,6 +38,7 @@ fn the_template_equals_the_defaults() {
             "lock_family",
             "queue_family",
             "queue_prefixes",
+            "canary",
             "nodes.127.0.0.1:6379",
         ]
         .contains(&&**key);
@@ -62,12 +63,14 @@ fn the_examples_in_the_template_are_valid() {
     );
     assert_eq!(config.queues[0].weight, 1);
     assert_eq!(config.queue_families.len(), 1);
+    assert_eq!(config.canaries[0].task.as_deref(), Some("HealthCheckJob"));
     assert_eq!(config.queue_prefixes["bullmq"], ["shop", "billing"]);
     let shown = show(&case.load(""));
     for line in [
         "queue = \"orders:{name}:todo\"",
         "heartbeat = \"orders:worker:{worker}:alive\"",
         "scores = \"s\"",
+        "args = \"[\\\"canary\\\"]\"",
         "bullmq = [\"shop\", \"billing\"]",
     ] {
         assert!(shown.contains(line), "{line}: {shown}");
@@ -103,6 +106,7 @@ fn every_known_key_is_in_the_template() {
         ("queues", "[queues]"),
         ("queue", "[[queues.list]]"),
         ("family", "[[queue_family]]"),
+        ("canary", "[[canary]]"),
         ("worker", "[worker]"),
         ("rules", "[rules]"),
         ("scan", "[scan]"),

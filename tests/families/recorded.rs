@@ -103,6 +103,7 @@ async fn recorded_locks_are_recognised_and_get_their_own_release() {
                     Undo::Parts(parts) => {
                         parts.steps.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
                     }
+                    Undo::Remove(parts) => format!("removes: {:?}", parts.steps),
                     Undo::No(why) => format!("no: {why}"),
                 };
                 writeln!(report, "  undo {undo}").unwrap();

@@ -162,6 +162,43 @@ async fn the_first_living_waiter_of_a_fair_lock_is_woken() {
 }
 
 #[tokio::test]
+async fn waiters_of_a_redisson_lock_that_was_deleted_by_hand_are_woken() {
+    let (dead, alive) = ("6b1f6f0e-9a3c-4f1d-8f0e-1f5b3a2c7d11:9", "6b1f6f0e-9a3c-4f1d-8f0e-1f5b3a2c7d11:11");
+    let bench = Bench::start(&[]);
+    let mut raw = bench.raw().await;
+    let services = bench.services();
+    for key in ["plain", "fair", "retaken"] {
+        run(&mut raw, &format!("HSET {key} {HOLDER} 1")).await;
+    }
+    run(&mut raw, &format!("RPUSH redisson_lock_queue:{{fair}} {dead} {alive}")).await;
+    run(&mut raw, &format!("ZADD redisson_lock_timeout:{{fair}} 1000 {dead} 99999999999999 {alive}")).await;
+    let (plain, fair) = (found(&bench, "plain").await, found(&bench, "fair").await);
+    let retaken = found(&bench, "retaken").await;
+    run(&mut raw, "DEL plain fair retaken").await;
+    // Nobody is known to wait: it is gone, and that is all.
+    let why = services.prepare(release(&plain)).await.err().unwrap();
+    assert!(why.contains("gone already"), "{why}");
+    let heard = listener(&bench, "redisson_lock__channel:{plain}").await;
+    let heard_fair = listener(&bench, &format!("redisson_lock__channel:{{fair}}:{alive}")).await;
+    let _heard_retaken = listener(&bench, "redisson_rwlock:{retaken}").await;
+    let action = services.prepare(release(&plain)).await.unwrap();
+    assert_eq!(action.prepared().plan.intent, "wake");
+    assert!(is_done(&redwarden::act::execute(action).await.1));
+    assert_eq!(hears(heard).await, "0");
+    let outcome = act(&services, release(&fair)).await;
+    assert!(is_done(&outcome), "{outcome:?}");
+    assert_eq!(hears(heard_fair).await, "0");
+    let line = run(&mut raw, "LRANGE redisson_lock_queue:{fair} 0 -1").await;
+    assert_eq!(line.as_array().unwrap(), [Reply::Bulk(alive.into())]);
+    // Taken again since the dialog opened: nobody is told that it is free.
+    let action = services.prepare(release(&retaken)).await.unwrap();
+    run(&mut raw, &format!("HSET retaken {HOLDER} 1")).await;
+    let outcome = redwarden::act::execute(action).await.1;
+    assert_eq!(outcome.code(), "taken", "{outcome:?}");
+    assert!(exists(&mut raw, "retaken").await);
+}
+
+#[tokio::test]
 async fn without_the_right_to_publish_a_redisson_lock_stays() {
     for fallback in [false, true] {
         let bench = Bench::start(&[]);

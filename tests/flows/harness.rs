@@ -160,7 +160,13 @@ pub fn writes(effects: &[Effect]) -> Vec<&Effect> {
         .filter(|e| {
             matches!(
                 e,
-                Effect::Action(ActionCommand::Prepare(..) | ActionCommand::Execute(_)) | Effect::Worker(_)
+                Effect::Action(
+                    ActionCommand::Prepare(..)
+                        | ActionCommand::Execute(_)
+                        | ActionCommand::PrepareBatch(..)
+                        | ActionCommand::ExecuteBatch(..)
+                        | ActionCommand::UndoBatch(..)
+                ) | Effect::Worker(_)
             )
         })
         .collect()
@@ -175,6 +181,7 @@ pub fn plan(request: &Request) -> Plan {
         Request::Release { lock, .. } => ("release", lock.node.clone(), lock.key.clone()),
         Request::Expire { lock, .. } => ("expire", lock.node.clone(), lock.key.clone()),
         Request::Undo { .. } => ("undo", NodeId::new("a"), Bytes::from("lock:never")),
+        Request::Canary { queue, .. } => ("canary", queue.node.clone(), queue.key.clone()),
         Request::Enqueue { queue, .. } => ("enqueue", queue.node.clone(), queue.key.clone()),
         Request::Transfer(wish) => (wish.intent(), wish.queue.node.clone(), wish.source()),
     };
@@ -191,5 +198,7 @@ pub fn plan(request: &Request) -> Plan {
         warnings: Vec::new(),
         undo: redwarden::act::plan::Undo::Value,
         undo_of: None,
+        frees_in: None,
+        batch: None,
     }
 }

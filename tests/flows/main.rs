@@ -13,6 +13,8 @@ mod fixtures;
 #[path = "../support/keys.rs"]
 mod keys;
 
+mod batches;
+mod canary;
 mod confirming;
 mod events;
 mod filtering;

@@ -271,3 +271,40 @@ fn a_connection_that_is_a_lock_is_released_by_its_name() {
     let gone = shell.run(&["locks", "release", "nightly", "--yes", "-u", &url]);
     assert_eq!(gone.code, 1, "{}", gone.err);
 }
+
+#[test]
+fn who_still_waits_for_a_lock_that_is_gone_is_told() {
+    use std::io::{BufRead as _, BufReader};
+    let server = Server::start(&[]).unwrap();
+    let shell = Shell::new();
+    let url = server.url();
+    let wake = |more: &[&str]| {
+        let words = ["locks", "release", "myLock", "--family", "redisson", "-u", &url];
+        shell.run(&[&words[..], more].concat())
+    };
+    let nobody = wake(&["--yes"]);
+    assert_eq!(nobody.code, 1, "{}", nobody.err);
+    let mut listener = std::process::Command::new("redis-cli")
+        .args(["-p", &server.port().to_string(), "SUBSCRIBE", "redisson_lock__channel:{myLock}"])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    super::wait_until("somebody listens", || {
+        cli(&server, &["PUBSUB", "NUMSUB", "redisson_lock__channel:{myLock}"]).ends_with('1')
+    });
+    let dry = wake(&["--dry-run"]);
+    assert_eq!(dry.code, 0, "{}", dry.err);
+    assert!(dry.err.contains("PUBLISH redisson_lock__channel:{myLock} 0"), "{}", dry.err);
+    assert!(!dry.err.contains("redisson_rwlock") && shell.audit().is_empty(), "{}", dry.err);
+    let told = wake(&["--yes"]);
+    assert_eq!(told.code, 0, "{}", told.err);
+    assert!(told.err.contains("nothing is released"), "{}", told.err);
+    let lines = BufReader::new(listener.stdout.take().unwrap()).lines();
+    assert!(lines.map(Result::unwrap).skip(3).any(|line| line == "0" || line.ends_with(" 0")), "no message");
+    listener.kill().unwrap();
+    listener.wait().unwrap();
+    // One that is held is released, not only told of.
+    cli(&server, &["HSET", "myLock", "285475da-9152-4c83-822a-67ee2f116a79:52", "1"]);
+    let released = wake(&["--yes"]);
+    assert_eq!((released.code, cli(&server, &["EXISTS", "myLock"])), (0, "0".into()), "{}", released.err);
+}

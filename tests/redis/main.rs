@@ -13,6 +13,8 @@ mod proxy;
 #[path = "../support/tls.rs"]
 mod tls;
 
+mod batch;
+mod canary;
 mod cluster;
 mod connect;
 mod enqueue;

@@ -28,6 +28,8 @@ fn release_plan(key: Bytes, value: Bytes) -> Prepared {
             warnings: vec!["its holder is not told: if it lives, two may work at once".into()],
             undo: redwarden::act::plan::Undo::Value,
             undo_of: None,
+            frees_in: None,
+            batch: None,
         },
         needs_force: None,
     }
@@ -243,6 +245,59 @@ fn help() {
     for size in [(80, 24), (120, 60)] {
         insta::assert_snapshot!(format!("help_{}x{}", size.0, size.1), text(&state, size));
     }
+}
+
+#[test]
+fn canary() {
+    use redwarden::act::plan::{Parts, Undo};
+    let mut queue = rich_board()
+        .iter()
+        .flat_map(|n| n.queues.iter())
+        .find(|q| q.id.key == "queue:growing".into())
+        .map(|q| (**q).clone())
+        .unwrap();
+    queue.family = "rq";
+    queue.id.key = "rq:queue:mail".into();
+    queue.name = "mail".into();
+    let board = crate::fixtures::board(vec![
+        crate::fixtures::node("a").queues(vec![crate::fixtures::QueueBuilder(queue)]),
+    ]);
+    let mut state = heard(board);
+    select(&mut state, Panel::Queues, "mail");
+    keys(&mut state, "t");
+    let mut refused = state.clone();
+    prepared(&mut refused, Err("this profile is production: only a task that [[canary]] in the configuration file calls safe is sent, and none is named for queues of rq".into()));
+    insta::assert_snapshot!("canary_refused_80x24", text(&refused, (80, 24)));
+    let (key, job) = (Bytes::from("rq:queue:mail"), Bytes::from("rq:job:redwarden-canary-1"));
+    let mut ready = release_plan(key.clone(), "1".into());
+    ready.plan.intent = "canary";
+    ready.plan.unchanged = false;
+    ready.plan.guards = vec![
+        Guard::TypeIs { key: key.clone(), key_type: "list", absent_ok: true },
+        Guard::Absent { key: job.clone() },
+    ];
+    ready.plan.steps = vec![
+        Command::new("HSET").arg(job.clone()).arg("status").arg("queued"),
+        Command::new("EXPIRE").arg(job).arg(7200_u64),
+        Command::new("RPUSH").arg(key).arg("redwarden-canary-1"),
+    ];
+    ready.plan.effects = vec!["3 stand before it".into(), "a worker of RQ calls time.sleep".into()];
+    ready.plan.warnings = vec!["the queue is paused: the test task waits until it goes on".into()];
+    let parts = Parts { guards: vec![], steps: vec![], alone: false, until_ms: None, words: String::new() };
+    ready.plan.undo = Undo::Remove(Box::new(parts));
+    prepared(&mut state, Ok(ready));
+    insta::assert_snapshot!("canary_ready_80x24", text(&state, (80, 24)));
+    press(&mut state, KeyCode::Esc);
+    let told = ActionEvent::Canary {
+        ticket: Ticket(5),
+        queue: redwarden::domain::QueueId { node: NodeId::new("a"), db: 0, key: "rq:queue:mail".into() },
+        id: "redwarden-canary-1".into(),
+        stage: redwarden::act::canary::Stage::Done(Some("w1".into())),
+        after: s(2),
+    };
+    update(&mut state, Event::Action(told), base());
+    press(&mut state, KeyCode::Enter);
+    insta::assert_snapshot!("canary_detail_100x50", text(&state, (100, 50)));
 }
 
 #[test]

@@ -37,6 +37,7 @@ impl Bench {
             routes: Arc::new(|_| None),
             permit: Some(WritePermit::for_own_servers()),
             families: redwarden::family::registry::LockFamilies::default(),
+            canaries: redwarden::family::registry::Canaries::default(),
             audit: Audit::in_dir(self.state.path()),
             timeout: TIMEOUT,
         }

@@ -52,6 +52,7 @@ pub fn settings() -> Settings {
         concurrency: 1,
         exec: None,
         queues: Vec::new(),
+        canaries: Vec::new(),
         lock_patterns: redwarden::config::LOCK_PATTERNS.map(String::from).to_vec(),
         queue_patterns: redwarden::config::QUEUE_PATTERNS.map(String::from).to_vec(),
     }

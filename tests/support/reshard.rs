@@ -95,6 +95,7 @@ impl Pair {
             }),
             permit: Some(WritePermit::for_own_servers()),
             families: redwarden::family::registry::LockFamilies::default(),
+            canaries: redwarden::family::registry::Canaries::default(),
             audit: Audit::in_dir(self.state.path()),
             timeout: Duration::from_secs(5),
         }

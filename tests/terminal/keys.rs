@@ -130,6 +130,11 @@ fn rows(hands: &mut Hands) {
     hands.shows("mark", c(' '), "1 marked");
     hands.hides("back", plain(KeyCode::Esc), "1 marked");
 
+    hands.shows("mark-all", c('a'), "41 marked");
+    hands.hides("back", plain(KeyCode::Esc), "41 marked");
+    hands.shows("mark-holder", c('A'), "all locks of");
+    hands.hides("back", plain(KeyCode::Esc), "all locks of");
+
     hands.press("filter", c('/'));
     hands.terminal.send("lock:03");
     hands.terminal.wait_gone("lock:05");
@@ -195,6 +200,9 @@ fn locks(hands: &mut Hands, esc: Key) {
     hands.shows("undo", c('u'), "nothing to undo");
     hands.shows("release", c('R'), "[ Cancel ]");
     hands.hides("back", esc, "[ Cancel ]");
+    hands.shows("batch", c('B'), "no batch yet");
+    hands.shows("release-holder", c('X'), "[ Cancel ]");
+    hands.hides("back", esc, "[ Cancel ]");
     hands.shows("expire", c('E'), "go on");
     hands.hides("back", esc, "go on");
 }
@@ -205,8 +213,12 @@ fn worker(hands: &mut Hands, stage: &mut Stage, esc: Key) {
     hands.terminal.send("sort key\r");
     hands.terminal.wait_for("queues sorted by key");
     hands.selects("first", c('g'), "queue:a");
+    hands.shows("peek", c('v'), "╭ Tasks");
+    hands.hides("back", esc, "╭ Tasks");
     hands.shows("enqueue", c('t'), "Enqueue a test task");
     hands.hides("back", esc, "Enqueue a test task");
+    hands.shows("peek", c('v'), "╭ Tasks ");
+    hands.hides("back", esc, "╭ Tasks ");
     hands.shows("requeue", c('M'), "is empty: there is nothing to do");
     hands.hides("back", esc, "is empty: there is nothing to do");
 

@@ -3,9 +3,11 @@
 use ratatui::text::Line;
 
 use super::{Ask, Field, MUST, Section};
+use crate::act::canary::TEST_QUEUE;
 use crate::act::plan::Guard;
 use crate::act::transfer::{Transfer, TransferTo};
 use crate::act::{Plan, Prepared, Request, Seen};
+use crate::app::choose;
 use crate::app::state::{Button, Confirm, PlanState};
 use crate::domain::lock::Ttl;
 use crate::domain::{LockId, NodeId, Severity};
@@ -21,14 +23,20 @@ const LONGEST: usize = 240;
 
 pub(super) fn ask<'a>(scene: &Scene<'_>, confirm: &'a Confirm, width: u16) -> Ask<'a> {
     let look = scene.look;
-    let (title, verb) = title_and_verb(&confirm.request);
+    let (title, verb) = match &confirm.plan {
+        PlanState::Ready(prepared) if prepared.plan.intent == "wake" => {
+            ("Wake who waits for a lock that is gone".into(), "Wake (y)")
+        }
+        _ => title_and_verb(&confirm.request),
+    };
     let mut sections = vec![identity(scene, confirm, width)];
     let request_lock = match &confirm.request {
         Request::Release { lock, seen } | Request::Expire { lock, seen, .. } => Some((lock, seen)),
         _ => None,
     };
     if let Some((id, seen)) = request_lock {
-        sections.extend(lock_sections(scene, id, seen, width));
+        let choice = choice(scene, confirm, seen, width);
+        sections.extend(lock_sections(scene, id, seen, choice, width));
     }
     let mut can_confirm = None;
     match &confirm.plan {
@@ -42,6 +50,10 @@ pub(super) fn ask<'a>(scene: &Scene<'_>, confirm: &'a Confirm, width: u16) -> As
             let mut sheet = Sheet::new(look, width);
             sheet.item(look.sign(Severity::Critical), look.critical(), why, look.strong());
             sheet.text("Nothing was done.", look.dim());
+            if matches!(confirm.request, Request::Canary { .. }) {
+                let words = format!("t pushes a test task to the plain list {TEST_QUEUE} instead.");
+                sheet.text(&words, look.plain());
+            }
             sections.push(Section::new(MUST, sheet.lines));
         }
         PlanState::Ready(prepared) => {
@@ -76,6 +88,7 @@ fn title_and_verb(request: &Request) -> (String, &'static str) {
             TransferTo::Nowhere => ("Remove tasks".into(), "Remove (y)"),
         },
         Request::Undo { .. } => ("Put a released lock back".into(), "Put it back (y)"),
+        Request::Canary { family, .. } => (format!("Send a test task to a queue of {family}"), "Send (y)"),
         Request::Enqueue { payloads, force, .. } => {
             let what = match payloads.len() {
                 1 => "Enqueue a task".to_owned(),
@@ -90,9 +103,9 @@ fn title_and_verb(request: &Request) -> (String, &'static str) {
 fn identity(scene: &Scene<'_>, confirm: &Confirm, width: u16) -> Section {
     let (node, db, key): (&NodeId, u32, _) = match &confirm.request {
         Request::Release { lock, .. } | Request::Expire { lock, .. } => (&lock.node, lock.db, &lock.key),
-        Request::Enqueue { queue, .. } | Request::Transfer(Transfer { queue, .. }) => {
-            (&queue.node, queue.db, &queue.key)
-        }
+        Request::Enqueue { queue, .. }
+        | Request::Canary { queue, .. }
+        | Request::Transfer(Transfer { queue, .. }) => (&queue.node, queue.db, &queue.key),
         Request::Undo { .. } => match &confirm.plan {
             PlanState::Ready(p) => (&p.plan.target.node, p.plan.target.db, &p.plan.subject),
             _ => return Section::new(1, Vec::new()),
@@ -110,16 +123,50 @@ fn identity(scene: &Scene<'_>, confirm: &Confirm, width: u16) -> Section {
     Section::must(sheet.lines, short.lines)
 }
 
+/// Which of several holders is meant, as which of several families it is released, and the keys that choose.
+fn choice(scene: &Scene<'_>, confirm: &Confirm, seen: &Seen, width: u16) -> Option<Section> {
+    let look = scene.look;
+    let choice = choose::of(scene.state, confirm)?;
+    let (mut sheet, mut short) = (Sheet::new(look, width), Sheet::new(look, width));
+    if let Some((at, all)) = choice.holder {
+        let words = choice.words.unwrap_or_default();
+        let others = all.saturating_sub(1);
+        let line = format!("{words}: {at} of {all}, the other {others} stay (Up/Down: another one)");
+        sheet.field("holder", &line, look.strong());
+        short.field("holder", &format!("{at} of {all} (Up/Down)"), look.strong());
+    }
+    if !choice.families.is_empty() {
+        let named = |(id, sure): &(&'static str, u8)| {
+            if *id == seen.family { format!("[{id} {sure} %]") } else { format!("{id} {sure} %") }
+        };
+        let families: Vec<String> = choice.families.iter().map(named).collect();
+        let line = format!("released as {} (Ctrl-f: as another)", families.join(", "));
+        sheet.field("family", &line, look.plain());
+        short.field("family", &format!("as {} (Ctrl-f)", seen.family), look.plain());
+    }
+    (!sheet.lines.is_empty()).then(|| Section { joined: true, ..Section::must(sheet.lines, short.lines) })
+}
+
 /// Token as seen, TTL left, age, and the verdict with its reasons.
-fn lock_sections(scene: &Scene<'_>, id: &LockId, seen: &Seen, width: u16) -> Vec<Section> {
+fn lock_sections(
+    scene: &Scene<'_>,
+    id: &LockId,
+    seen: &Seen,
+    choice: Option<Section>,
+    width: u16,
+) -> Vec<Section> {
     let look = scene.look;
     let now = scene.state.now;
     let mut sheet = Sheet::new(look, width);
     let token = locks::token_text(look, &seen.token, LONGEST);
     sheet.known("token seen", token);
     let mut out = vec![Section::new(MUST, sheet.lines)];
+    out.extend(choice);
     let mut sheet = Sheet::new(look, width);
-    let current = find_lock(&scene.state.fleet, id);
+    let listed = find_lock(&scene.state.fleet, id);
+    // Of several holders the one that is meant counts.
+    let meant = listed.zip(seen.token.known()).and_then(|(lock, token)| lock.of_holder(token));
+    let current = meant.as_ref().or(listed);
     let ttl = match &seen.ttl {
         Ttl::Never => "never expires".to_owned(),
         Ttl::Left(left) => {
@@ -247,6 +294,9 @@ fn guards(scene: &Scene<'_>, plan: &Plan) -> Vec<String> {
                     text::cut_bytes(key, 60, text::Cut::Middle, mark)
                 };
                 format!("{which} is a {key_type}{}", if *absent_ok { " or does not exist" } else { "" })
+            }
+            Guard::Absent { key } if *key != plan.subject => {
+                format!("{} does not exist", text::cut_bytes(key, 60, text::Cut::Middle, mark))
             }
             Guard::Absent { .. } => "the key does not exist".into(),
             Guard::NoTtl { .. } => "it still has no TTL".into(),

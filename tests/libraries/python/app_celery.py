@@ -6,7 +6,7 @@ import redis
 from celery import Celery
 from common import URL, serve, wait_at_gate
 
-app = Celery("app_celery", broker=URL)
+app = Celery("app_celery", broker=URL, backend=URL if "results" in sys.argv else None)
 # Acknowledged when done: then what the broker holds as unacknowledged is all that workers have.
 app.conf.update(task_acks_late=True, worker_prefetch_multiplier=4, broker_connection_retry_on_startup=True)
 
@@ -41,9 +41,15 @@ def counts():
     return {"waiting": waiting(), "active": held[0], "held": sum(held), "workers": len(inspect.ping() or {})}
 
 
+def ran():
+    """How often each task was run by the worker."""
+    stats = app.control.inspect(timeout=5.0, limit=1).stats() or {}
+    return next((worker["total"] for worker in stats.values()), None)
+
+
 if __name__ == "__main__":
     if sys.argv[1] == "worker":
         options = ["--pool=threads", "--concurrency=1", "--hostname=w1@host", "--loglevel=ERROR"]
         app.worker_main(["worker", *options])
     else:
-        serve({"enqueue": enqueue, "waiting": waiting, "counts": counts})
+        serve({"enqueue": enqueue, "waiting": waiting, "counts": counts, "ran": ran})

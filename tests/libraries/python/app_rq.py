@@ -21,10 +21,24 @@ def slow():
     wait_at_gate(CONNECTION)
 
 
+def serializer():
+    return "json" if "json" in sys.argv else None
+
+
 def queue():
     from rq import Queue
 
-    return Queue("default", connection=CONNECTION)
+    return Queue("default", connection=CONNECTION, serializer=serializer())
+
+
+def one():
+    return queue().enqueue("app_rq.ok").id
+
+
+def successful():
+    from rq import Worker
+
+    return [worker.successful_job_count for worker in Worker.all(connection=CONNECTION)]
 
 
 def enqueue():
@@ -64,6 +78,8 @@ if __name__ == "__main__":
     if sys.argv[1] == "worker":
         from rq import Worker
 
-        Worker([queue()], connection=CONNECTION, name="w1").work(logging_level="WARNING")
+        Worker([queue()], connection=CONNECTION, name="w1", serializer=serializer()).work(logging_level="WARNING")
     else:
-        serve({"enqueue": enqueue, "counts": counts, "suspend": suspend})
+        serve(
+            {"enqueue": enqueue, "counts": counts, "suspend": suspend, "one": one, "successful": successful}
+        )
