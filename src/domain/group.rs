@@ -166,6 +166,11 @@ impl GroupSnapshot {
         self
     }
 
+    /// False where Sentinels would not list the replicas: then none is listed, however many there are.
+    pub fn knows_replicas(&self) -> bool {
+        !self.denied.iter().any(|command| command == "SENTINEL|SLAVES")
+    }
+
     /// Takes in what nobody would answer us at this round.
     pub fn deny(&mut self, denied: Vec<String>, now: Stamp) {
         self.denied_since = if denied.is_empty() { None } else { self.denied_since.or(Some(now)) };

@@ -58,7 +58,7 @@ struct Moving<'a> {
 struct Sentinel<'a> {
     master_name: &'a str,
     primary: Option<&'a str>,
-    replicas: Vec<MemberRow<'a>>,
+    replicas: Option<Vec<MemberRow<'a>>>,
     sentinels: Vec<WatcherRow<'a>>,
     quorum: Option<u64>,
     can_fail_over: Option<bool>,
@@ -97,7 +97,7 @@ pub(super) fn group<'a>(group: &'a GroupSnapshot, fleet: &'a FleetView) -> Group
             sentinel = Some(Sentinel {
                 master_name: &facts.master_name,
                 primary: name(facts.primary.as_ref()),
-                replicas: facts.replicas.iter().map(member).collect(),
+                replicas: group.knows_replicas().then(|| facts.replicas.iter().map(member).collect()),
                 sentinels: facts
                     .sentinels
                     .iter()

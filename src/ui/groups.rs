@@ -74,10 +74,12 @@ pub fn heading(scene: &Scene<'_>, id: Option<&GroupId>) -> Row {
         let more = if bad.len() > 1 { format!("  +{}", bad.len() - 1) } else { String::new() };
         facts.push(Span::styled(format!("{}{more}", first.message), look.severity(first.severity)));
     }
-    match group.map(|g| &g.facts) {
-        Some(GroupFacts::Cluster(cluster)) => facts.extend(cluster_words(scene, cluster)),
-        Some(GroupFacts::Sentinel(sentinel)) => facts.extend(sentinel_words(scene, sentinel)),
-        Some(GroupFacts::Unknown) | None => {
+    match group.map(|g| (&**g, &g.facts)) {
+        Some((_, GroupFacts::Cluster(cluster))) => facts.extend(cluster_words(scene, cluster)),
+        Some((group, GroupFacts::Sentinel(sentinel))) => {
+            facts.extend(sentinel_words(scene, group, sentinel));
+        }
+        Some((_, GroupFacts::Unknown)) | None => {
             let up = own.iter().filter(|n| n.status.state == NodeState::Up).count();
             facts.push(Span::styled(format!("{up} of {} up", own.len()), look.plain()));
         }
@@ -121,7 +123,7 @@ fn cluster_words(scene: &Scene<'_>, facts: &ClusterFacts) -> Vec<Span<'static>> 
     out
 }
 
-fn sentinel_words(scene: &Scene<'_>, facts: &SentinelFacts) -> Vec<Span<'static>> {
+fn sentinel_words(scene: &Scene<'_>, group: &GroupSnapshot, facts: &SentinelFacts) -> Vec<Span<'static>> {
     let look = scene.look;
     let mut out = Vec::new();
     let (answering, known) = (facts.answering(), facts.sentinels.len());
@@ -136,7 +138,9 @@ fn sentinel_words(scene: &Scene<'_>, facts: &SentinelFacts) -> Vec<Span<'static>
         out.push(Span::styled(format!("{answering} of {known} Sentinels answer"), look.warning()));
     }
     let online = facts.replicas.iter().filter(|r| r.is_online != Some(false)).count();
-    let replicas = if online == facts.replicas.len() {
+    let replicas = if !group.knows_replicas() {
+        "? replicas".to_owned()
+    } else if online == facts.replicas.len() {
         count(online, "replica", "replicas")
     } else {
         format!("{online} of {} replicas online", facts.replicas.len())

@@ -171,3 +171,41 @@ async fn what_may_not_be_read_is_not_fine() {
     let view = wait_for(&fleet, "INFO denied", |v| found(v, "not-permitted").is_some()).await;
     assert_eq!(view.verdict(&Rules::default(), Stamp::now().mono).code(), "unknown");
 }
+
+#[tokio::test]
+async fn too_few_replicas_to_write_and_copies_again_and_again() {
+    let primary =
+        Server::start(&["--min-replicas-to-write", "1", "--enable-debug-command", "local"]).unwrap();
+    let of_primary = watch(&[primary.endpoint()]);
+    up(&of_primary).await;
+    wait_for(&of_primary, "facts before", |v| v.nodes[0].snapshot.seq > 12).await;
+    let mut w = writer(&primary).await;
+    assert_eq!(run(&mut w, "SET a b").await.as_error().unwrap().code, "NOREPLICAS");
+    let view = wait_for(&of_primary, "no replicas", |v| found(v, "writes-refused").is_some()).await;
+    let finding = found(&view, "writes-refused").unwrap();
+    assert_eq!(finding.severity, Severity::Critical);
+    assert!(
+        finding.message.contains("NOREPLICAS 1") && finding.remedy.unwrap().contains("NOREPLICAS"),
+        "{finding:?}"
+    );
+    let replica = Server::start(&["--replicaof", &format!("127.0.0.1 {}", primary.port())]).unwrap();
+    let linked =
+        |v: &FleetView| v.nodes[0].snapshot.facts.as_ref().is_some_and(|f| f.primary_link_up == Some(true));
+    let of_replica = watch(&[replica.endpoint()]);
+    wait_for(&of_replica, "linked", linked).await;
+    // With another history only a whole copy helps.
+    for n in 0..2_u64 {
+        run(&mut w, "DEBUG CHANGE-REPL-ID").await;
+        run(&mut w, "CLIENT KILL TYPE replica").await;
+        wait_for(&of_primary, "a whole copy more", |v| {
+            v.nodes[0].snapshot.facts.as_ref().is_some_and(|f| f.full_syncs >= Some(n + 2))
+        })
+        .await;
+    }
+    let view = wait_for(&of_primary, "full copies", |v| found(v, "full-resync").is_some()).await;
+    let finding = found(&view, "full-resync").unwrap();
+    assert!(
+        finding.message.contains("full resynchronisations within") && finding.since.is_some(),
+        "{finding:?}"
+    );
+}

@@ -308,17 +308,34 @@ async fn a_closed_idle_connection_is_opened_again_where_nothing_is_lost() {
 
 #[tokio::test]
 async fn a_replica_refuses_and_names_its_primary() {
+    refuses_on_a_replica(None).await;
+}
+
+/// The same as a transaction: the node is demoted between the dialog and EXEC.
+#[tokio::test]
+async fn a_replica_refuses_and_names_its_primary_without_scripts() {
+    refuses_on_a_replica(Some("noscripts")).await;
+}
+
+async fn refuses_on_a_replica(user: Option<&str>) {
     let primary = Bench::start(&[]);
     let replica = Bench::start(&["--replicaof", "127.0.0.1", &primary.server.port().to_string()]);
     let mut raw = primary.raw().await;
     run(&mut raw, &format!("SET lock:a {TOKEN}")).await;
     let mut on_replica = replica.raw().await;
     until("the replica has it", async || exists(&mut on_replica, "lock:a").await).await;
+    for server in [&mut raw, &mut on_replica] {
+        run(server, "ACL SETUSER noscripts on >pw ~* +@all -eval").await;
+    }
+    let services = |bench: &Bench| match user {
+        Some(user) => bench.services_as(user),
+        None => bench.services(),
+    };
     let named = format!("127.0.0.1:{}", primary.server.port());
-    let refused = replica.services().prepare(release("lock:a", TOKEN)).await.err().unwrap();
+    let refused = services(&replica).prepare(release("lock:a", TOKEN)).await.err().unwrap();
     assert!(refused.contains("replica") && refused.contains(&named), "{refused}");
     // It becomes one while the dialog is open.
-    let action = primary.services().prepare(release("lock:a", TOKEN)).await.unwrap();
+    let action = services(&primary).prepare(release("lock:a", TOKEN)).await.unwrap();
     run(&mut on_replica, "REPLICAOF NO ONE").await;
     run(&mut raw, &format!("REPLICAOF 127.0.0.1 {}", replica.server.port())).await;
     until("it follows", async || {

@@ -116,8 +116,8 @@ fn missing(right: &str) -> Missing {
     use Missing::{Nothing, Polled, Said};
     match right {
         // Liveness is proven by any answer; AUTH and HELLO are nobody's to take away.
-        // SELECT only where more than one database is watched.
-        "ping" | "hello" | "auth" | "client|setname" | "select" => Nothing,
+        // SELECT is for other databases than the first; with the last three is looked up what became of a released lock.
+        "ping" | "hello" | "auth" | "client|setname" | "select" | "hexists" | "zscore" | "hget" => Nothing,
         "client|tracking" => Polled("CLIENT TRACKING is not permitted"),
         "subscribe" => Polled("SUBSCRIBE is not permitted"),
         "client|list" => Said(&["nodes", "queues"], "CLIENT|LIST"),
@@ -145,8 +145,6 @@ fn missing(right: &str) -> Missing {
         "sscan" => Said(&["locks"], "SSCAN"),
         "pubsub|numsub" => Said(&["locks"], "PUBSUB|NUMSUB"),
         "eval_ro" => Said(&["queues"], "EVAL_RO"),
-        // What becomes of a lock after a release is looked up with these.
-        "hexists" | "zscore" | "hget" => Nothing,
         new => panic!("what does the lack of +{new} lead to?"),
     }
 }

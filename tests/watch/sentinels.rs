@@ -38,6 +38,11 @@ async fn a_failover_is_followed_and_told() {
     // One seed is enough: it tells the others, and they tell on after it.
     let seed = redis.sentinels().next().unwrap().endpoint();
     let fleet = Fleet::spawn(Arc::new(watching(Sentinel { seeds: vec![seed], ..Sentinel::default() })));
+    let first =
+        wait_for(&fleet, "the first word", |v| v.groups.first().is_some_and(|g| g.told.is_some())).await;
+    // Whom the seed only told of is asked before anything is said of them.
+    assert_eq!(group(&first).sentinel().unwrap().answering(), 3);
+    assert_eq!(has(&first, "quorum"), None);
     let view = wait_for(&fleet, "five nodes", |v| {
         v.up_of_total() == (5, 5)
             && group(v).sentinel().is_some_and(|s| s.answering() == 3 && s.ckquorum == Some(Ok(())))
@@ -165,6 +170,15 @@ async fn each_right_for_sentinels_removed_in_turn_leaves_the_rest_going() {
         } else {
             assert!(said.is_empty(), "{right}: {said:?}");
         }
+        let json = redwarden::report::json::render(
+            &view,
+            &redwarden::domain::Rules::default(),
+            redwarden::domain::Stamp::now(),
+            redwarden::report::Sections::ALL,
+        );
+        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+        let replicas = &json["groups"][0]["sentinel"]["replicas"];
+        assert_eq!(replicas.is_null(), right == "+sentinel|slaves", "{right}: {replicas}");
         assert_eq!(facts.ckquorum, (right != "+sentinel|ckquorum").then_some(Ok(())), "{right}");
     }
 }

@@ -28,7 +28,7 @@ fn judge(sample: &GroupSample<'_>) -> Option<(Severity, String)> {
             Some((Severity::Warning, format!("no replica could take over from {first}{more}")))
         }
         // Not permitted is not none.
-        GroupFacts::Sentinel(_) if sample.group.denied.iter().any(|d| d == "SENTINEL|SLAVES") => None,
+        GroupFacts::Sentinel(_) if !sample.group.knows_replicas() => None,
         GroupFacts::Sentinel(facts) => {
             let fit = facts.replicas.iter().any(|r| r.is_online != Some(false));
             let name = facts.primary.as_ref().map(|p| format!(" from {p}")).unwrap_or_default();

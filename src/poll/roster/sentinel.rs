@@ -8,6 +8,7 @@ use crate::config::{Endpoint, NodeConfig, Sentinel};
 use crate::domain::bytes::escape_text;
 use crate::domain::group::{GroupFacts, GroupKind, Member, SentinelFacts, Told, Watcher};
 use crate::domain::{GroupId, GroupSnapshot, NodeId, Stamp};
+use crate::redis_io::CallError;
 use crate::redis_io::topology::{SentinelWord, ToldPrimary, node_of};
 
 /// A group with its nodes, in the order of the screen.
@@ -61,16 +62,9 @@ impl SentinelWatch {
     pub(super) async fn round(&mut self, timeout: Duration) -> bool {
         let whom: Vec<NodeConfig> = self.sentinels.iter().take(MAX_ASKED).map(|(n, _)| n.clone()).collect();
         let names = self.config.master_names.clone();
-        let asked = ask(&mut self.readers, &whom, timeout, |mut reader, _| {
-            let names = names.clone();
-            async move {
-                let word = reader.sentinel(&names).await;
-                (reader, word)
-            }
-        })
-        .await;
+        let asked = self.ask(&whom, timeout).await;
         let trouble = why(&asked);
-        let words: Vec<(NodeConfig, SentinelWord)> =
+        let mut words: Vec<(NodeConfig, SentinelWord)> =
             asked.into_iter().filter_map(|(node, word)| Some((node, word.ok()?))).collect();
         if words.is_empty() {
             for part in &mut self.parts {
@@ -82,6 +76,15 @@ impl SentinelWatch {
             return false;
         }
         self.meet(&words);
+        // Who was only told of just now is not silent: nobody asked.
+        let asked_first = |n: &NodeConfig| whom.iter().any(|w| w.meta.id == n.meta.id);
+        let more = self.sentinels.iter().map(|(n, _)| n).filter(|n| !asked_first(n)).cloned();
+        let more: Vec<NodeConfig> = more.take(MAX_ASKED.saturating_sub(whom.len())).collect();
+        if !more.is_empty() {
+            let told = self.ask(&more, timeout).await;
+            words.extend(told.into_iter().filter_map(|(node, word)| Some((node, word.ok()?))));
+            self.meet(&words);
+        }
         let mut masters: Vec<&str> =
             words.iter().flat_map(|(_, w)| &w.primaries).map(|p| p.name.as_str()).collect();
         masters.sort_unstable();
@@ -99,6 +102,22 @@ impl SentinelWatch {
         let parts: Vec<Part> = wanted.iter().map(|name| self.part(name, wanted.len(), &words)).collect();
         self.parts = parts;
         self.parts.iter().all(|p| p.group.trouble.is_none())
+    }
+
+    async fn ask(
+        &mut self,
+        whom: &[NodeConfig],
+        timeout: Duration,
+    ) -> Vec<(NodeConfig, Result<SentinelWord, CallError>)> {
+        let names = self.config.master_names.clone();
+        ask(&mut self.readers, whom, timeout, |mut reader, _| {
+            let names = names.clone();
+            async move {
+                let word = reader.sentinel(&names).await;
+                (reader, word)
+            }
+        })
+        .await
     }
 
     /// Who the Sentinels are: the configured ones, and those that the answering ones tell. Known by their ids where
