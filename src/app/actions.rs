@@ -38,7 +38,13 @@ pub(super) fn release(state: &mut AppState, out: &mut Vec<Effect>) {
     state.release_queue.clear();
     if in_detail || state.locks.marks.is_empty() {
         match lock_subject(state) {
-            Some(id) => state.release_queue.push_back(id),
+            Some(id) => {
+                let all = with_votes(state, id);
+                if all.len() > 1 {
+                    say(state, format!("{} votes: each node asks on its own, Esc stops", all.len()));
+                }
+                state.release_queue.extend(all);
+            }
             None => return fail(state, "no lock is selected"),
         }
     } else {
@@ -48,13 +54,26 @@ pub(super) fn release(state: &mut AppState, out: &mut Vec<Effect>) {
             .iter()
             .filter_map(|m| if let RowId::Lock(id) = m { Some(id.clone()) } else { None })
             .collect();
+        marked = marked.into_iter().flat_map(|id| with_votes(state, id)).collect();
         marked.sort();
+        marked.dedup();
         if marked.len() > 1 {
             say(state, format!("{} marked locks: each asks on its own, Esc stops", marked.len()));
         }
         state.release_queue.extend(marked);
     }
     next_release(state, out);
+}
+
+/// A lock whose row stands for the votes for its token: all of these.
+fn with_votes(state: &AppState, id: LockId) -> Vec<LockId> {
+    let now = state.view_time().mono;
+    let lock = selection::lock(state, &id);
+    let quorum = lock.and_then(|l| Some((l, state.shown.quorum_of(l, now)?)));
+    let all: Vec<LockId> = quorum
+        .map(|(lock, quorum)| quorum.locks_of(&lock.token, now).map(|l| l.id.clone()).collect())
+        .unwrap_or_default();
+    if all.contains(&id) { all } else { vec![id] }
 }
 
 /// Opens the dialog of the next lock to be released, if one is left.

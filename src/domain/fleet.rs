@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::node::NodeState;
+use super::quorum::{self, Quorum};
 use super::snapshot::Board;
 use super::{Finding, GroupId, GroupSnapshot, Lock, NodeSnapshot, Queue, Rules, Severity};
 
@@ -19,6 +20,8 @@ pub struct FleetView {
     pub locks: Vec<Arc<Lock>>,
     /// Queues of all primaries, sorted by key, then node.
     pub queues: Vec<Arc<Queue>>,
+    /// Keys that several independent primaries vote on, sorted by key.
+    pub quorums: Vec<Quorum>,
 }
 
 /// A node and the other names under which the same server is configured.
@@ -28,6 +31,8 @@ pub struct FleetNode {
     pub snapshot: Arc<NodeSnapshot>,
     /// Other configured addresses of the same server.
     pub aliases: Vec<String>,
+    /// The looks under these other addresses or at these other databases.
+    pub others: Vec<Arc<NodeSnapshot>>,
 }
 
 /// The fleet's verdict: the worst finding and all reasons, worst first.
@@ -66,6 +71,7 @@ impl FleetView {
             if let Some((first, dbs)) = run_id.and_then(|id| seen.get_mut(id)) {
                 if let Some(node) = nodes.get_mut(*first) {
                     node.aliases.push(format!("{} ({})", snapshot.meta.id, snapshot.meta.address));
+                    node.others.push(snapshot.clone());
                 }
                 counted_already = dbs.contains(&snapshot.meta.db);
                 dbs.push(snapshot.meta.db);
@@ -73,7 +79,7 @@ impl FleetView {
                 if let Some(id) = run_id {
                     seen.insert(id, (nodes.len(), vec![snapshot.meta.db]));
                 }
-                nodes.push(FleetNode { snapshot: snapshot.clone(), aliases: Vec::new() });
+                nodes.push(FleetNode { snapshot: snapshot.clone(), aliases: Vec::new(), others: Vec::new() });
             }
             if !counted_already {
                 locks.extend(snapshot.locks.iter().cloned());
@@ -84,7 +90,8 @@ impl FleetView {
             locks.sort_by(|a, b| (&a.id.key, &a.id.node, a.id.db).cmp(&(&b.id.key, &b.id.node, b.id.db)));
             queues.sort_by(|a, b| (&a.id.key, &a.id.node, a.id.db).cmp(&(&b.id.key, &b.id.node, b.id.db)));
         }
-        Self { nodes, groups: board.groups.to_vec(), locks, queues }
+        let quorums = quorum::find(&nodes, &board.groups, &locks);
+        Self { nodes, groups: board.groups.to_vec(), locks, queues, quorums }
     }
 
     /// Nodes that are up, and all nodes.
@@ -96,6 +103,17 @@ impl FleetView {
     /// The group of this name.
     pub fn group(&self, id: &GroupId) -> Option<&Arc<GroupSnapshot>> {
         self.groups.iter().find(|g| g.id == *id)
+    }
+
+    /// The quorum that this lock is a vote of.
+    pub fn quorum_of(&self, lock: &Lock, now: Instant) -> Option<&Quorum> {
+        quorum::of(&self.quorums, lock, now)
+    }
+
+    /// True where a list shows this lock by the row of another one: votes for one token are one row.
+    pub fn is_folded(&self, lock: &Lock, now: Instant) -> bool {
+        let quorum = self.quorum_of(lock, now);
+        quorum.and_then(|q| q.stands_for(&lock.token, now)).is_some_and(|first| *first != lock.id)
     }
 
     /// The verdict at this moment. Locks and queues of one kind are summed up in one sentence.
@@ -126,6 +144,11 @@ impl FleetView {
             .filter(|l| !l.has_ended(now))
             .filter_map(|l| l.findings(rules, now).pop().map(|f| (f, l.id.key.escaped())));
         reasons.extend(summed("lock", locks));
+        let quorums = self.quorums.iter().filter_map(|q| {
+            let worst = q.verdict(now)?.findings.into_iter().next()?;
+            (worst.severity > Severity::Info).then(|| (worst, q.key.escaped()))
+        });
+        reasons.extend(summed("lock", quorums));
         let queues =
             self.queues.iter().filter_map(|q| q.findings(rules, now).pop().map(|f| (f, q.name.clone())));
         reasons.extend(summed("queue", queues));

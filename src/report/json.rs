@@ -1,6 +1,7 @@
 //! The stable JSON of the headless commands, schema 1, documented in the README. Unknown is `null`.
 
 mod diagnostics;
+mod quorum;
 
 use base64::Engine as _;
 use serde::Serialize;
@@ -20,6 +21,8 @@ struct Envelope<'a> {
     nodes: Option<Vec<Node<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     locks: Option<Vec<LockRow<'a>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quorums: Option<Vec<quorum::QuorumRow<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     queues: Option<Vec<QueueRow<'a>>>,
 }
@@ -145,6 +148,7 @@ pub fn render(fleet: &FleetView, rules: &Rules, now: Stamp, sections: Sections) 
         locks: sections.locks.then(|| {
             fleet.locks.iter().filter(|l| !l.has_ended(now.mono)).map(|l| lock(l, rules, now)).collect()
         }),
+        quorums: sections.locks.then(|| fleet.quorums.iter().filter_map(|q| quorum::row(q, now)).collect()),
         queues: sections.queues.then(|| fleet.queues.iter().map(|q| queue(q, rules, now)).collect()),
     };
     // Plain structs with string keys: serialising them cannot fail.

@@ -1,6 +1,7 @@
 //! All that is known of one row: for the details dialog and for the spare room of tall screens.
 
 mod node;
+mod quorum;
 mod told;
 
 use std::time::Duration;
@@ -152,6 +153,9 @@ fn describe_lock(scene: &Scene<'_>, lock: &Lock, sheet: &mut Sheet) {
         sheet.item("-", look.dim(), reason, look.plain());
     }
     freshness(scene, &lock.id.node, sheet);
+    if let Some(of) = scene.state.shown.quorum_of(lock, scene.now.mono) {
+        quorum::describe(scene, of, sheet);
+    }
     sheet.blank();
     let (ttl, ttl_style) = locks::ttl(scene, lock);
     let why = if let Ttl::Unknown(why) = &lock.ttl { format!(" ({why})") } else { String::new() };

@@ -10,6 +10,7 @@ mod fleet;
 mod health;
 mod network;
 mod outputs;
+mod quorum;
 mod rules;
 mod server;
 

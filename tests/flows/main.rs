@@ -21,5 +21,6 @@ mod moving;
 mod outcomes;
 mod prompting;
 mod queueing;
+mod quorums;
 mod registry;
 mod screen;

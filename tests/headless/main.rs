@@ -3,6 +3,7 @@
 
 mod acl;
 mod facts;
+mod quorums;
 mod release;
 mod topology;
 mod transfer;

@@ -15,6 +15,7 @@ mod fixtures;
 mod dialogs;
 mod escape_output;
 mod lists;
+mod quorums;
 mod robust;
 mod shot;
 mod styles;

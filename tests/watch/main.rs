@@ -7,6 +7,7 @@ mod liveness;
 mod locks;
 mod push;
 mod queues;
+mod quorums;
 
 #[path = "../support/fleet.rs"]
 mod fleet;
