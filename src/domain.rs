@@ -11,6 +11,7 @@ pub mod group_health;
 pub mod health;
 pub mod lock;
 pub mod node;
+pub mod presence;
 pub mod queue;
 pub mod quorum;
 pub mod redaction;

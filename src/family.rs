@@ -6,6 +6,7 @@
 pub mod apalis;
 pub mod arq;
 pub mod asynq;
+pub mod attendance;
 mod backlog;
 pub mod bee_queue;
 pub mod bull;
@@ -41,6 +42,7 @@ pub mod streaq;
 pub mod string;
 pub mod taskiq;
 pub mod template;
+pub mod witness;
 
 use std::sync::Arc;
 

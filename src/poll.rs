@@ -11,6 +11,7 @@ mod dirty;
 mod discover;
 pub mod fleet;
 mod history;
+mod holders;
 pub mod info;
 pub mod keys;
 pub mod liveness;

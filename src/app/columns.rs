@@ -123,6 +123,7 @@ pub const LOCKS: &[Column<Lock>] = &[
     column!("AGE", "age", true, |l, at| SortKey::duration(l.age(at.now))),
     column!("WAITERS", "waiters", true, |l, _| SortKey::number(l.waiters)),
     column!("FAMILY", "family", false, |l, _| SortKey::Bytes(l.family.as_bytes())),
+    column!("ALIVE", "alive", true, |l, _| SortKey::Number(l.holder_state() as u64)),
     column!("QUORUM", "quorum", true, |l, at| SortKey::number(votes(l, at).map(|n| n as u64))),
 ];
 

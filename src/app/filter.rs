@@ -47,6 +47,7 @@ enum Field {
     Family,
     Role,
     Quorum,
+    HolderState,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -69,6 +70,7 @@ fn fields(panel: Panel) -> &'static [(&'static str, Field)] {
             ("token", Field::Token),
             ("family", Field::Family),
             ("quorum", Field::Quorum),
+            ("holder_state", Field::HolderState),
         ],
         Panel::Queues => &[("key", Field::Key), ("node", Field::Node), ("family", Field::Family)],
         Panel::Worker => &[],
@@ -188,6 +190,7 @@ impl Filter {
                     Field::Holder => holder() || (lock.holder.is_none() && token()),
                     Field::Token => token(),
                     Field::Family => plain(lock.family, needle),
+                    Field::HolderState => lock.holder_state().code().starts_with(needle.as_str()),
                     Field::Quorum => quorum()
                         .and_then(|q| q.verdict(at.now))
                         .is_some_and(|v| v.state.code().starts_with(needle.as_str())),

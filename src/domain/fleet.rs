@@ -142,7 +142,7 @@ impl FleetView {
             .locks
             .iter()
             .filter(|l| !l.has_ended(now))
-            .filter_map(|l| l.findings(rules, now).pop().map(|f| (f, l.id.key.escaped())));
+            .flat_map(|l| l.findings(rules, now).into_iter().map(|f| (f, l.id.key.escaped())));
         reasons.extend(summed("lock", locks));
         let quorums = self.quorums.iter().filter_map(|q| {
             let worst = q.verdict(now)?.findings.into_iter().next()?;

@@ -162,6 +162,7 @@ pub(super) fn lock(
         first_seen,
         held_before,
         waiters: None,
+        presence: None,
     }
 }
 

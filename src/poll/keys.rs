@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::holders::Holders;
 use super::prefixes::Prefixes;
 use crate::domain::{Bytes, Lock, Queue, Reply, Stamp};
 use crate::family::consumers::Consumers;
 use crate::family::site::Part;
+use crate::family::witness::Witness;
 use crate::family::{KeyFact, QueueMemory};
 
 /// A queue that is empty for this long and not configured by name is forgotten.
@@ -20,6 +22,8 @@ const SAFETY_ROUND: Duration = Duration::from_secs(300);
 pub(super) struct LockEntry {
     pub(super) fact: KeyFact,
     pub(super) lock: Arc<Lock>,
+    /// What other keys tell of its holder.
+    pub(super) witness: Witness,
 }
 
 /// A known queue.
@@ -52,6 +56,8 @@ pub(super) struct KeyTable {
     pub(super) restricted: bool,
     /// Who waits for tasks, from the last CLIENT LIST.
     pub(super) consumers: Option<Consumers>,
+    /// Who is there that may hold locks.
+    pub(super) holders: Holders,
     /// Keys were found here whose slot is on its way: until then they are asked for by ASKING.
     pub(super) arriving_until: Option<Instant>,
     /// Clues to a single queue that were followed.
@@ -88,6 +94,8 @@ impl KeyTable {
             Reply::Bulk(text) => Some(Consumers::parse(text, db)),
             _ => None,
         };
+        self.holders.take_clients(list, Stamp::now());
+        self.judge_holders();
     }
 
     pub(super) fn clear(&mut self) {
@@ -96,7 +104,28 @@ impl KeyTable {
 
     pub(super) fn put_lock(&mut self, fact: KeyFact, lock: Lock) {
         self.published = None;
-        self.locks.insert(fact.key.clone(), LockEntry { fact, lock: Arc::new(lock) });
+        let known = self.locks.remove(&fact.key).filter(|known| known.lock.token == lock.token);
+        let (presence, witness) = match known {
+            Some(known) => (known.lock.presence.clone(), known.witness),
+            None => (self.holders.presence(&lock, &Witness::default()), Witness::default()),
+        };
+        let lock = Arc::new(Lock { presence, ..lock });
+        self.locks.insert(fact.key.clone(), LockEntry { fact, lock, witness });
+    }
+
+    /// Looks again who of the holders is there.
+    pub(super) fn judge_holders(&mut self) {
+        self.holders.look_round(
+            self.locks.values().map(|e| &*e.lock),
+            self.queues.values().filter_map(|e| e.queue.as_deref()),
+        );
+        for entry in self.locks.values_mut() {
+            let presence = self.holders.presence(&entry.lock, &entry.witness);
+            if presence != entry.lock.presence {
+                entry.lock = Arc::new(Lock { presence, ..Lock::clone(&entry.lock) });
+                self.published = None;
+            }
+        }
     }
 
     pub(super) fn remove_lock(&mut self, key: &Bytes) {

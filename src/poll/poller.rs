@@ -306,6 +306,7 @@ impl Poller {
         look.add_configured_queues();
         look.look_at_sites().await?;
         look.reread(interval).await?;
+        look.ask_witnesses().await?;
         loop {
             let Some(mut look) = self.at_keys() else { return Ok(()) };
             let slice = if pushed { until.min(Instant::now() + SLICE) } else { until };

@@ -89,6 +89,8 @@ struct LockRow<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     token_len: Option<u64>,
     holder: Option<&'a str>,
+    holder_state: &'static str,
+    holder_evidence: Option<String>,
     ttl_ms: Option<u64>,
     age_ms: Option<u64>,
     state: &'static str,
@@ -215,6 +217,8 @@ fn lock<'a>(lock: &'a Lock, rules: &Rules, now: Stamp) -> LockRow<'a> {
         token_b64,
         token_len,
         holder: lock.holder.as_deref(),
+        holder_state: lock.holder_state().code(),
+        holder_evidence: lock.evidence(now.mono),
         ttl_ms: match lock.ttl {
             Ttl::Left(_) => lock.ttl_left(now.mono).map(|d| d.as_millis() as u64),
             Ttl::Never | Ttl::Unknown(_) => None,

@@ -19,6 +19,7 @@ use crate::app::state::RowId;
 use crate::domain::bytes::escape_text;
 use crate::domain::lock::{Renewal, Token, Ttl};
 use crate::domain::node::NodeState;
+use crate::domain::presence::HolderState;
 use crate::domain::queue::{Oldest, PushEnd};
 use crate::domain::{Finding, FleetView, Lock, LockId, NodeId, Queue, Severity};
 
@@ -170,6 +171,17 @@ fn describe_lock(scene: &Scene<'_>, lock: &Lock, sheet: &mut Sheet) {
     sheet.field("renewed", &renewal, look.plain());
     sheet.field("first seen", &ago(scene, lock.first_seen), look.plain());
     sheet.known("holder", lock.holder.clone());
+    let alive = lock.holder_state();
+    let style = match alive {
+        HolderState::Gone => look.warning(),
+        HolderState::Alive => look.plain(),
+        HolderState::Unknown => look.dim(),
+    };
+    let words = match lock.evidence(scene.now.mono) {
+        Some(evidence) => format!("{}: {evidence}", alive.words()),
+        None => alive.words().to_owned(),
+    };
+    sheet.field("alive", &words, style);
     match &lock.token {
         Token::Unknown(why) => sheet.field("token", &format!("? ({why})"), look.dim()),
         token => sheet.known("token", locks::token_text(look, token, LONGEST)),

@@ -10,6 +10,7 @@ use super::table::{Cell, Column, Row, figure, optional, text};
 use super::text::{Cut, cut_bytes};
 use crate::app::state::RowId;
 use crate::domain::lock::{LockState, Token, Ttl};
+use crate::domain::presence::HolderState;
 use crate::domain::quorum::{Quorum, QuorumState, QuorumVerdict};
 use crate::domain::{Lock, Severity};
 
@@ -19,6 +20,7 @@ pub const COLUMNS: &[Column] = &[
     text("KEY", Some("key"), 12, 64, 19),
     text("NODE", Some("node"), 6, 16, 15),
     text("HOLDER", Some("holder"), 8, 48, 16),
+    optional(text("ALIVE", Some("alive"), 6, 6, 8)),
     figure("TTL", Some("ttl"), 6, 18),
     figure("AGE", Some("age"), 8, 17),
     optional(figure("WAITERS", Some("waiters"), 9, 5)),
@@ -51,10 +53,11 @@ pub fn row(scene: &Scene<'_>, lock: &Lock) -> Row {
         (None, token) => token_cell(look, token),
     };
     let cells = vec![
-        Cell::new(if lock.has_ended(now) { "ended" } else { verdict.state.words() }, style),
+        Cell::new(state(lock, verdict.state, now), style),
         Cell::new(cut_bytes(&lock.id.key, WIDEST, Cut::Middle, mark), look.strong()).middle(),
         node_cell(scene, lock, quorum.as_ref().map(|(q, _)| *q)),
         holder,
+        alive(look, lock),
         Cell::new(ttl, ttl_style),
         Cell::new(age(look, lock, scene), look.plain()),
         known_or(look, lock.waiters.map(format::compact)),
@@ -69,6 +72,25 @@ pub fn row(scene: &Scene<'_>, lock: &Lock) -> Row {
         note: None,
         marked: scene.state.locks.marks.contains(&RowId::Lock(lock.id.clone())),
         stale: scene.is_stale(&lock.id.node),
+    }
+}
+
+/// Its state in words; that its holder is gone weighs more than any but that it never expires.
+fn state(lock: &Lock, state: LockState, now: std::time::Instant) -> &'static str {
+    match state {
+        _ if lock.has_ended(now) => "ended",
+        LockState::NoTtl => state.words(),
+        _ if lock.holder_state() == HolderState::Gone => "holder gone",
+        _ => state.words(),
+    }
+}
+
+/// Is its holder alive?
+fn alive(look: Look, lock: &Lock) -> Cell {
+    match lock.holder_state() {
+        HolderState::Alive => Cell::new("yes", look.plain()),
+        HolderState::Gone => Cell::new("gone", look.severity(Severity::Warning)),
+        HolderState::Unknown => Cell::new("?", look.dim()),
     }
 }
 

@@ -14,6 +14,7 @@ mod fixtures;
 
 mod dialogs;
 mod escape_output;
+mod holders;
 mod lists;
 mod quorums;
 mod robust;

@@ -3,6 +3,7 @@
 
 mod acl;
 mod diagnostics;
+mod holders;
 mod liveness;
 mod locks;
 mod push;
