@@ -55,6 +55,8 @@ pub enum Command {
     Release(Release),
     /// `queues push`.
     Push(Push),
+    /// `queues peek`.
+    Peek(Peek),
     /// `worker`.
     Worker(Worker),
     /// `lock run`.
@@ -125,6 +127,8 @@ pub struct Release {
     pub place: Where,
     /// `--if-token`, `--token-b64`: exact token that must be the value.
     pub if_token: Option<Bytes>,
+    /// `--family`.
+    pub family: Option<String>,
     /// Only print the plan.
     pub dry_run: bool,
     /// Do not ask.
@@ -148,6 +152,19 @@ pub struct Push {
     pub force: bool,
     /// Do not ask.
     pub yes: bool,
+}
+
+/// `queues peek`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Peek {
+    /// Exact key.
+    pub key: Bytes,
+    /// Where.
+    pub place: Where,
+    /// How many tasks of each end, 1 to 20.
+    pub count: u32,
+    /// How to print.
+    pub format: Format,
 }
 
 /// `worker`.
@@ -288,7 +305,7 @@ fn parse_given(given: Vec<OsString>) -> Result<Invocation, clap::Error> {
     let global = &invocation.global;
     let problem = if global.read_only && global.write {
         "--read-only and --write exclude each other: give one of them"
-    } else if global.master_name.is_some() && global.sentinel.is_empty() {
+    } else if !global.master_names.is_empty() && global.sentinel.is_empty() {
         "--master-name needs --sentinel URL"
     } else {
         return Ok(invocation);
@@ -355,6 +372,16 @@ fn subcommand(sub: Sub) -> Result<(GlobalArgs, Command), Usage> {
                     print.must_be_unused("queues list")?;
                     let end = End { left: false, right: false };
                     moved(args.queue, Destination::Nowhere, args.which, &end)?
+                }
+                Some(QueuesSub::Peek(args)) => {
+                    print.must_be_unused("queues list")?;
+                    let peek = Peek {
+                        key: some_key(args.queue.map(bytes).or(args.key_b64))?,
+                        place: args.place.into(),
+                        count: args.count,
+                        format: args.format.unwrap_or_default(),
+                    };
+                    (args.global, Command::Peek(peek))
                 }
             };
             (outer.merged(inner), command)
@@ -462,6 +489,7 @@ fn release(args: args::Release) -> Result<(GlobalArgs, Command), Usage> {
         key: some_key(key)?,
         place: args.place.into(),
         if_token: args.if_token.map(bytes).or(args.token_b64),
+        family: args.family,
         dry_run: args.dry_run,
         yes: args.yes,
     };

@@ -3,7 +3,9 @@
 mod document;
 pub mod endpoint;
 mod environment;
+pub(crate) mod families;
 mod file;
+mod group;
 mod layer;
 mod load;
 mod node;
@@ -12,6 +14,7 @@ mod problem;
 mod queue_family;
 pub mod secrets;
 mod show;
+pub mod topology;
 mod url;
 mod value;
 
@@ -29,6 +32,7 @@ pub use problem::{ConfigErrors, Problem, Source};
 pub use queue_family::QueuePrefixes;
 pub use secrets::Secret;
 pub use show::show;
+pub use topology::{AddressMap, Cluster, Sentinel, Topology};
 pub use url::masked_url;
 pub use value::nearest;
 
@@ -45,7 +49,7 @@ pub const QUEUE_PATTERNS: [&str; 2] = ["queue:*", "*_queue"];
 pub struct Config {
     /// The fleet, in order, names unique.
     pub nodes: Vec<NodeConfig>,
-    /// A cluster or Sentinels that tell further nodes.
+    /// Clusters and Sentinels that tell further nodes.
     pub topology: Topology,
     /// Name of the chosen profile.
     pub profile: Option<String>,
@@ -59,6 +63,8 @@ pub struct Config {
     pub timeout: Duration,
     /// Globs (Redis syntax) of lock keys.
     pub lock_patterns: Vec<String>,
+    /// The user's own lock families.
+    pub lock_families: Vec<crate::family::rows::Source>,
     /// Ids of lock families that are neither searched for nor recognised.
     pub disabled_families: Vec<String>,
     /// Globs (Redis syntax) of queue keys.
@@ -73,6 +79,8 @@ pub struct Config {
     pub queue_prefixes: QueuePrefixes,
     /// Budget of the key search.
     pub scan: ScanConfig,
+    /// Words in names of fields of which a peek masks the values.
+    pub redact: Vec<String>,
     /// The embedded worker.
     pub worker: WorkerConfig,
     /// Thresholds of the verdicts.
@@ -83,42 +91,13 @@ pub struct Config {
     pub log: Option<PathBuf>,
     /// Directory of `audit.jsonl`: `$XDG_STATE_HOME/redwarden`.
     pub state_dir: PathBuf,
+    /// Whether what is usual for locks is kept there.
+    pub remember: bool,
     /// Said once at the start: a password on the command line, `--insecure`, ... Escaped.
     pub warnings: Vec<String>,
     /// Environment variables that no child process may inherit: [`secrets::SECRET_VARIABLES`] and those that
     /// the file names as `password_env`.
     pub secret_variables: Vec<String>,
-}
-
-/// Where further nodes are to be asked for.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Topology {
-    /// Seeds of a Redis Cluster. The nodes found take credentials and TLS of the seed that told them.
-    pub cluster: Vec<Endpoint>,
-    /// Sentinels to ask.
-    pub sentinel: Option<Sentinel>,
-}
-
-impl Topology {
-    /// True when there is nobody to ask.
-    pub fn is_empty(&self) -> bool {
-        self.cluster.is_empty() && self.sentinel.is_none()
-    }
-}
-
-/// Sentinels, and how to reach the nodes they tell.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sentinel {
-    /// The Sentinels, with credentials of their own; never empty.
-    pub seeds: Vec<Endpoint>,
-    /// Only this primary and its replicas; `None`: all that the Sentinels watch.
-    pub master_name: Option<String>,
-    /// ACL user for the nodes they tell.
-    pub username: Option<String>,
-    /// Password for the nodes they tell.
-    pub password: Option<Secret>,
-    /// TLS for the nodes they tell: as for the first Sentinel.
-    pub tls: Option<Tls>,
 }
 
 /// One configured node.
@@ -312,6 +291,7 @@ impl Default for Config {
             interval: Duration::from_secs(1),
             timeout: Duration::from_millis(500),
             lock_patterns: LOCK_PATTERNS.map(String::from).to_vec(),
+            lock_families: Vec::new(),
             disabled_families: Vec::new(),
             queue_patterns: QUEUE_PATTERNS.map(String::from).to_vec(),
             queues: Vec::new(),
@@ -319,6 +299,7 @@ impl Default for Config {
             queue_families: Vec::new(),
             queue_prefixes: QueuePrefixes::new(),
             scan: ScanConfig { budget: SCAN_BUDGET, max_keys: 200_000 },
+            redact: crate::decode::DEFAULT_SECRETS.map(String::from).to_vec(),
             worker: WorkerConfig::default(),
             rules: Rules::default(),
             ui: UiConfig {
@@ -330,6 +311,7 @@ impl Default for Config {
             },
             log: None,
             state_dir: PathBuf::new(),
+            remember: true,
             warnings: Vec::new(),
             secret_variables: secrets::SECRET_VARIABLES.map(String::from).to_vec(),
         }

@@ -2,6 +2,7 @@
 //! waits for a server.
 
 mod incident;
+mod peek;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -44,6 +45,7 @@ struct Backstage {
     actions: mpsc::Sender<ActionCommand>,
     outcomes: mpsc::Receiver<ActionEvent>,
     worker: WorkerHandle,
+    peeking: peek::Peeking,
 }
 
 impl Backstage {
@@ -56,14 +58,16 @@ impl Backstage {
             directory: directory.clone(),
             routes: fleet.routes(),
             permit,
+            families: crate::family::registry::LockFamilies::new(config),
             audit: Audit::in_dir(&config.state_dir),
             timeout: config.timeout,
         };
         let actions = executor::spawn_with(services, report);
+        let peeking = peek::Peeking::new(config, directory.clone());
         let nodes = fleet.nodes();
         let peers = Arc::new(move || nodes.borrow().iter().map(|n| n.endpoint.clone()).collect());
         let worker = worker::spawn(config.clone(), directory, peers, permit);
-        Self { fleet, actions, outcomes, worker }
+        Self { fleet, actions, outcomes, worker, peeking }
     }
 }
 
@@ -215,6 +219,9 @@ fn carry_out(
                 let _ = inbox.blocking_send(event);
             });
         }
+        Effect::Peek { queue, family, push } => {
+            peek::spawn(backstage.peeking.clone(), queue, family, push, inbox.clone());
+        }
         Effect::Bell => guard.bell().map_err(|e| format!("could not ring: {e}"))?,
         Effect::CaptureMouse(on) => guard.capture_mouse(on).map_err(|e| format!("mouse: {e}"))?,
         Effect::Quit | Effect::Suspend => {}
@@ -226,6 +233,7 @@ fn carry_out(
 async fn leave(guard: TerminalGuard, mut backstage: Backstage, state: &mut AppState) -> Vec<String> {
     drop(guard);
     let deadline = tokio::time::Instant::now() + GOODBYE;
+    let _ = timeout(GOODBYE, backstage.fleet.save_memory()).await;
     while !state.running.is_empty() {
         match tokio::time::timeout_at(deadline, backstage.outcomes.recv()).await {
             Ok(Some(event)) => drop(update(state, Event::Action(event), Stamp::now())),

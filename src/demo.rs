@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 
 use crate::cli::{Demo, Stage};
 use crate::config::secrets::SECRET_VARIABLES;
-use crate::config::{NodeConfig, Sentinel, Topology};
+use crate::config::{Cluster, NodeConfig, Sentinel, Topology};
 use crate::domain::{NodeId, NodeMeta};
 use crate::launcher::{self, LaunchError};
 use supervisor::Line;
@@ -123,16 +123,13 @@ impl DemoFleet {
         };
         match self.stage {
             Stage::Nodes => Topology::default(),
-            Stage::Cluster => Topology { cluster: seeds(Duty::Data), ..Topology::default() },
+            Stage::Cluster => {
+                let cluster = Cluster { name: "demo".into(), seeds: seeds(Duty::Data), ..Cluster::default() };
+                Topology { clusters: vec![cluster], ..Topology::default() }
+            }
             Stage::Sentinel => {
-                let sentinel = Sentinel {
-                    seeds: seeds(Duty::Sentinel),
-                    master_name: None,
-                    username: None,
-                    password: None,
-                    tls: None,
-                };
-                Topology { sentinel: Some(sentinel), ..Topology::default() }
+                let sentinel = Sentinel { seeds: seeds(Duty::Sentinel), ..Sentinel::default() };
+                Topology { sentinels: vec![sentinel], ..Topology::default() }
             }
         }
     }

@@ -9,6 +9,7 @@ pub mod glob;
 pub mod group;
 pub mod group_health;
 pub mod health;
+pub mod holds;
 pub mod lock;
 pub mod node;
 pub mod presence;
@@ -19,6 +20,7 @@ pub mod reply;
 pub mod rules;
 pub mod slots;
 pub mod snapshot;
+pub mod stale;
 pub mod stamp;
 
 pub use bytes::Bytes;

@@ -15,6 +15,7 @@ pub mod consumers;
 mod crew;
 pub mod dramatiq;
 pub mod gocraft_work;
+mod holders;
 pub mod huey;
 pub mod huey_queue;
 pub mod kue;
@@ -22,8 +23,11 @@ pub mod laravel;
 pub mod list;
 pub mod machinery;
 pub mod own;
+pub mod permits;
+pub mod portalocker;
 pub mod proto;
 pub mod read;
+pub mod readers;
 pub mod recipe;
 pub mod redisson;
 pub mod registry;
@@ -42,6 +46,7 @@ pub mod streaq;
 pub mod string;
 pub mod taskiq;
 pub mod template;
+pub mod unique_jobs;
 pub mod witness;
 
 use std::sync::Arc;
@@ -180,6 +185,19 @@ pub trait QueueFamily: Send + Sync {
     fn site(&self, _clue: &Bytes, _replies: &[Reply], _ctx: &Context) -> Option<Site> {
         None
     }
+    /// Where its waiting tasks stand, for a peek.
+    fn tasks_at(&self, key: &Bytes, push: PushEnd) -> Vec<TaskPlace> {
+        vec![TaskPlace::list(key.clone(), push)]
+    }
+    /// Where the rest of a task stands when its place holds only an id: what it is, and its read. None: the element
+    /// itself is the task.
+    fn task_parts(&self, _key: &Bytes, _element: &Bytes) -> Vec<(&'static str, Read)> {
+        Vec::new()
+    }
+    /// Takes a part of a task apart that only this library's own format tells.
+    fn unfold(&self, _label: &str, _part: &Bytes) -> Vec<(&'static str, Bytes)> {
+        Vec::new()
+    }
     /// Reads for one look.
     fn reads(&self, key: &Bytes, push: PushEnd, memory: &QueueMemory) -> Vec<Read>;
     /// Reads that only the first replies tell, such as the time in the next job's hash.
@@ -205,6 +223,40 @@ pub struct UsualPrefix {
     pub text: &'static str,
     /// True when the library puts a colon behind the prefix by itself.
     pub colon: bool,
+}
+
+/// A key that holds waiting tasks.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TaskPlace {
+    /// The key.
+    pub key: Bytes,
+    /// What it is.
+    pub kind: TaskKind,
+    /// True where the next task stands at the end, false where it is the first.
+    pub next_last: bool,
+}
+
+impl TaskPlace {
+    /// A list that is pushed to at this end.
+    pub fn list(key: Bytes, push: PushEnd) -> Self {
+        Self { key, kind: TaskKind::List, next_last: push == PushEnd::Left }
+    }
+
+    /// A sorted set; the lowest score is next.
+    pub fn sorted(key: Bytes) -> Self {
+        Self { key, kind: TaskKind::Sorted, next_last: false }
+    }
+}
+
+/// Type of a key that holds tasks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TaskKind {
+    /// List.
+    List,
+    /// Sorted set.
+    Sorted,
+    /// Stream.
+    Stream,
 }
 
 /// What a queue family must remember between looks and nobody is shown.

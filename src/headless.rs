@@ -1,6 +1,7 @@
 //! The headless commands: the same facts and the same plans as the dashboard, for scripts. stdout is data, stderr
 //! is talk; both go through the writers given, so that only `main` prints.
 
+pub mod peek;
 pub mod place;
 pub mod push;
 pub mod release;

@@ -26,6 +26,8 @@
 //!   [`family::registry`].
 //! - [`redis_io`]: the only module that knows the `redis` crate. A [`redis_io::Reader`] can't express a write; a
 //!   [`redis_io::Writer`] can't be built without a [`redis_io::WritePermit`].
+//! - [`decode`]: what the bytes of a task say, as safe text with secrets masked. [`peek`]: a few tasks of a queue,
+//!   read without taking them.
 //! - [`poll`]: one task for each node; connection, back-off, search and cost are its own.
 //! - [`act`]: requests, plans, the executor, undo, the audit file.
 //! - [`worker`]: the embedded worker. [`lock_run`]: `redwarden lock run`.
@@ -59,6 +61,7 @@ pub mod app;
 pub mod cli;
 pub mod config;
 pub mod dashboard;
+pub mod decode;
 pub mod demo;
 pub mod domain;
 pub mod family;
@@ -66,6 +69,7 @@ pub mod headless;
 pub mod launcher;
 pub mod lock_run;
 pub mod logging;
+pub mod peek;
 pub mod poll;
 pub mod redis_io;
 pub mod report;

@@ -1,4 +1,4 @@
-//! Pollers: one task for each node, each with its own connection, back-off and budget, so that one dead or
+//! Pollers: one task for each server, each with its own connection, back-off and budget, so that one dead or
 //! frozen node never delays another. They publish immutable snapshots; the latest wins.
 
 pub mod backoff;
@@ -6,6 +6,7 @@ mod changes;
 mod claims;
 mod connections;
 mod cost;
+mod database;
 mod diagnose;
 mod dirty;
 mod discover;
@@ -16,6 +17,7 @@ pub mod info;
 pub mod keys;
 pub mod liveness;
 mod look;
+mod memory;
 mod patience;
 mod poller;
 mod prefixes;

@@ -5,11 +5,13 @@
 
 #![allow(clippy::similar_names, reason = "a lock has a look")]
 
+pub mod chart;
 mod cost;
 pub mod detail;
 pub mod dialog;
 pub mod footer;
 pub mod format;
+pub mod groups;
 pub mod header;
 pub mod layout;
 pub mod locks;
@@ -132,7 +134,7 @@ fn draw_body(scene: &Scene<'_>, body: Rect, frame: &mut Frame<'_>, cache: &mut V
 }
 
 fn want(scene: &Scene<'_>, panel: Panel, height: u16) -> Want {
-    let rows = scene.state.list(panel).map_or(0, |l| l.rows.len());
+    let rows = scene.state.list(panel).map_or(0, |l| groups::height(scene, panel, l));
     // Locks come and go all the time: in steps of four they do not move what lies below each second.
     let rows = if panel == Panel::Locks { rows.div_ceil(4) * 4 } else { rows };
     let rows = u16::try_from(rows).unwrap_or(u16::MAX / 4).min(u16::MAX / 4);

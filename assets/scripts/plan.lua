@@ -101,6 +101,34 @@ function guard.hlen(key, len)
   if is == 0 then return 'GONE' end
   if is ~= tonumber(len) then return 'CHANGED' end
 end
+-- An undo: the part must not be there, the key may be gone.
+function guard.hnofield(key, field)
+  local is = redis.pcall('HEXISTS', key, field)
+  if failed(is) then return 'ERR', is.err end
+  if is == 1 then return 'TAKEN' end
+end
+function guard.znomember(key, member)
+  local is = redis.pcall('ZSCORE', key, member)
+  if failed(is) then return 'ERR', is.err end
+  if is then return 'TAKEN' end
+end
+function guard.zatmost(key, len)
+  local is = redis.pcall('ZCARD', key)
+  if failed(is) then return 'ERR', is.err end
+  if is > tonumber(len) then return 'TAKEN' end
+end
+function guard.smember(key, member)
+  local is = redis.pcall('SISMEMBER', key, member)
+  if failed(is) then return 'ERR', is.err end
+  if is == 1 then return end
+  if redis.pcall('EXISTS', key) == 0 then return 'GONE' end
+  return 'CHANGED'
+end
+function guard.snomember(key, member)
+  local is = redis.pcall('SISMEMBER', key, member)
+  if failed(is) then return 'ERR', is.err end
+  if is == 1 then return 'TAKEN' end
+end
 
 local at = 5
 for _ = 1, tonumber(ARGV[4]) do
@@ -123,7 +151,7 @@ for step = 1, steps do
   local count = tonumber(ARGV[at])
   local args = {unpack(ARGV, at + 1, at + count)}
   at = at + count + 1
-  if rest and step == 1 then
+  if rest and args[1] == 'SET' then
     args[count + 1] = 'PX'
     args[count + 2] = string.format('%.0f', rest)
   end

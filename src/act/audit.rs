@@ -188,7 +188,6 @@ fn seen(guard: &Guard) -> Value {
             put_bytes(&mut map, "field", field);
             put_bytes(&mut map, "field_value", value);
         }
-        Guard::ZsetMember { member, .. } => put_bytes(&mut map, "member", member),
         Guard::ListElement { index, value, .. } => {
             map.insert("index".into(), json!(index));
             map.insert("element_len".into(), json!(value.len()));
@@ -197,6 +196,20 @@ fn seen(guard: &Guard) -> Value {
         Guard::ListHolds { value, .. } => {
             map.insert("element_len".into(), json!(value.len()));
             map.insert("element_sha1".into(), json!(value.sha1()));
+        }
+        Guard::ZsetMember { member, .. } | Guard::SetMember { member, .. } => {
+            put_bytes(&mut map, "member", member);
+        }
+        Guard::HashFieldAbsent { field, .. } => put_bytes(&mut map, "absent_field", field),
+        Guard::ZsetMemberAbsent { member, .. } | Guard::SetMemberAbsent { member, .. } => {
+            put_bytes(&mut map, "absent_member", member);
+        }
+        Guard::ZsetLenAtMost { len, .. } => {
+            map.insert("members_at_most".into(), json!(len));
+        }
+        Guard::ClientNamed { id, name, .. } => {
+            map.insert("client_id".into(), json!(id));
+            put_bytes(&mut map, "client_name", name);
         }
         Guard::HashLen { len, .. } => {
             map.insert("fields".into(), json!(len));

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::audit::refusal;
-use super::plan::{Guard, Restore};
+use super::plan::{Back, Guard, Restore, Undo};
 use super::prepare::PreparedAction;
 use super::route::MOST_HOPS;
 use super::services::Services;
@@ -39,9 +39,11 @@ pub(super) async fn carry_out(action: PreparedAction) -> Carried {
         let why = refusal(services.audit.path(), &error);
         return end(plan, why);
     }
-    let value = undo_value(&plan);
+    let back = back(&plan);
     let (ran, session) = match session.ready(&services, &plan).await {
-        Ok(session) => run_where_it_is(&services, &mut plan, session, value.is_some()).await,
+        Ok(session) => {
+            run_where_it_is(&services, &mut plan, session, back.as_ref().is_some_and(watched)).await
+        }
         Err(why) => (Ran::from(why), None),
     };
     let audit_gap = services.audit.after(&plan, &ran.outcome).await.err().map(|error| {
@@ -49,29 +51,25 @@ pub(super) async fn carry_out(action: PreparedAction) -> Carried {
     });
     let undoable = match (&ran.outcome, session) {
         (Outcome::Done { pttl_before_ms, server_ms, .. }, Some(session)) if plan.intent == "release" => {
-            Some(match value {
-                None if plan.guards.iter().any(|g| matches!(g, Guard::HashFieldExists { .. } | Guard::ZsetMember { .. })) => {
-                    Undoable::No("this kind of lock cannot be put back".into())
-                }
-                None => Undoable::No("its value was too long to be kept: it cannot be undone".into()),
-                Some(_) if !ran.watched_free => Undoable::No(
+            Some(match back {
+                None => Undoable::No(match plan.undo {
+                    Undo::No(why) => why.into(),
+                    _ => "its value was too long to be kept: it cannot be undone".into(),
+                }),
+                Some(back) if watched(&back) && !ran.watched_free => Undoable::No(
                     "the key was used again right after the release, its slot is being moved, or it may not be watched: it cannot be undone"
                         .into(),
                 ),
                 Some(_) if *pttl_before_ms < -1 => {
                     Undoable::No("its TTL at the release is not known: it cannot be undone".into())
                 }
-                Some(value) => Undoable::Yes(Box::new(Released {
+                Some(back) => Undoable::Yes(Box::new(Released {
                     lock: LockId {
                         node: plan.target.node.clone(),
                         db: plan.target.db,
                         key: plan.subject.clone(),
                     },
-                    restore: Restore {
-                        value,
-                        pttl_ms: u64::try_from(*pttl_before_ms).ok(),
-                        released_at_ms: *server_ms,
-                    },
+                    restore: restore(back, *pttl_before_ms, *server_ms),
                     session,
                 })),
             })
@@ -120,11 +118,42 @@ async fn run_where_it_is(
     }
 }
 
-/// The whole value, where a release can be undone.
-fn undo_value(plan: &Plan) -> Option<crate::domain::Bytes> {
-    let value = plan.guards.iter().find_map(|guard| match guard {
-        Guard::StringEquals { value, .. } => Some(value.clone()),
-        _ => None,
-    });
-    value.filter(|_| plan.intent == "release")
+/// What an undo puts back, where a release can be undone.
+fn back(plan: &Plan) -> Option<Back> {
+    if plan.intent != "release" {
+        return None;
+    }
+    match &plan.undo {
+        Undo::No(_) => None,
+        Undo::Parts(parts) => Some(Back::Parts(parts.clone())),
+        Undo::Value => plan.guards.iter().find_map(|guard| match guard {
+            Guard::StringEquals { value, .. } => Some(Back::Value(value.clone())),
+            _ => None,
+        }),
+    }
+}
+
+/// True when the key must not be used until the undo.
+fn watched(back: &Back) -> bool {
+    match back {
+        Back::Value(_) => true,
+        Back::Parts(parts) => parts.alone,
+    }
+}
+
+fn restore(back: Back, pttl_before_ms: i64, server_ms: u64) -> Restore {
+    let key_left = u64::try_from(pttl_before_ms).ok();
+    let pttl_ms = match &back {
+        Back::Parts(parts) => match parts.until_ms.map(|until| until.saturating_sub(server_ms)) {
+            Some(own) => Some(key_left.map_or(own, |key| own.min(key))),
+            None => key_left,
+        },
+        Back::Value(_) => key_left,
+    };
+    Restore {
+        back,
+        pttl_ms,
+        key_until_ms: key_left.map(|left| server_ms.saturating_add(left)),
+        released_at_ms: server_ms,
+    }
 }

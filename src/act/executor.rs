@@ -8,7 +8,8 @@ use tokio::sync::{mpsc, oneshot};
 use super::audit::Audit;
 use super::execute::{Carried, carry_out};
 use super::follow::{after_release, follow, resolve, test_tasks};
-use super::prepare::{self, PreparedAction, build};
+use super::prepare::{PreparedAction, build};
+use super::put_back;
 use super::services::Services;
 use super::undo::{Released, Shelf, Undoable};
 use super::{ActionCommand, ActionEvent, Outcome, Plan, Request, Ticket};
@@ -191,7 +192,7 @@ impl Action {
             return Err(super::NotDone::ReadOnlyMode.to_string());
         }
         let mut released = *self.shelf.take(of).await?;
-        match prepare::undo(&self.services, &mut released).await {
+        match put_back::undo(&self.services, &mut released).await {
             Ok(prepared) => {
                 let Released { lock, restore, session } = released;
                 let services = self.services.clone();

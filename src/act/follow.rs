@@ -4,14 +4,14 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
-use super::plan::{Guard, Plan};
+use super::found::{Found, look};
+use super::plan::Plan;
 use super::request::TaskPlace;
 use super::services::Services;
 use super::undo::Shelf;
 use super::{ActionEvent, Ticket};
 use crate::domain::queue::PushEnd;
 use crate::domain::{Bytes, QueueId, Reply};
-use crate::family::{Dialect, Read};
 use crate::redis_io::Reader;
 
 /// A followed task, or a node that does not answer, is given up after this.
@@ -26,16 +26,6 @@ const MAX_LPOS: usize = 4096;
 const MAX_FOLLOWED: usize = 3;
 
 type Events = mpsc::Sender<ActionEvent>;
-
-/// What a key holds, as far as an action wants to know.
-#[derive(Clone, PartialEq, Eq, Debug)]
-enum Found {
-    Gone,
-    /// The value of the plan.
-    Same,
-    Another,
-    Unreadable(String),
-}
 
 /// Re-reads a released lock after one and two seconds and says what it finds, each finding once.
 ///
@@ -65,6 +55,7 @@ pub(super) async fn after_release(
             Found::Gone => "the release stuck: the key is free".to_string(),
             Found::Same => "it was re-taken by the same token: its holder is alive".to_string(),
             Found::Another => "it was taken by another holder".to_string(),
+            Found::Count(count) => format!("the count is {count} now"),
             Found::Unreadable(why) => format!("what became of it could not be read: {why}"),
         };
         told = Some(found);
@@ -119,69 +110,7 @@ async fn what_is_there(reader: &mut Reader, plan: &Plan) -> String {
         (Found::Gone, _) => "the key is gone".into(),
         (Found::Same, _) => "the same token holds it".into(),
         (Found::Another, _) => "another token holds it".into(),
-    }
-}
-
-/// What the subject holds compared with what the plan was about.
-async fn look(reader: &mut Reader, plan: &Plan) -> Found {
-    let key = &plan.subject;
-    let expected = match (&plan.undo_of, plan.guards.first()) {
-        (Some(restore), _) => Some(restore.value.clone()),
-        (None, Some(Guard::StringEquals { value, .. })) => Some(value.clone()),
-        _ => None,
-    };
-    let head = expected.as_ref().map_or(1, |value| value.len() as u32 + 1);
-    match plan.guards.first() {
-        Some(Guard::HashFieldExists { field, .. }) => {
-            // huey's hash stays for its task results.
-            let shared = key.as_slice().starts_with(b"huey.");
-            return look_at_part(reader, key, Read::HashField(key.clone(), field.clone()), shared).await;
-        }
-        Some(Guard::ZsetMember { member, .. }) => {
-            return look_at_part(reader, key, Read::ZScore(key.clone(), member.clone()), true).await;
-        }
-        _ => {}
-    }
-    let reads = [Read::Type(key.clone()), Read::StrLen(key.clone()), Read::Head(key.clone(), head)];
-    let replies = match reader.read(&reads, Dialect::NoScripts).await {
-        Ok(replies) => replies,
-        Err(error) => return Found::Unreadable(error.to_string()),
-    };
-    let [kind, len, head] = replies.as_slice() else {
-        return Found::Unreadable("the answers were not understood".into());
-    };
-    if kind.as_bytes().is_some_and(|t| t.as_slice() == b"none") {
-        return Found::Gone;
-    }
-    if let Some(error) = kind.as_error() {
-        return Found::Unreadable(error.to_string());
-    }
-    let same = match (expected, plan.guards.first()) {
-        (Some(value), _) => head.as_bytes() == Some(value),
-        (None, Some(Guard::StringDigest { len: seen, .. } | Guard::StringLen { len: seen, .. })) => {
-            len.as_int().and_then(|is| u64::try_from(is).ok()) == Some(*seen)
-        }
-        _ => false,
-    };
-    if same { Found::Same } else { Found::Another }
-}
-
-/// A lock that is a part of its key. `shared`: the key holds more than this lock and may outlive it.
-async fn look_at_part(reader: &mut Reader, key: &Bytes, part: Read, shared: bool) -> Found {
-    let reads = [part, Read::Type(key.clone())];
-    let replies = match reader.read(&reads, Dialect::NoScripts).await {
-        Ok(replies) => replies,
-        Err(error) => return Found::Unreadable(error.to_string()),
-    };
-    let [part, kind] = replies.as_slice() else {
-        return Found::Unreadable("the answers were not understood".into());
-    };
-    let gone = kind.as_bytes().is_some_and(|t| t.as_slice() == b"none");
-    match part {
-        Reply::Error(error) if error.code != "WRONGTYPE" => Found::Unreadable(error.to_string()),
-        Reply::Nil | Reply::Int(0) if gone || shared => Found::Gone,
-        Reply::Error(_) | Reply::Nil | Reply::Int(0) => Found::Another,
-        _ => Found::Same,
+        (Found::Count(count), _) => format!("the count is {count} now"),
     }
 }
 

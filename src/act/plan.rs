@@ -108,6 +108,51 @@ pub enum Guard {
         /// HLEN.
         len: u64,
     },
+    /// The hash does not have this field; an absent hash passes.
+    HashFieldAbsent {
+        /// Key.
+        key: Bytes,
+        /// Field.
+        field: Bytes,
+    },
+    /// The sorted set does not have this member; an absent set passes.
+    ZsetMemberAbsent {
+        /// Key.
+        key: Bytes,
+        /// Member.
+        member: Bytes,
+    },
+    /// The sorted set has no more members than this.
+    ZsetLenAtMost {
+        /// Key.
+        key: Bytes,
+        /// ZCARD at most.
+        len: u64,
+    },
+    /// The set has this member.
+    SetMember {
+        /// Key.
+        key: Bytes,
+        /// Member, as seen.
+        member: Bytes,
+    },
+    /// The set does not have this member; an absent set passes.
+    SetMemberAbsent {
+        /// Key.
+        key: Bytes,
+        /// Member.
+        member: Bytes,
+    },
+    /// The client with this id has this name. Ids are never used twice by one server process, and only the client
+    /// itself can change its name: CLIENT KILL ID right after the look hits nobody else.
+    ClientNamed {
+        /// The lock's name: what the client is subscribed to. No key.
+        channel: Bytes,
+        /// CLIENT ID.
+        id: u64,
+        /// Name, as seen.
+        name: Bytes,
+    },
 }
 
 /// A whole action on one node.
@@ -133,25 +178,80 @@ pub struct Plan {
     pub effects: Vec<String>,
     /// What speaks against it, in sentences, escaped.
     pub warnings: Vec<String>,
+    /// How this plan can be taken back once it ran.
+    pub undo: Undo,
     /// Undo re-creates the value with what is left of its TTL since the release.
     pub undo_of: Option<Restore>,
 }
 
+impl Plan {
+    /// The client whose connection the plan ends, where the lock is a connection: `(id, name)`.
+    pub fn client(&self) -> Option<(u64, &Bytes)> {
+        self.guards.iter().find_map(|guard| match guard {
+            Guard::ClientNamed { id, name, .. } => Some((*id, name)),
+            _ => None,
+        })
+    }
+}
+
+/// How an action can be taken back.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Undo {
+    /// The string that the plan compared is put back, if nobody used its key since.
+    Value,
+    /// Commands of its own put it back.
+    Parts(Box<Parts>),
+    /// It cannot be; a sentence says why.
+    No(&'static str),
+}
+
+/// What puts back a lock that is more, or less, than one string key.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Parts {
+    /// What must hold besides.
+    pub guards: Vec<Guard>,
+    /// What is sent, in order.
+    pub steps: Vec<Command>,
+    /// The subject is this lock alone: it must not have been used since the release, which WATCH proves. Else
+    /// others go on using the subject, and only the guards say that the place is still free.
+    pub alone: bool,
+    /// When the lock would have ended by itself, by the server's clock, milliseconds since the epoch; `None`: when
+    /// its key would have.
+    pub until_ms: Option<u64>,
+    /// What comes back and what does not, a sentence, escaped.
+    pub words: String,
+}
+
 /// What an undo puts back.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Restore {
-    /// The value that was there.
-    pub value: Bytes,
-    /// PTTL at the release, milliseconds; `None` when it had no TTL.
+    /// What was there.
+    pub back: Back,
+    /// What the lock had left at the release, milliseconds; `None` when it had no end.
     pub pttl_ms: Option<u64>,
+    /// When its key would have ended by itself, milliseconds since the epoch by the server's clock.
+    pub key_until_ms: Option<u64>,
     /// The server's clock at the release, milliseconds since the epoch.
     pub released_at_ms: u64,
+}
+
+/// What was there before a release.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Back {
+    /// A string.
+    Value(Bytes),
+    /// A part of a key, or several keys.
+    Parts(Box<Parts>),
 }
 
 impl Plan {
     /// All keys it touches, the subject first, each once. In a cluster they must be in one slot.
     pub fn keys(&self) -> Vec<Bytes> {
         let mut keys = vec![self.subject.clone()];
+        // A connection is no key.
+        if self.client().is_some() {
+            return keys;
+        }
         let guarded = self.guards.iter().map(|guard| guard.key().clone());
         for key in guarded.chain(self.steps.iter().flat_map(step_keys)) {
             if !keys.contains(&key) {
@@ -165,7 +265,7 @@ impl Plan {
 /// The keys among the arguments of a step.
 fn step_keys(step: &Command) -> Vec<Bytes> {
     match step.name().as_str() {
-        "PUBLISH" => Vec::new(),
+        "PUBLISH" | "SPUBLISH" => Vec::new(),
         "LMOVE" | "RPOPLPUSH" => step.args.iter().skip(1).take(2).cloned().collect(),
         "DEL" | "UNLINK" => step.args.iter().skip(1).cloned().collect(),
         _ => step.args.get(1).cloned().into_iter().collect(),

@@ -2,15 +2,14 @@
 
 use std::time::Duration;
 
-use super::plan::{Guard, Plan, Target};
+use super::plan::{Guard, Plan, Target, Undo};
 use super::services::{Services, named};
 use super::session::Session;
-use super::undo::Released;
 use super::{NotDone, Prepared, Request, Seen, inspect_queue};
-use crate::domain::lock::{MAX_TOKEN, Token};
+use crate::domain::lock::{MAX_TOKEN, Token, Ttl};
 use crate::domain::queue::PushEnd;
 use crate::domain::{Bytes, Command, LockId, QueueId, Reply};
-use crate::family::registry::lock_family;
+use crate::family::recipe::{CONNECTION, Proof};
 use crate::family::{LockFamily, Recipe};
 use crate::redis_io::run_plan::{Means, refused, watch};
 
@@ -74,30 +73,54 @@ pub(super) fn blank(services: &Services, intent: &'static str, target: Target, s
         valid_for: services.valid_for(),
         effects: Vec::new(),
         warnings: Vec::new(),
+        undo: Undo::No(""),
         undo_of: None,
     }
 }
 
 async fn release(services: &Services, lock: &LockId, seen: &Seen) -> Result<(Prepared, Session), String> {
-    let family = family_of(seen)?;
+    let family = family_of(services, seen)?;
     let (mut plan, session, pttl, recipe) = if &*seen.key_type == "string" {
         // A family that refuses does so before anything is asked of the server.
         let recipe = family.release(seen.family, &lock.key, &seen.token, &[])?;
-        let (plan, session, pttl) = guarded(services, "release", lock, seen, recipe.unchanged).await?;
+        let proof = recipe.proof();
+        let (plan, session, pttl) = guarded(services, "release", lock, seen, proof).await?;
         (plan, session, pttl, recipe)
+    } else if &*seen.key_type == CONNECTION {
+        connected(services, lock, seen, family).await?
     } else {
         looked_up(services, lock, seen, family).await?
     };
     plan.guards.extend(recipe.guards);
-    plan.steps.extend(recipe.steps);
-    plan.effects.extend(recipe.effects);
-    plan.effects.push("its holder is not told: if it is alive it goes on without the lock".into());
-    plan.warnings.extend(recipe.warnings);
-    if !recipe.undoable {
-        plan.warnings.push("this kind of lock cannot be put back: this release cannot be undone".into());
+    for step in recipe.steps {
+        // In a cluster Redisson's clients may listen to the shard's channel instead; a message to both is harmless.
+        if recipe.sharded && session.sharded && step.name() == "PUBLISH" {
+            let mut sharded = step.clone();
+            if let Some(name) = sharded.args.first_mut() {
+                *name = "SPUBLISH".into();
+            }
+            plan.steps.push(sharded);
+        }
+        plan.steps.push(step);
     }
-    if let Some(left) = u64::try_from(pttl).ok().map(Duration::from_millis).filter(|left| *left <= SHORT_TTL)
-    {
+    plan.effects.extend(recipe.effects);
+    if !recipe.tells {
+        plan.effects.push("its holder is not told: if it is alive it goes on without the lock".into());
+    }
+    plan.warnings.extend(recipe.warnings);
+    if let Undo::No(why) = recipe.undo {
+        plan.warnings.push(why.into());
+    }
+    plan.undo = recipe.undo;
+    // One of several holders ends before its key does.
+    let own = match &seen.ttl {
+        Ttl::Left(left) if &*seen.key_type == "zset" => {
+            Some(left.saturating_sub(seen.read_at.mono.elapsed()))
+        }
+        _ => None,
+    };
+    let key = u64::try_from(pttl).ok().map(Duration::from_millis);
+    if let Some(left) = key.into_iter().chain(own).min().filter(|left| *left <= SHORT_TTL) {
         plan.warnings.push(format!("it frees itself in {}: wait instead?", short(left)));
     }
     if matches!(seen.token, Token::Long { .. }) {
@@ -107,8 +130,8 @@ async fn release(services: &Services, lock: &LockId, seen: &Seen) -> Result<(Pre
 }
 
 /// The family that releases what was seen.
-fn family_of(seen: &Seen) -> Result<&'static dyn LockFamily, String> {
-    lock_family(seen.family, &seen.key_type).ok_or_else(|| {
+fn family_of<'s>(services: &'s Services, seen: &Seen) -> Result<&'s dyn LockFamily, String> {
+    services.families.find(seen.family, &seen.key_type).ok_or_else(|| {
         format!(
             "no release is known for {} in a key of type {}",
             seen.family,
@@ -122,7 +145,7 @@ async fn looked_up(
     services: &Services,
     lock: &LockId,
     seen: &Seen,
-    family: &'static dyn LockFamily,
+    family: &dyn LockFamily,
 ) -> Result<(Plan, Session, i64, Recipe), String> {
     let mut session = Session::open(services, &lock.node, lock.db, &lock.key).await?;
     let plan = blank(services, "release", session.target(lock.db), &lock.key);
@@ -153,6 +176,31 @@ async fn looked_up(
     Ok((plan, session, pttl, recipe))
 }
 
+/// A plan for a lock that is a connection: the client is looked for when the dialog opens.
+async fn connected(
+    services: &Services,
+    lock: &LockId,
+    seen: &Seen,
+    family: &dyn LockFamily,
+) -> Result<(Plan, Session, i64, Recipe), String> {
+    let mut session = Session::open(services, &lock.node, lock.db, &lock.key).await?;
+    if session.node != lock.node {
+        return Err(format!(
+            "{}: the cluster answers for its name on {}: close the connection by hand, with CLIENT KILL on {}",
+            lock.node, session.node, lock.node
+        ));
+    }
+    let plan = blank(services, "release", session.target(lock.db), &lock.key);
+    let list = session.writer.call(&Command::new("CLIENT LIST")).await.map_err(|e| named(&lock.node, &e))?;
+    match &list {
+        Reply::Error(e) if e.is_denied() => return Err(NotDone::Denied("CLIENT|LIST".into()).to_string()),
+        Reply::Error(e) => return Err(NotDone::Refused(e.to_string()).to_string()),
+        _ => {}
+    }
+    let recipe = family.release(seen.family, &lock.key, &seen.token, &[list])?;
+    Ok((plan, session, -1, recipe))
+}
+
 async fn expire(
     services: &Services,
     lock: &LockId,
@@ -167,8 +215,10 @@ async fn expire(
             crate::domain::bytes::escape_text(&seen.key_type)
         ));
     }
-    let constant = family_of(seen).is_ok_and(|f| f.is_constant(seen.family, &lock.key, &seen.token));
-    let (mut plan, session, pttl) = guarded(services, "expire", lock, seen, constant).await?;
+    let constant =
+        family_of(services, seen).is_ok_and(|f| f.is_constant(seen.family, &lock.key, &seen.token));
+    let proof = if constant { Proof::Untouched } else { Proof::Value };
+    let (mut plan, session, pttl) = guarded(services, "expire", lock, seen, proof).await?;
     if let Ok(left) = u64::try_from(pttl) {
         return Err(format!("it has a TTL already: {} are left", short(Duration::from_millis(left))));
     }
@@ -186,7 +236,7 @@ async fn guarded(
     intent: &'static str,
     lock: &LockId,
     seen: &Seen,
-    constant: bool,
+    proof: Proof,
 ) -> Result<(Plan, Session, i64), String> {
     if let Token::Unknown(why) = &seen.token {
         return Err(format!(
@@ -200,7 +250,11 @@ async fn guarded(
         && session.means == Means::Script;
     plan.unchanged = match &seen.token {
         Token::Long { .. } => !digest,
-        known => constant || !known.proves_identity(),
+        known => match proof {
+            Proof::Count => false,
+            Proof::Untouched => true,
+            Proof::Value => !known.proves_identity(),
+        },
     };
     if plan.unchanged {
         watch(&mut session.writer, std::slice::from_ref(key)).await.map_err(|why| why.to_string())?;
@@ -338,55 +392,6 @@ async fn enqueue(
         plan.warnings.extend(against.iter().cloned());
     }
     Ok((Prepared { plan, needs_force: against.filter(|_| !force) }, session))
-}
-
-/// The plan that puts a released lock back, on the connection that watched its key since.
-pub(super) async fn undo(services: &Services, released: &mut Released) -> Result<Prepared, String> {
-    let lost = |why: String| {
-        format!(
-            "the connection that watched the key since its release is gone, so \"not used since\" cannot be proven ({why})"
-        )
-    };
-    let now_ms = crate::redis_io::run_plan::server_time(&mut released.session.writer)
-        .await
-        .map_err(|why| lost(why.to_string()))?;
-    let rest_ms = match released.restore.pttl_ms {
-        None => None,
-        Some(pttl) => {
-            let gone = now_ms.saturating_sub(released.restore.released_at_ms);
-            let rest = pttl.saturating_sub(gone);
-            if rest == 0 {
-                return Err(NotDone::Expired.to_string());
-            }
-            Some(rest)
-        }
-    };
-    let key = &released.lock.key;
-    let exists = Command::new("EXISTS").arg(key.clone());
-    let exists = released.session.writer.call(&exists).await.map_err(|e| lost(e.to_string()))?;
-    match exists {
-        Reply::Int(0) => {}
-        Reply::Error(error) => return Err(refused("EXISTS", &error).to_string()),
-        _ => return Err(NotDone::Taken.to_string()),
-    }
-    let mut plan = blank(services, "undo", released.session.target(released.lock.db), key);
-    plan.guards.push(Guard::Absent { key: key.clone() });
-    plan.unchanged = true;
-    let set = Command::new("SET").arg(key.clone()).arg(released.restore.value.clone());
-    plan.effects.push(match rest_ms {
-        Some(rest) => format!(
-            "puts the same token back with what is left of its TTL: {}, less what passes until it runs",
-            short(Duration::from_millis(rest))
-        ),
-        None => "puts the same token back without a TTL, as it was".into(),
-    });
-    plan.effects.push("only if nobody used the key since its release, proven by WATCH".into());
-    plan.steps.push(match rest_ms {
-        Some(rest) => set.arg("PX").arg(rest),
-        None => set,
-    });
-    plan.undo_of = Some(released.restore.clone());
-    Ok(Prepared { plan, needs_force: None })
 }
 
 /// A duration in at most two units.

@@ -11,6 +11,7 @@ use crate::config::endpoint::{Directory, Routes, route};
 use crate::config::{Config, Endpoint};
 use crate::domain::reply::ReplyError;
 use crate::domain::{Bytes, NodeId, Reply};
+use crate::family::registry::LockFamilies;
 use crate::family::{Dialect, Read};
 use crate::redis_io::{CallError, ClientRole, Reader, WritePermit, connect};
 
@@ -36,6 +37,8 @@ pub struct Services {
     pub routes: Routes,
     /// `None` in read-only mode: then no connection that may write is ever made.
     pub permit: Option<WritePermit>,
+    /// Which libraries' locks are released, and how.
+    pub families: LockFamilies,
     /// Where actions are written down.
     pub audit: Audit,
     /// Deadline of a connect and of each call.
@@ -45,7 +48,14 @@ pub struct Services {
 impl Services {
     /// Services for the configured nodes.
     pub fn new(config: &Config, permit: Option<WritePermit>, audit: Audit) -> Self {
-        Self { directory: directory(config), routes: routes(config), permit, audit, timeout: config.timeout }
+        Self {
+            directory: directory(config),
+            routes: routes(config),
+            permit,
+            families: LockFamilies::new(config),
+            audit,
+            timeout: config.timeout,
+        }
     }
 
     /// Prepares one action. `Err` is an escaped sentence; nothing was changed.

@@ -1,6 +1,6 @@
 //! The connection of one action: opened when its dialog opens, kept until it ends.
 
-use super::plan::Target;
+use super::plan::{Back, Target};
 use super::route::{MOST_HOPS, Stop};
 use super::services::{Services, named};
 use super::{NotDone, Plan};
@@ -16,6 +16,8 @@ pub(super) struct Session {
     pub(super) writer: Writer,
     pub(super) means: Means,
     pub(super) run_id: Option<String>,
+    /// A cluster node that knows sharded pub/sub (7.0).
+    pub(super) sharded: bool,
     /// The node it is on: in a cluster perhaps another one than the key was seen on.
     pub(super) node: NodeId,
     /// The key's slot is on its way to this node.
@@ -76,10 +78,12 @@ impl Session {
         }
         let run_id = field("run_id").map(str::to_string);
         let in_cluster = field("redis_mode").or(field("server_mode")) == Some("cluster");
+        let major = field("redis_version").and_then(|v| v.split('.').next()?.parse::<u32>().ok());
+        let sharded = in_cluster && major.is_some_and(|major| major >= 7);
         match means_of(&mut writer, subject).await.map_err(fail)? {
             Ok(means) => {
                 let (node, asking) = (node.clone(), *asking);
-                Ok(Ok(Self { writer, means, run_id, node, asking, in_cluster }))
+                Ok(Ok(Self { writer, means, run_id, sharded, node, asking, in_cluster }))
             }
             Err(redirect) => Ok(Err(stop.next(services, &endpoint, &redirect)?)),
         }
@@ -115,12 +119,21 @@ impl Session {
     pub(super) async fn ready(self, services: &Services, plan: &Plan) -> Result<Self, NotDone> {
         let mut session = self;
         let Err(error) = session.writer.call(&Command::new("PING")).await else { return Ok(session) };
-        if plan.undo_of.is_some() {
+        let watched = plan.undo_of.as_ref().is_some_and(|restore| match &restore.back {
+            Back::Value(_) => true,
+            Back::Parts(parts) => parts.alone,
+        });
+        if watched {
             let why = "the connection that watched the key since its release is gone, so \"not used since\" cannot be proven";
             return Err(NotDone::NotSent(format!("{why} ({error})")));
         }
         if plan.unchanged {
             let why = "the connection that watched the key since the dialog opened is gone: ask again";
+            return Err(NotDone::NotSent(format!("{why} ({error})")));
+        }
+        if plan.client().is_some() && plan.target.run_id.is_none() {
+            let why =
+                "the connection broke, and whether the same server process answers now cannot be proven";
             return Err(NotDone::NotSent(format!("{why} ({error})")));
         }
         if error.reason == Reason::Timeout {

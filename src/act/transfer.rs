@@ -2,7 +2,7 @@
 //! another, a poisoned task away. One bounded batch a plan; never on a library's list, whose own books it would break.
 
 use super::inspect::{KeyKind, QueueInspection, inspect_queue};
-use super::plan::{Guard, Plan, Target};
+use super::plan::{Guard, Plan};
 use super::prepare::blank;
 use super::services::{Services, named};
 use super::session::Session;
@@ -123,7 +123,7 @@ pub(super) async fn prepare(services: &Services, wish: &Transfer) -> Result<(Pre
     }
     drop(reader);
     let mut session = Session::open(services, node, db, &from).await?;
-    let target = Target { node: node.clone(), db, run_id: session.run_id.clone() };
+    let target = session.target(db);
     let mut plan = blank(services, wish.intent(), target, &from);
     plan.guards.push(Guard::TypeIs { key: from.clone(), key_type: "list", absent_ok: false });
     if let Some((to, _)) = &to {

@@ -9,6 +9,7 @@ use crate::domain::fleet::FleetNode;
 use crate::domain::lock::Ttl;
 use crate::domain::node::NodeFacts;
 use crate::domain::queue::Drain;
+use crate::domain::stale;
 use crate::domain::{FleetView, Lock, Queue, Rules, Severity};
 
 /// What a row is sorted by; borrowed, so that nothing is allocated for each row or compare.
@@ -123,6 +124,7 @@ pub const LOCKS: &[Column<Lock>] = &[
     column!("AGE", "age", true, |l, at| SortKey::duration(l.age(at.now))),
     column!("WAITERS", "waiters", true, |l, _| SortKey::number(l.waiters)),
     column!("FAMILY", "family", false, |l, _| SortKey::Bytes(l.family.as_bytes())),
+    column!("STALE", "stale", true, |l, at| SortKey::Number(u64::from(stale::score(l, at.rules, at.now)))),
     column!("ALIVE", "alive", true, |l, _| SortKey::Number(l.holder_state() as u64)),
     column!("QUORUM", "quorum", true, |l, at| SortKey::number(votes(l, at).map(|n| n as u64))),
 ];

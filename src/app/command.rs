@@ -71,6 +71,8 @@ pub enum Command {
     Expire,
     /// Undo the last release.
     Undo,
+    /// Look at tasks of the queue without taking them.
+    Peek,
     /// Enqueue a test task.
     Enqueue,
     /// Dead letters back into their queue.
@@ -185,6 +187,7 @@ pub const COMMANDS: &[Entry] = &[
         writes(entry(Command::Requeue, "requeue", &[c('M')], "move the worker's dead letters back")),
     ),
     on(&[Panel::Queues], writes(entry(Command::Worker, "worker", &[c('w')], "worker on the queue"))),
+    on(&[Panel::Queues], entry(Command::Peek, "peek", &[c('v')], "view tasks without taking them")),
     on(
         WORKER,
         writes(entry(Command::StopWorker, "stop-worker", &[c('w')], "stop the worker, or start it again")),

@@ -3,13 +3,15 @@
 use std::collections::HashSet;
 use std::time::Instant;
 
-use crate::domain::{FleetView, LockId, NodeId, Rules, Severity};
+use crate::domain::{FleetView, GroupId, LockId, NodeId, Rules, Severity};
 
 /// One critical finding.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Critical {
     /// A node, with the finding's code.
     Node(NodeId, &'static str),
+    /// A group, with the finding's code.
+    Group(GroupId, &'static str),
     /// A lock.
     Lock(LockId),
 }
@@ -18,8 +20,7 @@ pub enum Critical {
 pub fn of(fleet: &FleetView, rules: &Rules, now: Instant) -> HashSet<Critical> {
     let nodes = fleet.nodes.iter().flat_map(|n| {
         let id = n.snapshot.meta.id.clone();
-        n.snapshot
-            .findings(rules, now)
+        n.findings(rules, now)
             .into_iter()
             .filter(|f| f.severity == Severity::Critical)
             .map(move |f| Critical::Node(id.clone(), f.code))
@@ -29,5 +30,9 @@ pub fn of(fleet: &FleetView, rules: &Rules, now: Instant) -> HashSet<Critical> {
         .iter()
         .filter(|l| l.severity(rules, now) == Severity::Critical)
         .map(|l| Critical::Lock(l.id.clone()));
-    nodes.chain(locks).collect()
+    let groups = fleet.groups.iter().flat_map(|g| {
+        let critical = g.findings().into_iter().filter(|f| f.severity == Severity::Critical);
+        critical.map(|f| Critical::Group(g.id.clone(), f.code))
+    });
+    nodes.chain(groups).chain(locks).collect()
 }

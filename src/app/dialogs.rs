@@ -5,7 +5,7 @@ use super::confirm::other;
 use super::effect::Effect;
 use super::key::{Key, KeyCode};
 use super::state::{AppState, Button, Dialog};
-use super::{confirm, forms, keymap, pane, run, selection};
+use super::{confirm, forms, keymap, pane, peek, run, selection};
 
 /// Furthest scroll offset of a row's details, lines; drawing stops at the last line.
 const MAX_DETAIL: usize = 500;
@@ -16,6 +16,7 @@ pub(super) fn on_key(state: &mut AppState, key: Key, out: &mut Vec<Effect>) {
         Some(Dialog::Help(_) | Dialog::Messages(_)) => on_reader_key(state, key),
         Some(Dialog::Events(_)) => on_events_key(state, key, out),
         Some(Dialog::Detail(..)) => on_detail_key(state, key, out),
+        Some(Dialog::Peek(..)) => peek::on_key(state, key, out),
         Some(Dialog::Confirm(_)) => confirm::on_key(state, key, out),
         Some(Dialog::Enqueue(_)) => forms::on_enqueue_key(state, key, out),
         Some(Dialog::Expire(_)) => forms::on_expire_key(state, key, out),
@@ -75,6 +76,7 @@ fn on_detail_key(state: &mut AppState, key: Key, out: &mut Vec<Effect>) {
             Command::Release
                 | Command::Expire
                 | Command::Undo
+                | Command::Peek
                 | Command::Enqueue
                 | Command::Requeue
                 | Command::Worker
@@ -90,11 +92,11 @@ fn on_detail_key(state: &mut AppState, key: Key, out: &mut Vec<Effect>) {
     }
 }
 
-fn is_close(key: Key) -> bool {
+pub(super) fn is_close(key: Key) -> bool {
     matches!(key.code, KeyCode::Esc | KeyCode::Enter) || key == Key::char('q')
 }
 
-fn scroll_key(state: &mut AppState, key: Key) -> bool {
+pub(super) fn scroll_key(state: &mut AppState, key: Key) -> bool {
     let lines = match keymap::lookup(key, super::command::Panel::Nodes).map(|e| e.command) {
         Some(Command::Down) => 1,
         Some(Command::Up) => -1,
@@ -122,6 +124,7 @@ pub(super) fn scroll(state: &mut AppState, lines: isize) {
     match state.dialogs.last_mut() {
         Some(Dialog::Help(offset)) => *offset = moved(*offset, lines, COMMANDS.len()),
         Some(Dialog::Detail(_, offset)) => *offset = moved(*offset, lines, MAX_DETAIL),
+        Some(Dialog::Peek(_, offset)) => *offset = moved(*offset, lines, peek::MOST_LINES),
         // Its offset counts from the newest line, at the bottom.
         Some(Dialog::Messages(offset)) => {
             let up = lines.checked_neg().unwrap_or(isize::MAX);

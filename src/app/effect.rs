@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use crate::act::request::ActionCommand;
+use crate::domain::QueueId;
+use crate::domain::queue::PushEnd;
 use crate::worker::WorkerCommand;
 
 /// A wish of `update`.
@@ -18,6 +20,15 @@ pub enum Effect {
     Action(ActionCommand),
     /// For the worker.
     Worker(WorkerCommand),
+    /// Look at tasks of a queue, then send [`super::event::Event::Peeked`].
+    Peek {
+        /// The queue.
+        queue: QueueId,
+        /// Its family.
+        family: &'static str,
+        /// Which end producers push to.
+        push: PushEnd,
+    },
     /// Put this text on the clipboard (OSC 52).
     Copy(String),
     /// Write the incident report into the state directory, then send [`super::event::Event::ReportSaved`].

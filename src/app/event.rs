@@ -5,7 +5,9 @@ use std::sync::Arc;
 use super::effect::Effect;
 use super::key::{Key, Mouse};
 use crate::act::ActionEvent;
+use crate::domain::QueueId;
 use crate::domain::snapshot::Board;
+use crate::peek::Peek;
 use crate::worker::WorkerView;
 
 /// Everything that can happen to the dashboard.
@@ -25,6 +27,8 @@ pub enum Event {
     Action(ActionEvent),
     /// The worker; latest wins.
     Worker(Arc<WorkerView>),
+    /// Tasks of a queue were looked at, or why not (escaped).
+    Peeked(QueueId, Result<Arc<Peek>, String>),
     /// The dialog with this ticket was drawn: from now on its keys count.
     DialogDrawn(u64),
     /// A sentence for the Messages screen, escaped.

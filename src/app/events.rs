@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
+use super::group_events::GroupWatch;
 use crate::domain::node::{NodeState, Reason, Role};
 use crate::domain::stamp::short;
-use crate::domain::{FleetView, NodeId, NodeSnapshot, Rules, Severity, Stamp};
+use crate::domain::{FleetView, GroupId, NodeId, NodeSnapshot, Rules, Severity, Stamp};
 
 /// Events kept.
 pub const MAX_EVENTS: usize = 2_000;
@@ -16,10 +17,19 @@ pub struct FleetEvent {
     pub at: Stamp,
     /// How much it weighs: of a verdict that cleared, Info.
     pub severity: Severity,
-    /// Which node; `None`: our own doing.
+    /// Which node; `None`: a group, or our own doing.
     pub node: Option<NodeId>,
+    /// Which group, where it is not about one node.
+    pub group: Option<GroupId>,
     /// A sentence, escaped; never a token or a payload.
     pub text: String,
+}
+
+impl FleetEvent {
+    /// The node's or the group's name; `None`: our own doing.
+    pub fn who(&self) -> Option<&str> {
+        self.node.as_ref().map(NodeId::as_str).or_else(|| self.group.as_ref().map(GroupId::as_str))
+    }
 }
 
 /// The feed, and what is known of each node so that only changes are told.
@@ -27,6 +37,7 @@ pub struct FleetEvent {
 pub struct EventLog {
     list: VecDeque<FleetEvent>,
     known: HashMap<NodeId, Known>,
+    groups: GroupWatch,
     started: bool,
 }
 
@@ -72,11 +83,11 @@ impl EventLog {
 
     /// What we did or tried.
     pub(super) fn ours(&mut self, severity: Severity, text: String, at: Stamp) {
-        self.push(FleetEvent { at, severity, node: None, text });
+        self.push(FleetEvent { at, severity, node: None, group: None, text });
     }
 
     /// Tells what changed since the last board.
-    pub(super) fn observe(&mut self, fleet: &FleetView, rules: &Rules, now: Stamp) {
+    pub fn observe(&mut self, fleet: &FleetView, rules: &Rules, now: Stamp) {
         let mut told = Vec::new();
         for node in &fleet.nodes {
             let snapshot = &*node.snapshot;
@@ -85,7 +96,13 @@ impl EventLog {
                 continue;
             }
             let mut tell = |severity, text: String| {
-                told.push(FleetEvent { at: now, severity, node: Some(snapshot.meta.id.clone()), text });
+                told.push(FleetEvent {
+                    at: now,
+                    severity,
+                    node: Some(snapshot.meta.id.clone()),
+                    group: None,
+                    text,
+                });
             };
             if known.is_none() && self.started {
                 tell(Severity::Info, format!("watched from now on ({})", snapshot.meta.address));
@@ -111,9 +128,16 @@ impl EventLog {
             let prefix = format!("{id} (");
             if !fleet.nodes.iter().any(|n| n.aliases.iter().any(|a| a.starts_with(&prefix))) {
                 let text = "no longer watched".to_owned();
-                told.push(FleetEvent { at: now, severity: Severity::Info, node: Some(id), text });
+                told.push(FleetEvent {
+                    at: now,
+                    severity: Severity::Info,
+                    node: Some(id),
+                    group: None,
+                    text,
+                });
             }
         }
+        self.groups.observe(fleet, now, &mut told);
         self.started |= !fleet.nodes.is_empty();
         for event in told {
             self.push(event);

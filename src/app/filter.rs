@@ -13,6 +13,7 @@ use crate::domain::fleet::FleetNode;
 use crate::domain::lock::{LockState, Token};
 use crate::domain::node::NodeState;
 use crate::domain::queue::Drain;
+use crate::domain::stale;
 use crate::domain::{Lock, Queue};
 
 /// A parsed filter. The default one lets everything through.
@@ -87,7 +88,9 @@ fn figures(panel: Panel) -> &'static [(&'static str, bool)] {
             ("blocked", false),
             ("memory", false),
         ],
-        Panel::Locks => &[("ttl", true), ("age", true), ("waiters", false), ("votes", false)],
+        Panel::Locks => {
+            &[("ttl", true), ("age", true), ("waiters", false), ("votes", false), ("stale", false)]
+        }
         Panel::Queues => {
             &[("waiting", false), ("oldest", true), ("in", false), ("out", false), ("net", false)]
         }
@@ -137,6 +140,7 @@ impl Filter {
                     _ => {
                         name()
                             || plain(&snapshot.meta.address, needle)
+                            || snapshot.meta.group.as_ref().is_some_and(|g| plain(g.as_str(), needle))
                             || plain(role(), needle)
                             || node.aliases.iter().any(|a| plain(a, needle))
                             || snapshot.status.reason.is_some_and(|r| plain(r.code(), needle))
@@ -210,6 +214,7 @@ impl Filter {
                 let value = match *name {
                     "ttl" => lock.ttl_left(at.now).map(|d| d.as_secs_f64()),
                     "age" => lock.age(at.now).map(|d| d.as_secs_f64()),
+                    "stale" => Some(f64::from(stale::score(lock, at.rules, at.now))),
                     "votes" => votes(lock, at).map(|n| n as f64),
                     _ => lock.waiters.map(|w| w as f64),
                 };

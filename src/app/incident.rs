@@ -69,7 +69,7 @@ pub fn markdown(state: &AppState, span: Duration) -> String {
     let mut any = false;
     for event in state.events.iter().filter(|e| now.since(e.at) <= span) {
         any = true;
-        let who = event.node.as_ref().map_or_else(|| "we".to_owned(), |n| code(n.as_str()));
+        let who = event.who().map_or_else(|| "we".to_owned(), code);
         let _ = writeln!(
             out,
             "- {} **{}** {who}: {}",

@@ -7,7 +7,7 @@ use super::command::{Command, Danger, Entry, Panel};
 use super::effect::Effect;
 use super::selection::{self, move_by};
 use super::state::{AppState, Button, Dialog, RowId};
-use super::{actions, copy, forms, incident, messages, pane, prompt, rows, update};
+use super::{actions, copy, forms, incident, messages, pane, peek, prompt, rows, update};
 
 /// Intervals between two looks that `+` and `-` step through, milliseconds.
 pub const INTERVALS_MS: [u64; 8] = [250, 500, 1_000, 2_000, 5_000, 10_000, 30_000, 60_000];
@@ -70,6 +70,7 @@ pub fn run(state: &mut AppState, entry: &Entry, out: &mut Vec<Effect>) {
         Command::Release => actions::release(state, out),
         Command::Expire => forms::open_expire(state),
         Command::Undo => actions::undo(state, out),
+        Command::Peek => peek::open(state, out),
         Command::Enqueue => forms::open_enqueue(state),
         Command::Requeue => actions::requeue(state, out),
         Command::Worker => pane::open(state),

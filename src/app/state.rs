@@ -12,11 +12,13 @@ use super::counts::Counts;
 use super::critical::Critical;
 use super::events::EventLog;
 use super::hit::HitMap;
+use super::series::QueueSeries;
 use crate::act::request::TaskPlace;
 use crate::act::{Plan, Prepared, Request, Ticket};
 use crate::config::{QueueConfig, Theme};
 use crate::domain::queue::PushEnd;
 use crate::domain::{FleetView, LockId, NodeId, QueueId, Rules, Stamp, Verdict};
+use crate::peek::Peek;
 use crate::worker::WorkerView;
 
 /// Identity of any row: the selection follows it, never an index.
@@ -181,6 +183,8 @@ pub enum Dialog {
     Events(usize),
     /// Details of a row; scroll offset.
     Detail(RowId, usize),
+    /// Tasks of a queue; scroll offset.
+    Peek(QueueId, usize),
     /// Confirm an action.
     Confirm(Box<Confirm>),
     /// Enqueue a test task.
@@ -266,12 +270,16 @@ pub struct AppState {
     pub worker: Option<Arc<WorkerView>>,
     /// Dialogs, topmost last.
     pub dialogs: Vec<Dialog>,
+    /// What the last peek saw, `None` until it answers; dropped when its dialog is closed.
+    pub peek: Option<Result<Arc<Peek>, String>>,
     /// The line being typed.
     pub prompt: Option<Prompt>,
     /// Newest last, bounded.
     pub messages: VecDeque<Message>,
     /// What happened to the fleet, bounded; goes on while the display is frozen.
     pub events: EventLog,
+    /// What the queues did over the session, bounded; goes on while the display is frozen.
+    pub series: QueueSeries,
     /// Shown in the footer for some seconds.
     pub toast: Option<Message>,
     /// Actions that run: plan by ticket (`None` until it is prepared).
@@ -336,9 +344,11 @@ impl AppState {
             worker_scroll: 0,
             worker: None,
             dialogs: Vec::new(),
+            peek: None,
             prompt: None,
             messages: VecDeque::new(),
             events: EventLog::default(),
+            series: QueueSeries::default(),
             toast: None,
             running: BTreeMap::new(),
             undoable: Vec::new(),

@@ -8,7 +8,7 @@ use super::effect::Effect;
 use super::event::Event;
 use super::key::{Key, KeyCode};
 use super::state::{AppState, Dialog, PlanState};
-use super::{actions, confirm, dialogs, keymap, messages, mouse, pane, prompt, rows, run, selection};
+use super::{actions, confirm, dialogs, keymap, messages, mouse, pane, peek, prompt, rows, run, selection};
 use crate::act::request::ActionCommand;
 use crate::act::{ActionEvent, NotDone, Outcome};
 use crate::domain::snapshot::Board;
@@ -31,6 +31,7 @@ pub fn update(state: &mut AppState, event: Event, now: Stamp) -> Vec<Effect> {
         Event::Board(board) => on_board(state, &board, &mut out),
         Event::Action(event) => actions::on_event(state, event, &mut out),
         Event::Worker(view) => pane::on_view(state, view),
+        Event::Peeked(queue, seen) => peek::on_seen(state, &queue, seen),
         Event::DialogDrawn(ticket) => arm(state, ticket),
         Event::Note(text) => messages::note(state, text),
         Event::ReportSaved(path) => messages::say(state, format!("the incident report is in {path}")),
@@ -84,6 +85,7 @@ fn on_paste(state: &mut AppState, text: &str) {
 
 fn on_board(state: &mut AppState, board: &Board, out: &mut Vec<Effect>) {
     state.fleet = Arc::new(FleetView::build(board));
+    state.series.observe(&state.fleet);
     state.events.observe(&state.fleet, &state.settings.rules, state.now);
     if state.settings.bell {
         let critical = critical::of(&state.fleet, &state.settings.rules, state.now.mono);
@@ -132,6 +134,7 @@ fn on_undelivered(state: &mut AppState, effect: &Effect, why: &str, out: &mut Ve
             }
         }
         Effect::Worker(WorkerCommand::Start { .. }) => pane::not_started(state, why),
+        Effect::Peek { queue, .. } => peek::on_seen(state, queue, Err(why.to_owned())),
         _ => messages::fail(state, why),
     }
 }

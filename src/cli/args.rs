@@ -162,7 +162,10 @@ pub(super) struct Release {
     pub(super) key_b64: Option<Bytes>,
     #[command(flatten)]
     pub(super) place: Where,
-    /// Release it only if its value is this token.
+    /// Release it as a lock of this family, where its shape fits several.
+    #[arg(long, value_name = "ID")]
+    pub(super) family: Option<String>,
+    /// Release it only if its value is this token; where several hold it: this one of them.
     #[arg(long, value_name = "TOKEN", conflicts_with = "token_b64")]
     pub(super) if_token: Option<OsString>,
     /// The same, in base64 as the JSON output gives it.
@@ -198,6 +201,28 @@ pub(super) enum QueuesSub {
     Requeue(Requeue),
     /// Remove tasks from a plain list, such as a poisoned one.
     Drop(Requeue),
+    /// Look at a few tasks without taking them; secrets are masked.
+    Peek(Peek),
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Peek {
+    /// Key of the queue, as `redwarden queues` lists it.
+    #[arg(value_name = "QUEUE", required_unless_present = "key_b64", conflicts_with = "key_b64")]
+    pub(super) queue: Option<OsString>,
+    /// Key of the queue in base64, as the JSON output gives it.
+    #[arg(long, value_name = "BASE64", value_parser = base64)]
+    pub(super) key_b64: Option<Bytes>,
+    #[command(flatten)]
+    pub(super) place: Where,
+    /// How many of those that are next, and of the newest.
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=20))]
+    pub(super) count: u32,
+    /// How to print.
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub(super) format: Option<Format>,
+    #[command(flatten)]
+    pub(super) global: GlobalArgs,
 }
 
 /// The end that producers push to.

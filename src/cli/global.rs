@@ -49,9 +49,9 @@ pub struct GlobalArgs {
     /// A Sentinel that is asked for the nodes (default port 26379); repeatable.
     #[arg(long, value_name = "URL")]
     pub sentinel: Vec<Secret>,
-    /// Name of the primary that the Sentinels watch [default: all they know].
-    #[arg(long, value_name = "NAME")]
-    pub master_name: Option<String>,
+    /// Name of a primary that the Sentinels watch; repeatable [default: all they know].
+    #[arg(long = "master-name", value_name = "NAME")]
+    pub master_names: Vec<String>,
     /// PEM file with the CA to trust instead of the system's.
     #[arg(long = "cacert", value_name = "FILE")]
     pub ca_file: Option<PathBuf>,
@@ -99,6 +99,7 @@ impl GlobalArgs {
         self.queue_patterns.extend(later.queue_patterns);
         self.cluster.extend(later.cluster);
         self.sentinel.extend(later.sentinel);
+        self.master_names.extend(later.master_names);
         Self {
             urls: self.urls,
             config: later.config.or(self.config),
@@ -111,7 +112,7 @@ impl GlobalArgs {
             timeout: later.timeout.or(self.timeout),
             cluster: self.cluster,
             sentinel: self.sentinel,
-            master_name: later.master_name.or(self.master_name),
+            master_names: self.master_names,
             ca_file: later.ca_file.or(self.ca_file),
             cert_file: later.cert_file.or(self.cert_file),
             key_file: later.key_file.or(self.key_file),

@@ -179,6 +179,44 @@ impl<'t> Section<'t> {
         Some(Sited::new(out, source))
     }
 
+    /// One string, or a list of them.
+    pub(super) fn strings_or_one(
+        &mut self,
+        key: &'static str,
+        problems: &mut Problems,
+    ) -> Option<Vec<Sited<String>>> {
+        match self.find(key)? {
+            (DeValue::String(text), source) => Some(vec![Sited::new(text.to_string(), source)]),
+            _ => self.strings(key, problems).map(|list| list.value),
+        }
+    }
+
+    /// A table of strings, each with its own source.
+    pub(super) fn string_map(
+        &mut self,
+        key: &'static str,
+        problems: &mut Problems,
+    ) -> Vec<(Sited<String>, Sited<String>)> {
+        let Some((value, source)) = self.find(key) else { return Vec::new() };
+        let DeValue::Table(table) = value else {
+            Self::wrong_type(problems, &source, value, "a table of strings: { \"a\" = \"b\" }");
+            return Vec::new();
+        };
+        let mut out = Vec::new();
+        for (name, value) in table {
+            let path = format!("{}.{}", self.full_key(key), escape_text(name.get_ref()));
+            let site = self.file.source(name.span().start, &path);
+            match value.get_ref() {
+                DeValue::String(text) => out.push((
+                    Sited::new(name.get_ref().to_string(), site.clone()),
+                    Sited::new(text.to_string(), site),
+                )),
+                other => Self::wrong_type(problems, &site, other, "a string in quotes"),
+            }
+        }
+        out
+    }
+
     /// A list of Redis globs.
     pub(super) fn globs(&mut self, key: &'static str, problems: &mut Problems) -> Option<Sited<Vec<String>>> {
         let list = self.strings(key, problems)?;
@@ -226,6 +264,15 @@ impl<'t> Section<'t> {
             }
         }
         Some((source, out))
+    }
+
+    /// One table, or a list of them.
+    pub(super) fn sections_or_one(&mut self, key: &'static str, problems: &mut Problems) -> Vec<Section<'t>> {
+        match self.find(key) {
+            None => Vec::new(),
+            Some((DeValue::Table(_), _)) => self.section(key, problems).into_iter().collect(),
+            Some(_) => self.sections(key, problems).map(|(_, list)| list).unwrap_or_default(),
+        }
     }
 
     /// All tables in this table, whatever their names.

@@ -78,10 +78,37 @@ impl Endpoint {
 /// watched is never dialled.
 pub type Routes = Arc<dyn Fn(&Address) -> Option<NodeId> + Send + Sync>;
 
-/// The node among these that has this address.
+/// The node among these that has this address; else the one that announces it and is reached elsewhere (an
+/// `address_map`): it is called by what it announces. `None` also where two networks announce the same.
 pub fn route(nodes: &[super::NodeConfig], address: &Address) -> Option<NodeId> {
-    nodes.iter().find(|node| node.endpoint.address == *address).map(|node| node.meta.id.clone())
+    let reached = nodes.iter().find(|node| node.endpoint.address == *address);
+    let name = crate::domain::bytes::escape_text(&address.to_string());
+    let announces = |id: &str| id == name || id.strip_suffix(name.as_str()).is_some_and(|g| g.ends_with('/'));
+    let mut announced = nodes.iter().filter(|node| announces(node.meta.id.as_str()));
+    let only = announced.next().filter(|_| announced.next().is_none());
+    reached.or(only).map(|node| node.meta.id.clone())
 }
 
 /// Tells where a node is. A closure, so that nodes found while running can be acted on too.
 pub type Directory = Arc<dyn Fn(&NodeId) -> Option<Endpoint> + Send + Sync>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::redis_io::topology::node_called;
+
+    #[test]
+    fn a_redirection_leads_to_who_announces_the_address() {
+        let announced = Address::Tcp { host: "10.0.0.5".into(), port: 6379 };
+        let mapped = node_called("10.0.0.5:6379", Endpoint::tcp("127.0.0.1", 7001));
+        let plain = node_called("cache", Endpoint::tcp("10.0.0.6", 6379));
+        let found =
+            |nodes: &[super::super::NodeConfig], to: &Address| route(nodes, to).map(|id| id.to_string());
+        let nodes = [mapped.clone(), plain.clone()];
+        assert_eq!(found(&nodes, &announced).as_deref(), Some("10.0.0.5:6379"));
+        assert_eq!(found(&nodes, &plain.endpoint.address).as_deref(), Some("cache"));
+        // Another network announces the same: better nobody than the wrong one.
+        let twin = node_called("b/10.0.0.5:6379", Endpoint::tcp("127.0.0.1", 7002));
+        assert_eq!(found(&[mapped, twin], &announced), None);
+    }
+}

@@ -7,11 +7,13 @@ use std::time::Duration;
 use toml::de::DeTable;
 
 use super::document::{FileText, Section, not_empty};
+use super::families;
+use super::group::{ClusterDraft, SentinelDraft, paths_of, report_names};
 use super::layer::{FleetDraft, Layer, QueueDraft};
-use super::node::{NodeDraft, report_duplicates};
+use super::node::{NodeDraft, PasswordSource, report_duplicates};
 use super::problem::{Problems, Sited, Source};
 use super::value::{ANY, INTERVAL, TIMEOUT};
-use super::{Environment, Secret, THEMES};
+use super::{Environment, THEMES};
 use crate::domain::bytes::escape_text;
 use crate::domain::queue::PushEnd;
 
@@ -89,6 +91,8 @@ pub(super) fn parse(path: &Path, text: &str, env: &Environment, problems: &mut P
         resolve_paths(layer, dir, env);
     }
     check_queue_nodes(&base, &profiles, problems);
+    let layers: Vec<&Layer> = std::iter::once(&base).chain(profiles.iter().map(|(_, layer)| layer)).collect();
+    check_families(&layers, problems);
     FileLayers { base, profiles }
 }
 
@@ -98,7 +102,9 @@ fn syntax(message: &str) -> String {
     format!("this is not TOML: {}", escape_text(message))
 }
 
-const HINTS: [(&str, &str); 7] = [
+const HINTS: [(&str, &str); 9] = [
+    ("lock_families", "Write [[lock_family]]."),
+    ("family", "Write [[lock_family]]."),
     ("node", "Write [[nodes]]."),
     ("url", "Write [[nodes]] with url = \"redis://HOST:PORT\"."),
     ("urls", "Write [[nodes]] with url = \"redis://HOST:PORT\"."),
@@ -110,9 +116,13 @@ const HINTS: [(&str, &str); 7] = [
 
 pub(super) const ENDS: [(&str, PushEnd); 2] = [("left", PushEnd::Left), ("right", PushEnd::Right)];
 
+/// What the listed nodes are.
+const TOPOLOGIES: [(&str, bool); 2] = [("independent", false), ("cluster", true)];
+
 fn read_layer(root: &mut Section<'_>, problems: &mut Problems) -> Layer {
     let mut layer = Layer {
         fleet: read_fleet(root, problems),
+        is_cluster: root.choice("topology", problems, &TOPOLOGIES),
         interval: root.duration("interval", problems, INTERVAL),
         timeout: root.duration("timeout", problems, TIMEOUT),
         read_only: root.flag("read_only", problems),
@@ -120,9 +130,13 @@ fn read_layer(root: &mut Section<'_>, problems: &mut Problems) -> Layer {
         log: root.text("log", problems).map(|s| Sited::new(PathBuf::from(s.value), s.source)),
         ..Layer::default()
     };
+    layer.lock_families = families::read(root, problems);
+    if let Some(rows) = &layer.lock_families {
+        families::refuse_taken(&rows.value, problems);
+    }
     if let Some(mut locks) = root.section("locks", problems) {
         layer.lock_patterns = locks.globs("patterns", problems);
-        layer.disabled_families = read_families(&mut locks, problems);
+        layer.disabled_families = locks.strings("disabled_families", problems);
         locks.finish(problems, &[]);
     }
     if let Some(mut queues) = root.section("queues", problems) {
@@ -133,6 +147,10 @@ fn read_layer(root: &mut Section<'_>, problems: &mut Problems) -> Layer {
     }
     layer.queue_families = super::queue_family::read(root, problems);
     layer.queue_prefixes = super::queue_family::read_prefixes(root, problems);
+    if let Some(mut peek) = root.section("peek", problems) {
+        layer.redact = read_redact(&mut peek, problems);
+        peek.finish(problems, &[]);
+    }
     if let Some(mut worker) = root.section("worker", problems) {
         layer.concurrency = count(worker.integer("concurrency", problems, (1, 1024)));
         layer.exec = worker.text("exec", problems);
@@ -196,14 +214,27 @@ fn small(value: Option<Sited<i64>>) -> Option<Sited<u32>> {
     value.map(|s| Sited::new(u32::try_from(s.value).unwrap_or(u32::MAX), s.source))
 }
 
-fn read_families(locks: &mut Section<'_>, problems: &mut Problems) -> Option<Sited<Vec<String>>> {
-    let known = crate::family::registry::lock_family_ids();
-    let list = locks.strings("disabled_families", problems)?;
-    for id in list.value.iter().filter(|id| !known.contains(&id.value.as_str())) {
+/// Ids that are switched off must be known: the program's own, or one of the file.
+fn check_families(layers: &[&Layer], problems: &mut Problems) {
+    let own = layers.iter().filter_map(|layer| layer.lock_families.as_ref());
+    let own: Vec<&str> = own.flat_map(|list| list.value.iter().map(|row| row.value.id.as_str())).collect();
+    let mut known = crate::family::registry::lock_family_ids();
+    known.extend(own);
+    let off = layers.iter().filter_map(|layer| layer.disabled_families.as_ref()).flat_map(|list| &list.value);
+    for id in off.filter(|id| !known.contains(&id.value.as_str())) {
         let what = format!("no lock family is called \"{}\"", escape_text(&id.value));
         problems.add(&id.source, what, super::value::did_you_mean(&id.value, &known));
     }
-    Some(Sited::new(list.value.into_iter().map(|id| id.value).collect(), list.source))
+}
+
+fn read_redact(peek: &mut Section<'_>, problems: &mut Problems) -> Option<Sited<Vec<String>>> {
+    let list = peek.strings("redact", problems)?;
+    for word in list.value.iter().filter(|w| !w.value.contains(char::is_alphanumeric)) {
+        // It would be in every name.
+        let what = "a word to mask needs a letter or digit";
+        problems.add(&word.source, what, "Write a part of a field's name, such as \"iban\".");
+    }
+    Some(Sited::new(list.value.into_iter().map(|word| word.value).collect(), list.source))
 }
 
 fn count(value: Option<Sited<i64>>) -> Option<Sited<usize>> {
@@ -218,24 +249,15 @@ fn read_fleet(root: &mut Section<'_>, problems: &mut Problems) -> FleetDraft {
         fleet.has_gaps = fleet.nodes.len() < written;
         report_duplicates(&fleet.nodes, problems);
     }
-    let seeds = |urls: Option<Sited<Vec<Sited<String>>>>, port, problems: &mut Problems| {
-        let urls = urls.map(|s| s.value).unwrap_or_default().into_iter();
-        urls.flat_map(|u| NodeDraft::from_urls([Secret::new(u.value)].iter(), port, &u.source, problems))
-            .collect()
-    };
-    if let Some(mut cluster) = root.section("cluster", problems) {
-        let urls = cluster.strings("urls", problems);
-        fleet.cluster = seeds(urls, 6379, problems);
-        cluster.finish(problems, &[("url", "Write urls = [\"redis://HOST:PORT\"].")]);
-        report_duplicates(&fleet.cluster, problems);
-    }
-    if let Some(mut sentinel) = root.section("sentinel", problems) {
-        let urls = sentinel.strings("urls", problems);
-        fleet.sentinel = seeds(urls, 26379, problems);
-        fleet.master_name = sentinel.text("master_name", problems).map(|s| s.value);
-        sentinel.finish(problems, &[("url", "Write urls = [\"redis://HOST:26379\"].")]);
-        report_duplicates(&fleet.sentinel, problems);
-    }
+    let clusters = root.sections_or_one("cluster", problems);
+    let sentinels = root.sections_or_one("sentinel", problems);
+    let written = clusters.len() + sentinels.len();
+    fleet.clusters = clusters.into_iter().filter_map(|s| ClusterDraft::from_section(s, problems)).collect();
+    fleet.sentinels =
+        sentinels.into_iter().filter_map(|s| SentinelDraft::from_section(s, problems)).collect();
+    fleet.has_gaps |= fleet.clusters.len() + fleet.sentinels.len() < written;
+    let names = fleet.clusters.iter().map(|c| &c.name).chain(fleet.sentinels.iter().map(|s| &s.name));
+    report_names(names, problems);
     fleet
 }
 
@@ -269,8 +291,12 @@ fn read_queues(section: &mut Section<'_>, problems: &mut Problems) -> Option<Sit
 /// A queue's `node` must be a node of the file, unless a cluster or Sentinel finds nodes nobody can name here.
 fn check_queue_nodes(base: &Layer, profiles: &[(String, Layer)], problems: &mut Problems) {
     let layers: Vec<&Layer> = std::iter::once(base).chain(profiles.iter().map(|(_, layer)| layer)).collect();
-    let is_open =
-        |l: &&Layer| l.fleet.has_gaps || !l.fleet.cluster.is_empty() || !l.fleet.sentinel.is_empty();
+    let is_open = |l: &&Layer| {
+        l.is_cluster.as_ref().is_some_and(|c| c.value)
+            || l.fleet.has_gaps
+            || !l.fleet.clusters.is_empty()
+            || !l.fleet.sentinels.is_empty()
+    };
     let names: Vec<&str> =
         layers.iter().flat_map(|l| l.fleet.nodes.iter().map(|n| n.name.as_str())).collect();
     if layers.iter().any(is_open) || names.is_empty() {
@@ -296,12 +322,16 @@ fn resolve_paths(layer: &mut Layer, dir: &Path, env: &Environment) {
         };
     };
     layer.log.iter_mut().for_each(|log| resolve(&mut log.value));
-    for node in &mut layer.fleet.nodes {
-        if let Some(Sited { value: super::node::PasswordSource::File(path), .. }) = &mut node.password {
+    for node in layer.fleet.places_mut() {
+        if let Some(Sited { value: PasswordSource::File(path), .. }) = &mut node.password {
             resolve(path);
         }
-        if let Some(tls) = &mut node.endpoint.tls {
-            [&mut tls.ca_file, &mut tls.cert_file, &mut tls.key_file].into_iter().flatten().for_each(resolve);
+        node.endpoint.tls.iter_mut().flat_map(paths_of).for_each(resolve);
+    }
+    for sentinel in &mut layer.fleet.sentinels {
+        if let Some(Sited { value: PasswordSource::File(path), .. }) = &mut sentinel.password {
+            resolve(path);
         }
+        sentinel.tls.iter_mut().flat_map(paths_of).for_each(resolve);
     }
 }

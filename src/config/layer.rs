@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::group::{ClusterDraft, SentinelDraft};
 use super::node::{NodeDraft, PasswordSource};
 use super::problem::{Problems, Sited, Source};
 use super::value::{INTERVAL, TIMEOUT, duration, glob, switch};
@@ -14,16 +15,29 @@ use crate::domain::queue::PushEnd;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct FleetDraft {
     pub(super) nodes: Vec<NodeDraft>,
-    pub(super) cluster: Vec<NodeDraft>,
-    pub(super) sentinel: Vec<NodeDraft>,
-    pub(super) master_name: Option<String>,
+    pub(super) clusters: Vec<ClusterDraft>,
+    pub(super) sentinels: Vec<SentinelDraft>,
     /// Some node is written down wrongly and missing here.
     pub(super) has_gaps: bool,
 }
 
 impl FleetDraft {
     pub(super) fn is_empty(&self) -> bool {
-        self.nodes.is_empty() && self.cluster.is_empty() && self.sentinel.is_empty()
+        self.nodes.is_empty() && self.clusters.is_empty() && self.sentinels.is_empty()
+    }
+
+    /// Everything with an address: nodes and seeds.
+    pub(super) fn places_mut(&mut self) -> impl Iterator<Item = &mut NodeDraft> {
+        let seeds = self.clusters.iter_mut().flat_map(|c| &mut c.seeds);
+        self.nodes.iter_mut().chain(seeds).chain(self.sentinels.iter_mut().flat_map(|s| &mut s.seeds))
+    }
+
+    /// Where passwords come from, of all of them.
+    pub(super) fn passwords(&self) -> impl Iterator<Item = &PasswordSource> {
+        let seeds = self.clusters.iter().flat_map(|c| &c.seeds);
+        let places = self.nodes.iter().chain(seeds).chain(self.sentinels.iter().flat_map(|s| &s.seeds));
+        let told = self.sentinels.iter().filter_map(|s| s.password.as_ref());
+        places.filter_map(|n| n.password.as_ref()).chain(told).map(|p| &p.value)
     }
 }
 
@@ -42,18 +56,22 @@ pub(super) struct QueueDraft {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Layer {
     pub(super) fleet: FleetDraft,
+    /// The listed nodes are seeds of one cluster.
+    pub(super) is_cluster: Option<Sited<bool>>,
     pub(super) interval: Option<Sited<Duration>>,
     pub(super) timeout: Option<Sited<Duration>>,
     pub(super) read_only: Option<Sited<bool>>,
     pub(super) production: Option<Sited<bool>>,
     pub(super) log: Option<Sited<PathBuf>>,
     pub(super) lock_patterns: Option<Sited<Vec<String>>>,
-    pub(super) disabled_families: Option<Sited<Vec<String>>>,
+    pub(super) lock_families: Option<Sited<Vec<Sited<crate::family::rows::Source>>>>,
+    pub(super) disabled_families: Option<Sited<Vec<Sited<String>>>>,
     pub(super) queue_patterns: Option<Sited<Vec<String>>>,
     pub(super) push: Option<Sited<PushEnd>>,
     pub(super) queues: Option<Sited<Vec<QueueDraft>>>,
     pub(super) queue_families: Option<Sited<Vec<QueueSchema>>>,
     pub(super) queue_prefixes: Option<Sited<QueuePrefixes>>,
+    pub(super) redact: Option<Sited<Vec<String>>>,
     pub(super) concurrency: Option<Sited<usize>>,
     pub(super) exec: Option<Sited<String>>,
     pub(super) heartbeat_ttl: Option<Sited<Duration>>,
@@ -139,11 +157,13 @@ impl Layer {
         let drafts = |urls: &[super::Secret], flag, port, problems: &mut Problems| {
             NodeDraft::from_urls(urls.iter(), port, &Source::Flag(flag), problems)
         };
+        let cluster = ClusterDraft::from_seeds(drafts(&args.cluster, "--cluster", 6379, problems));
+        let sentinels = drafts(&args.sentinel, "--sentinel", 26379, problems);
+        let sentinel = SentinelDraft::from_seeds(sentinels, args.master_names.clone());
         let fleet = FleetDraft {
             nodes: drafts(&args.urls, "--url", 6379, problems),
-            cluster: drafts(&args.cluster, "--cluster", 6379, problems),
-            sentinel: drafts(&args.sentinel, "--sentinel", 26379, problems),
-            master_name: args.master_name.clone(),
+            clusters: cluster.into_iter().collect(),
+            sentinels: sentinel.into_iter().collect(),
             has_gaps: false,
         };
         let mut time = |text: &Option<String>, flag, range| {
@@ -214,12 +234,9 @@ impl Layer {
 
     /// Names of environment variables that hold passwords of this layer's nodes.
     pub(super) fn password_variables(&self) -> impl Iterator<Item = &str> {
-        let fleet = &self.fleet;
-        fleet.nodes.iter().chain(&fleet.cluster).chain(&fleet.sentinel).filter_map(|node| {
-            match &node.password.as_ref()?.value {
-                PasswordSource::Variable(name) => Some(name.as_str()),
-                _ => None,
-            }
+        self.fleet.passwords().filter_map(|source| match source {
+            PasswordSource::Variable(name) => Some(name.as_str()),
+            _ => None,
         })
     }
 }

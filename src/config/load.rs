@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::file::{self, FileLayers};
+use super::group::{ClusterDraft, SentinelDraft};
 use super::layer::{FleetDraft, Layer, TASK_VARIABLES, VARIABLES};
 use super::node::{NodeDraft, PasswordSource, TLS_REMEDY, default_name, report_duplicates};
 use super::password::{Passwords, from_file};
@@ -12,8 +13,8 @@ use super::problem::{Problems, Sited};
 use super::secrets::SECRET_VARIABLES;
 use super::value::{did_you_mean, nearest};
 use super::{
-    Config, ConfigErrors, Endpoint, Environment, NodeConfig, QueueConfig, ScanConfig, Secret, Sentinel,
-    Source, Tls, Topology, UiConfig, WorkerConfig,
+    Cluster, Config, ConfigErrors, Endpoint, Environment, NodeConfig, QueueConfig, ScanConfig, Secret,
+    Sentinel, Source, Tls, Topology, UiConfig, WorkerConfig,
 };
 use crate::cli::GlobalArgs;
 use crate::domain::Rules;
@@ -42,9 +43,9 @@ pub fn load(args: &GlobalArgs, env: &Environment) -> Result<Loaded, ConfigErrors
     let flags = Layer::from_flags(args, &mut problems);
     let variables = Layer::from_environment(env, &mut problems);
     for layer in [&flags, &variables] {
-        for fleet in [&layer.fleet.nodes, &layer.fleet.cluster, &layer.fleet.sentinel] {
-            report_duplicates(fleet, &mut problems);
-        }
+        report_duplicates(&layer.fleet.nodes, &mut problems);
+        layer.fleet.clusters.iter().for_each(|c| report_duplicates(&c.seeds, &mut problems));
+        layer.fleet.sentinels.iter().for_each(|s| report_duplicates(&s.seeds, &mut problems));
     }
 
     let located = file::locate(args.config.as_deref(), env);
@@ -200,14 +201,27 @@ impl<'a> Picker<'a> {
         self.optional(key, get).unwrap_or(default)
     }
 
-    fn fleet(&self) -> FleetDraft {
-        if let Some(layer) = self.layers.iter().find(|layer| !layer.fleet.is_empty()) {
-            return layer.fleet.clone();
+    fn fleet(&mut self) -> FleetDraft {
+        let is_cluster = self.pick("topology", false, |l| &l.is_cluster);
+        let found = self.layers.iter().position(|layer| !layer.fleet.is_empty());
+        let named = found.and_then(|i| self.layers.get(i)).map(|layer| layer.fleet.clone());
+        let mut fleet = named.unwrap_or_else(|| {
+            let endpoint = Endpoint::tcp("127.0.0.1", 6379);
+            let node = NodeDraft {
+                name: default_name(&endpoint),
+                endpoint,
+                password: None,
+                group: None,
+                source: Source::Default,
+            };
+            FleetDraft { nodes: vec![node], ..FleetDraft::default() }
+        });
+        // URLs by flag or variable are what these say, whatever the file says of its own list.
+        let from_file = found.is_none_or(|i| i >= 2);
+        if is_cluster && from_file {
+            fleet.clusters.extend(ClusterDraft::from_seeds(std::mem::take(&mut fleet.nodes)));
         }
-        let endpoint = Endpoint::tcp("127.0.0.1", 6379);
-        let node =
-            NodeDraft { name: default_name(&endpoint), endpoint, password: None, source: Source::Default };
-        FleetDraft { nodes: vec![node], ..FleetDraft::default() }
+        fleet
     }
 }
 
@@ -236,8 +250,8 @@ fn settings(picker: &mut Picker<'_>, problems: &mut Problems) -> Config {
         interval,
         timeout,
         lock_patterns: picker.pick("locks.patterns", default.lock_patterns, |l| &l.lock_patterns),
-        disabled_families: picker
-            .pick("locks.disabled_families", default.disabled_families, |l| &l.disabled_families),
+        lock_families: lock_families(picker),
+        disabled_families: bare(picker.optional("locks.disabled_families", |l| &l.disabled_families)),
         queue_patterns: picker.pick("queues.patterns", default.queue_patterns, |l| &l.queue_patterns),
         queues: queues.collect(),
         push,
@@ -247,6 +261,7 @@ fn settings(picker: &mut Picker<'_>, problems: &mut Problems) -> Config {
             budget: picker.pick("scan.budget", scan.budget, |l| &l.scan_budget),
             max_keys: picker.pick("scan.max_keys", scan.max_keys, |l| &l.scan_max_keys),
         },
+        redact: picker.pick("peek.redact", default.redact, |l| &l.redact),
         worker: WorkerConfig {
             concurrency: picker.pick("worker.concurrency", worker.concurrency, |l| &l.concurrency),
             exec: picker.optional("worker.exec", |l| &l.exec),
@@ -298,6 +313,7 @@ fn settings(picker: &mut Picker<'_>, problems: &mut Problems) -> Config {
         },
         log: picker.optional("log", |l| &l.log),
         state_dir: PathBuf::new(),
+        remember: true,
         warnings: Vec::new(),
         secret_variables: Vec::new(),
     }
@@ -359,7 +375,7 @@ fn apply_tls_flags(fleet: &mut FleetDraft, args: &GlobalArgs, problems: &mut Pro
         ("--insecure", args.insecure),
     ];
     let Some((first, _)) = given.into_iter().find(|(_, given)| *given) else { return };
-    for node in fleet.nodes.iter_mut().chain(&mut fleet.cluster).chain(&mut fleet.sentinel) {
+    for node in fleet.places_mut() {
         let Some(tls) = &mut node.endpoint.tls else {
             let what = format!("the node {} does not speak TLS", node.name);
             problems.add(&Source::Flag(first), what, TLS_REMEDY);
@@ -396,34 +412,65 @@ impl Resolver<'_> {
             NodeConfig { meta, endpoint: self.node(draft, "nodes", true) }
         });
         let nodes = nodes.collect();
-        let cluster: Vec<Endpoint> =
-            fleet.cluster.into_iter().map(|draft| self.node(draft, "cluster", true)).collect();
+        let clusters = fleet.clusters.into_iter().map(|draft| Cluster {
+            name: draft.name.map(|n| n.value).unwrap_or_default(),
+            seeds: draft.seeds.into_iter().map(|seed| self.node(seed, "cluster", true)).collect(),
+            addresses: draft.addresses,
+            masters: draft.masters,
+        });
+        let mut clusters: Vec<Cluster> = clusters.collect();
+        let mut unnamed = 0;
+        for cluster in clusters.iter_mut().filter(|c| c.name.is_empty()) {
+            unnamed += 1;
+            cluster.name = if unnamed == 1 { "cluster".into() } else { format!("cluster {unnamed}") };
+        }
+        let sentinels = fleet.sentinels.into_iter().map(|draft| self.sentinel(draft)).collect();
+        (nodes, Topology { clusters, sentinels })
+    }
+
+    fn sentinel(&mut self, draft: SentinelDraft) -> Sentinel {
         // A Sentinel has credentials of its own or none: ours are for the nodes it tells.
         let seeds: Vec<Endpoint> =
-            fleet.sentinel.into_iter().map(|draft| self.node(draft, "sentinel", false)).collect();
-        let sentinel = seeds.first().and_then(|seed| seed.tls.clone());
-        let sentinel = (!seeds.is_empty()).then(|| {
-            let nodes = "the nodes of the Sentinels";
-            let password = self.general_password(nodes);
-            if let Some(password) = &password {
-                self.sources.insert("sentinel.nodes.password".into(), password.source.clone());
-            }
-            if self.args.user.is_some() {
-                self.sources.insert("sentinel.nodes.username".into(), Source::Flag("--user"));
-            }
-            Sentinel {
-                seeds,
-                master_name: fleet.master_name,
-                username: self.args.user.clone(),
-                password: password.map(|p| p.value),
-                tls: sentinel,
-            }
-        });
-        (nodes, Topology { cluster, sentinel })
+            draft.seeds.into_iter().map(|seed| self.node(seed, "sentinel", false)).collect();
+        let as_seed = seeds.first().and_then(|seed| seed.tls.clone());
+        let tls = match draft.node_tls {
+            Some(true) => Some(as_seed.or(draft.tls).unwrap_or_default()),
+            Some(false) => None,
+            None => as_seed,
+        };
+        let whose = "the nodes of the Sentinels";
+        let key = format!("sentinel.{}.nodes", seeds.first().map(default_name).unwrap_or_default());
+        if let Some(tls) = &tls {
+            let source = Source::Follows("sentinel.node_tls");
+            self.check_tls(whose, &Endpoint { tls: Some(tls.clone()), ..Endpoint::tcp("", 0) }, &source);
+        }
+        let password = match draft.password {
+            Some(from) if self.args.password_file.is_none() => self.fetch(whose, &from),
+            _ => self.general_password(whose),
+        };
+        if let Some(password) = &password {
+            self.sources.insert(format!("{key}.password"), password.source.clone());
+        }
+        let username = match &self.args.user {
+            Some(user) => Some(Sited::new(user.clone(), Source::Flag("--user"))),
+            None => draft.username,
+        };
+        if let Some(user) = &username {
+            self.sources.insert(format!("{key}.username"), user.source.clone());
+        }
+        Sentinel {
+            name: draft.name.map(|n| n.value),
+            seeds,
+            master_names: draft.master_names,
+            username: username.map(|u| u.value),
+            password: password.map(|p| p.value),
+            tls,
+            addresses: draft.addresses,
+        }
     }
 
     fn node(&mut self, draft: NodeDraft, list: &str, takes_ours: bool) -> Endpoint {
-        let NodeDraft { name, mut endpoint, password, source } = draft;
+        let NodeDraft { name, mut endpoint, password, source, .. } = draft;
         let key = format!("{list}.{name}");
         self.sources.insert(key.clone(), source.clone());
         self.check_tls(&name, &endpoint, &source);
@@ -497,4 +544,18 @@ impl Resolver<'_> {
             }
         }
     }
+}
+
+/// The user's lock families, each with its own place.
+fn lock_families(picker: &mut Picker<'_>) -> Vec<crate::family::rows::Source> {
+    let rows = picker.optional("lock_family", |l| &l.lock_families);
+    for (index, row) in rows.iter().flatten().enumerate() {
+        picker.note(&format!("lock_family.{index}"), row.source.clone());
+    }
+    bare(rows)
+}
+
+/// The values without their places.
+fn bare<T>(list: Option<Vec<super::problem::Sited<T>>>) -> Vec<T> {
+    list.into_iter().flatten().map(|item| item.value).collect()
 }

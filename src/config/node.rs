@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use super::document::Section;
 use super::problem::{Complaint, Problems, Sited, Source};
 use super::{Endpoint, Secret, Tls, url};
-use crate::domain::NodeMeta;
 use crate::domain::bytes::escape_text;
 use crate::domain::node::NodeId;
+use crate::domain::{GroupId, NodeMeta};
 
 /// Where a password is to be fetched from.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,11 +26,13 @@ pub(super) struct NodeDraft {
     pub(super) name: String,
     pub(super) endpoint: Endpoint,
     pub(super) password: Option<Sited<PasswordSource>>,
+    /// Name of its group.
+    pub(super) group: Option<String>,
     pub(super) source: Source,
 }
 
 /// What people write for a password.
-const PASSWORD_HINT: &str =
+pub(super) const PASSWORD_HINT: &str =
     "Passwords are not written here: use password_env, password_file or password_command.";
 
 impl NodeDraft {
@@ -48,7 +50,7 @@ impl NodeDraft {
                 _ => (format!("URL {} of {count}: {what}", i + 1), remedy),
             });
             let Sited { value: endpoint, source } = problems.check(source, result)?;
-            Some(Self { name: default_name(&endpoint), endpoint, password: None, source })
+            Some(Self { name: default_name(&endpoint), endpoint, password: None, group: None, source })
         });
         parsed.collect()
     }
@@ -58,9 +60,13 @@ impl NodeDraft {
         let name = section.string("name", problems, name);
         let endpoint = section.string("url", problems, |text| url::parse(text, 6379));
         let username = section.text("username", problems);
-        let variable = section.string("password_env", problems, variable_name);
-        let file = section.text("password_file", problems);
-        let command = section.text("password_command", problems);
+        let group = section.string("group", problems, self::name).map(|s| s.value);
+        let password = read_password(
+            &mut section,
+            ["password_env", "password_file", "password_command"],
+            "node",
+            problems,
+        );
         let has_url_key = section.has("url");
         let tls = section.section("tls", problems).map(|tls| read_tls(tls, problems));
         let source = section.source.clone();
@@ -74,26 +80,11 @@ impl NodeDraft {
                 ("db", "Write the database into `url`: redis://HOST:PORT/DB."),
             ],
         );
-        let sources: Vec<Sited<PasswordSource>> = [
-            variable.map(|s| Sited::new(PasswordSource::Variable(s.value), s.source)),
-            file.map(|s| Sited::new(PasswordSource::File(PathBuf::from(s.value)), s.source)),
-            command.map(|s| Sited::new(PasswordSource::Command(s.value), s.source)),
-        ]
-        .into_iter()
-        .flatten()
-        .collect();
         if !has_url_key {
             problems.add(&source, "this node has no url", "Add url = \"redis://HOST:PORT\".");
         }
         let Sited { value: mut endpoint, source: url_source } = endpoint?;
-        if let Some(second) = sources.get(1) {
-            let what = "the password of this node is given twice";
-            problems.add(
-                &second.source,
-                what,
-                "Keep one of password_env, password_file and password_command.",
-            );
-        } else if let (Some(first), Some(_)) = (sources.first(), &endpoint.password) {
+        if let (Some(first), Some(_)) = (&password, &endpoint.password) {
             let what = "the password of this node is given twice, the other one is in its url";
             problems.add(&first.source, what, "Take it out of the url.");
         }
@@ -111,7 +102,7 @@ impl NodeDraft {
             }
         }
         let name = name.map_or_else(|| default_name(&endpoint), |n| n.value);
-        Some(Self { name, endpoint, password: sources.into_iter().next(), source: url_source })
+        Some(Self { name, endpoint, password, group, source: url_source })
     }
 
     /// For the domain.
@@ -120,7 +111,7 @@ impl NodeDraft {
             id: NodeId::new(&self.name),
             address: escape_text(&self.endpoint.address.to_string()),
             db: self.endpoint.db,
-            group: None,
+            group: self.group.as_deref().map(GroupId::new),
         }
     }
 }
@@ -128,7 +119,7 @@ impl NodeDraft {
 /// What to do where TLS settings meet a plain URL.
 pub(super) const TLS_REMEDY: &str = "Write rediss:// in its URL to speak TLS, or leave the TLS settings out.";
 
-fn read_tls(mut section: Section<'_>, problems: &mut Problems) -> Sited<Tls> {
+pub(super) fn read_tls(mut section: Section<'_>, problems: &mut Problems) -> Sited<Tls> {
     let mut path = |section: &mut Section<'_>, key| {
         section.text(key, problems).map(|s| Sited::new(PathBuf::from(s.value), s.source))
     };
@@ -167,9 +158,34 @@ pub(super) fn default_name(endpoint: &Endpoint) -> String {
     if endpoint.db == 0 { address } else { format!("{address}/{}", endpoint.db) }
 }
 
-fn name(text: &str) -> Result<String, Complaint> {
+/// Where a password comes from; it may be said once. `whose` is told in the problem.
+pub(super) fn read_password(
+    section: &mut Section<'_>,
+    [variable, file, command]: [&'static str; 3],
+    whose: &str,
+    problems: &mut Problems,
+) -> Option<Sited<PasswordSource>> {
+    let from_variable = section.string(variable, problems, variable_name);
+    let from_file = section.text(file, problems);
+    let from_command = section.text(command, problems);
+    let mut sources = [
+        from_variable.map(|s| Sited::new(PasswordSource::Variable(s.value), s.source)),
+        from_file.map(|s| Sited::new(PasswordSource::File(PathBuf::from(s.value)), s.source)),
+        from_command.map(|s| Sited::new(PasswordSource::Command(s.value), s.source)),
+    ]
+    .into_iter()
+    .flatten();
+    let first = sources.next();
+    if let Some(second) = sources.next() {
+        let what = format!("the password of this {whose} is given twice");
+        problems.add(&second.source, what, format!("Keep one of {variable}, {file} and {command}."));
+    }
+    first
+}
+
+pub(super) fn name(text: &str) -> Result<String, Complaint> {
     if text.trim().is_empty() || text != text.trim() || escape_text(text) != text {
-        let what = format!("\"{}\" cannot be a node's name", escape_text(text));
+        let what = format!("\"{}\" cannot be a name", escape_text(text));
         return Err((what, "Take printable characters without blanks at the ends.".into()));
     }
     Ok(text.to_string())

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::{Config, Endpoint, Liveness, Loaded, QueueSchema, QueueType, Source, Theme, url};
+use super::{AddressMap, Config, Endpoint, Liveness, Loaded, QueueSchema, QueueType, Source, Theme, url};
 use crate::domain::bytes::escape_text;
 use crate::domain::queue::PushEnd;
 
@@ -97,6 +97,12 @@ impl Page<'_> {
         self.title("[locks]");
         self.line("patterns", "locks.patterns", &list(&c.lock_patterns));
         self.line("disabled_families", "locks.disabled_families", &list(&c.disabled_families));
+        for (index, family) in c.lock_families.iter().enumerate() {
+            self.title("[[lock_family]]");
+            for (name, value) in super::families::shown(family) {
+                self.line(name, &format!("lock_family.{index}"), &value);
+            }
+        }
         self.title("[queues]");
         self.line("patterns", "queues.patterns", &list(&c.queue_patterns));
         self.line("push", "queues.push", end(c.push));
@@ -123,6 +129,8 @@ impl Page<'_> {
                 self.line(id, "queue_prefixes", &list(prefixes));
             }
         }
+        self.title("[peek]");
+        self.line("redact", "peek.redact", &list(&c.redact));
         self.title("[worker]");
         self.line("concurrency", "worker.concurrency", &c.worker.concurrency.to_string());
         self.optional("exec", "worker.exec", c.worker.exec.as_deref());
@@ -186,25 +194,48 @@ impl Page<'_> {
             self.title("[[nodes]]");
             let key = format!("nodes.{}", node.meta.id);
             self.line("name", &key, &quoted(node.meta.id.as_str()));
+            if let Some(group) = &node.meta.group {
+                self.line("group", &key, &quoted(group.as_str()));
+            }
             self.endpoint(&key, &node.endpoint);
         }
-        for seed in &config.topology.cluster {
-            self.title("[cluster] seed");
-            self.endpoint(&format!("cluster.{}", super::node::default_name(seed)), seed);
+        for cluster in &config.topology.clusters {
+            self.title("[[cluster]]");
+            let _ = writeln!(self.text, "name = {}", quoted(&cluster.name));
+            if let Some(masters) = cluster.masters {
+                let _ = writeln!(self.text, "masters = {masters}");
+            }
+            self.addresses(&cluster.addresses);
+            for seed in &cluster.seeds {
+                self.endpoint(&format!("cluster.{}", super::node::default_name(seed)), seed);
+            }
         }
-        let Some(sentinel) = &config.topology.sentinel else { return };
-        for seed in &sentinel.seeds {
-            self.title("[sentinel] seed");
-            self.endpoint(&format!("sentinel.{}", super::node::default_name(seed)), seed);
+        for sentinel in &config.topology.sentinels {
+            self.title("[[sentinel]]");
+            if let Some(name) = &sentinel.name {
+                let _ = writeln!(self.text, "name = {}", quoted(name));
+            }
+            if !sentinel.master_names.is_empty() {
+                let _ = writeln!(self.text, "master_name = {}", list(&sentinel.master_names));
+            }
+            self.addresses(&sentinel.addresses);
+            for seed in &sentinel.seeds {
+                self.endpoint(&format!("sentinel.{}", super::node::default_name(seed)), seed);
+            }
+            let first = sentinel.seeds.first().map(super::node::default_name).unwrap_or_default();
+            let _ = writeln!(self.text, "node_tls = {}", sentinel.tls.is_some());
+            if let Some(user) = &sentinel.username {
+                self.line("# user of the nodes", &format!("sentinel.{first}.nodes.username"), &quoted(user));
+            }
+            if sentinel.password.is_some() {
+                self.line("# password of the nodes", &format!("sentinel.{first}.nodes.password"), "\"***\"");
+            }
         }
-        if let Some(name) = &sentinel.master_name {
-            let _ = writeln!(self.text, "master_name = {}", quoted(name));
-        }
-        if let Some(user) = &sentinel.username {
-            self.line("# user of the nodes", "sentinel.nodes.username", &quoted(user));
-        }
-        if sentinel.password.is_some() {
-            self.line("# password of the nodes", "sentinel.nodes.password", "\"***\"");
+    }
+
+    fn addresses(&mut self, map: &AddressMap) {
+        for (from, to) in map.rules() {
+            let _ = writeln!(self.text, "address_map.{} = {}", quoted(&from), quoted(&to));
         }
     }
 
@@ -260,11 +291,11 @@ fn time(value: Duration) -> String {
     format!("\"{}\"", humantime::format_duration(value))
 }
 
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     format!("\"{}\"", escape_text(text).replace('"', "\\\""))
 }
 
-fn list(items: &[String]) -> String {
+pub(super) fn list(items: &[String]) -> String {
     format!("[{}]", items.iter().map(|i| quoted(i)).collect::<Vec<_>>().join(", "))
 }
 

@@ -1,9 +1,12 @@
 //! The fleet as one value: what the screen, the headless commands and `check` all read.
 
+mod once;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use self::once::Once;
 use super::node::NodeState;
 use super::quorum::{self, Quorum};
 use super::snapshot::Board;
@@ -35,6 +38,22 @@ pub struct FleetNode {
     pub others: Vec<Arc<NodeSnapshot>>,
 }
 
+impl FleetNode {
+    /// Findings of the server: those of its first look, and what only the looks at its other databases found.
+    pub fn findings(&self, rules: &Rules, now: Instant) -> Vec<Finding> {
+        let mut out = self.snapshot.findings(rules, now);
+        for other in &self.others {
+            for finding in other.findings(rules, now) {
+                if !out.iter().any(|f| f.code == finding.code) {
+                    let message = format!("{}: {}", other.meta.id, finding.message);
+                    out.push(Finding { message, ..finding });
+                }
+            }
+        }
+        out
+    }
+}
+
 /// The fleet's verdict: the worst finding and all reasons, worst first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
@@ -60,11 +79,12 @@ impl FleetView {
     /// Merges a board: aliases folded, locks and queues of all nodes in one sorted list each.
     pub fn build(board: &Board) -> Self {
         // Server process -> where its first address stands in `nodes`, and its databases seen so far.
+        let once = Once::of(board);
         let mut seen: HashMap<&str, (usize, Vec<u32>)> = HashMap::new();
         let mut nodes: Vec<FleetNode> = Vec::new();
         let mut locks: Vec<Arc<Lock>> = Vec::new();
         let mut queues: Vec<Arc<Queue>> = Vec::new();
-        for snapshot in board.iter() {
+        for snapshot in board {
             let up = snapshot.status.state == NodeState::Up;
             let run_id = snapshot.facts.as_ref().and_then(|f| f.run_id.as_deref()).filter(|_| up);
             let mut counted_already = false;
@@ -81,7 +101,7 @@ impl FleetView {
                 }
                 nodes.push(FleetNode { snapshot: snapshot.clone(), aliases: Vec::new(), others: Vec::new() });
             }
-            if !counted_already {
+            if !counted_already && !once.is_past(&snapshot.meta.id, board) {
                 locks.extend(snapshot.locks.iter().cloned());
                 queues.extend(snapshot.queues.iter().cloned());
             }
@@ -90,6 +110,8 @@ impl FleetView {
             locks.sort_by(|a, b| (&a.id.key, &a.id.node, a.id.db).cmp(&(&b.id.key, &b.id.node, b.id.db)));
             queues.sort_by(|a, b| (&a.id.key, &a.id.node, a.id.db).cmp(&(&b.id.key, &b.id.node, b.id.db)));
         }
+        once.leave_one(&mut locks);
+        once.leave_one(&mut queues);
         let quorums = quorum::find(&nodes, &board.groups, &locks);
         Self { nodes, groups: board.groups.to_vec(), locks, queues, quorums }
     }
@@ -119,16 +141,7 @@ impl FleetView {
     /// The verdict at this moment. Locks and queues of one kind are summed up in one sentence.
     pub fn verdict(&self, rules: &Rules, now: Instant) -> Verdict {
         let mut reasons: Vec<Finding> = Vec::new();
-        for node in &self.nodes {
-            let name = &node.snapshot.meta.id;
-            reasons.extend(
-                node.snapshot
-                    .findings(rules, now)
-                    .into_iter()
-                    .filter(|f| f.severity > Severity::Info)
-                    .map(|f| Finding { message: format!("{name}: {}", f.message), ..f }),
-            );
-        }
+        // Of equal weight what holds for a whole group comes before its nodes.
         for group in &self.groups {
             reasons.extend(
                 group
@@ -136,6 +149,15 @@ impl FleetView {
                     .into_iter()
                     .filter(|f| f.severity > Severity::Info)
                     .map(|f| Finding { message: format!("{}: {}", group.id, f.message), ..f }),
+            );
+        }
+        for node in &self.nodes {
+            let name = &node.snapshot.meta.id;
+            reasons.extend(
+                node.findings(rules, now)
+                    .into_iter()
+                    .filter(|f| f.severity > Severity::Info)
+                    .map(|f| Finding { message: format!("{name}: {}", f.message), ..f }),
             );
         }
         let locks = self

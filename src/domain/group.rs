@@ -137,6 +137,32 @@ impl GroupSnapshot {
         }
     }
 
+    /// The same with its nodes under the names that `name` gives them.
+    #[must_use]
+    pub fn renamed(mut self, name: impl Fn(&NodeId) -> NodeId) -> Self {
+        let set = |id: &mut NodeId| *id = name(id);
+        self.told.iter_mut().for_each(|t| set(&mut t.by));
+        match &mut self.facts {
+            GroupFacts::Unknown => {}
+            GroupFacts::Cluster(facts) => {
+                for shard in &mut facts.shards {
+                    shard.primary.iter_mut().chain(&mut shard.replicas).for_each(|m| set(&mut m.node));
+                }
+                facts.moving.iter_mut().for_each(|m| m.from.iter_mut().chain(&mut m.to).for_each(set));
+                facts.dissenters.iter_mut().for_each(set);
+            }
+            GroupFacts::Sentinel(facts) => {
+                facts.primary.iter_mut().for_each(set);
+                facts.replicas.iter_mut().for_each(|r| set(&mut r.node));
+                for watcher in &mut facts.sentinels {
+                    set(&mut watcher.node);
+                    watcher.primary.iter_mut().for_each(set);
+                }
+            }
+        }
+        self
+    }
+
     /// What is found of the group as a whole: what the rules say, and what is not permitted.
     pub fn findings(&self) -> Vec<Finding> {
         let denied = self.denied.iter().map(|command| {

@@ -59,11 +59,11 @@ impl GroupSample<'_> {
     fn node(&self, id: &NodeId) -> Option<&NodeSnapshot> {
         self.nodes.iter().map(|n| &**n).find(|n| n.meta.id == *id)
     }
+}
 
-    /// True when it answers and says that it takes writes.
-    fn claims_primary(&self, node: &NodeSnapshot) -> bool {
-        node.status.state == NodeState::Up && node.facts.as_ref().and_then(|f| f.role) == Some(Role::Primary)
-    }
+/// True when it answers and says that it takes writes.
+fn claims_primary(node: &NodeSnapshot) -> bool {
+    node.status.state == NodeState::Up && node.facts.as_ref().and_then(|f| f.role) == Some(Role::Primary)
 }
 
 /// Verdicts over one group through time. See [`super::health::Tracker`].
@@ -95,13 +95,14 @@ impl GroupTracker {
             expected_masters: self.expected_masters,
             had_replicas: &self.had_replicas,
         };
-        // Before the first word there is nothing to be steady against.
-        let is_first = !self.looked && group.told.is_some();
+        // Before the first word, and before each node was heard once, there is nothing to be steady against.
+        let is_first = !self.looked;
+        let heard = nodes.iter().all(|n| n.status.state != NodeState::Suspect);
         for (rule, slot) in GROUP_RULES.iter().zip(&mut self.slots) {
             let terms = Terms { code: rule.code, remedy: rule.remedy, at_once: rule.at_once };
             slot.take(terms, (rule.judge)(&sample), true, is_first, rules, now);
         }
-        self.looked |= group.told.is_some();
+        self.looked |= group.told.is_some() && heard;
         for shard in replicas::with_replicas(group) {
             if !self.had_replicas.contains(&shard) {
                 self.had_replicas.push(shard);

@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use super::holds::Usual;
 use super::presence::{HolderState, Presence};
+use super::stale::longer_than_usual;
 use super::stamp::short;
 use super::{Bytes, Finding, NodeId, Rules, Severity, Stamp};
 
@@ -146,6 +148,27 @@ pub struct Lock {
     pub waiters: Option<u64>,
     /// What is known of its holder beside the lock itself.
     pub presence: Option<Presence>,
+    /// How long it is usually held; `None`: no hold of it was seen to end.
+    pub usual: Option<Usual>,
+    /// Who holds it beside others: all of them, or the first [`MAX_HOLDERS`]. Empty where one holder has it alone.
+    /// `token` and `holder` are those of one of them.
+    pub holders: Arc<[Holder]>,
+    /// How many hold it, where several can and it is known.
+    pub holders_total: Option<u64>,
+}
+
+/// Holders of one lock that are listed.
+pub const MAX_HOLDERS: usize = 64;
+
+/// One of several holders of a lock.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Holder {
+    /// What names it; a release acts on this one alone.
+    pub token: Bytes,
+    /// The holder as a person would say it, escaped.
+    pub words: String,
+    /// When its time is over, where each has its own: left at the lock's `read_at`.
+    pub left: Option<Duration>,
 }
 
 /// State of a lock. A closed list, documented in the README.
@@ -318,6 +341,26 @@ impl Lock {
         }
     }
 
+    /// How long it is held against its usual hold, once that is at least twice as long; a sentence.
+    fn usually(&self, now: Instant) -> Option<String> {
+        let times = longer_than_usual(self, now)?;
+        let usual = self.usual?;
+        let [p50, p95] = [usual.p50?, usual.p95?].map(short);
+        Some(format!("{times:.1}x its usual {p50} (95 % end within {p95}, {} holds seen)", usual.holds))
+    }
+
+    /// The same lock with another of its holders shown; `None` when it is not among them.
+    pub fn of_holder(&self, token: &Bytes) -> Option<Self> {
+        let holder = self.holders.iter().find(|holder| holder.token == *token)?;
+        let mut lock = self.clone();
+        lock.token = Token::Known(holder.token.clone());
+        lock.holder = Some(holder.words.clone());
+        if let Some(left) = holder.left {
+            lock.ttl = Ttl::Left(left);
+        }
+        Some(lock)
+    }
+
     fn is_overdue(&self, rules: &Rules, now: Instant) -> bool {
         self.age(now).is_some_and(|age| age > rules.overdue_after)
     }
@@ -367,11 +410,13 @@ impl Lock {
             Renewal::Unknown => {}
         }
         reasons.extend(age);
+        reasons.extend(self.usually(now));
         if let [(first, sure), others @ ..] = &*self.candidates
             && *sure < 90
             && !others.is_empty()
         {
-            let others: Vec<&str> = others.iter().take(3).map(|(id, _)| *id).collect();
+            let others: Vec<String> =
+                others.iter().take(3).map(|(id, sure)| format!("{id} ({sure} %)")).collect();
             reasons.push(format!("looks like {first} ({sure} %), or {}", others.join(", ")));
         }
         if let Token::Unknown(why) = &self.token {
@@ -429,6 +474,9 @@ mod tests {
             held_before: Some(held),
             waiters: None,
             presence: None,
+            usual: None,
+            holders: [].into(),
+            holders_total: None,
         };
         (lock, now.mono)
     }

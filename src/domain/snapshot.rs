@@ -151,6 +151,15 @@ pub struct Board {
     pub groups: Arc<Vec<Arc<GroupSnapshot>>>,
 }
 
+impl<'b> IntoIterator for &'b Board {
+    type Item = &'b Arc<NodeSnapshot>;
+    type IntoIter = std::slice::Iter<'b, Arc<NodeSnapshot>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
 impl Board {
     /// The nodes.
     pub fn iter(&self) -> std::slice::Iter<'_, Arc<NodeSnapshot>> {

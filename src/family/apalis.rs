@@ -54,6 +54,15 @@ impl QueueFamily for ApalisFamily {
         Some(Site { queues: queues.collect(), registry: true })
     }
 
+    fn tasks_at(&self, key: &Bytes, push: PushEnd) -> Vec<super::TaskPlace> {
+        let scheduled = super::TaskPlace::sorted(join(&[base(key), b":scheduled"]));
+        vec![super::TaskPlace::list(key.clone(), push), scheduled]
+    }
+
+    fn task_parts(&self, key: &Bytes, id: &Bytes) -> Vec<(&'static str, Read)> {
+        vec![("data", Read::part(&join(&[base(key), b":data"]), id.clone()))]
+    }
+
     fn reads(&self, key: &Bytes, _: PushEnd, memory: &QueueMemory) -> Vec<Read> {
         let of = |end: &str| join(&[base(key), end.as_bytes()]);
         vec![

@@ -99,6 +99,20 @@ impl QueueFamily for AsynqFamily {
         Some(Site { queues: queues.collect(), registry: true })
     }
 
+    fn task_parts(&self, key: &Bytes, id: &Bytes) -> Vec<(&'static str, Read)> {
+        vec![("msg", Read::part(&join(&[base(key), b":t:", id.as_slice()]), "msg"))]
+    }
+
+    fn unfold(&self, _: &str, part: &Bytes) -> Vec<(&'static str, Bytes)> {
+        let fields = proto::fields(part.as_slice());
+        let texts = [("type", 1), ("payload", 2), ("error", 7)];
+        let mut parts: Vec<(&str, Bytes)> =
+            texts.iter().filter_map(|(l, n)| Some((*l, proto::bytes(&fields, *n)?.into()))).collect();
+        let tried = format!("{} of {}", proto::number(&fields, 6), proto::number(&fields, 5));
+        parts.push(("retried", tried.into()));
+        parts
+    }
+
     fn reads(&self, key: &Bytes, _: PushEnd, memory: &QueueMemory) -> Vec<Read> {
         let of = |end: &str| join(&[base(key), end.as_bytes()]);
         vec![

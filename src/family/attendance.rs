@@ -212,6 +212,9 @@ mod tests {
             held_before: Some(Duration::ZERO),
             waiters: None,
             presence: None,
+            usual: None,
+            holders: [].into(),
+            holders_total: None,
         }
     }
 

@@ -62,6 +62,10 @@ impl QueueFamily for BeeQueueFamily {
         ours.then(|| Site { queues: vec![queue], registry: false })
     }
 
+    fn task_parts(&self, key: &Bytes, id: &Bytes) -> Vec<(&'static str, Read)> {
+        vec![("job", Read::part(&join(&[base(key), b":jobs"]), id.clone()))]
+    }
+
     fn reads(&self, key: &Bytes, _: PushEnd, memory: &QueueMemory) -> Vec<Read> {
         let of = |end: &str| join(&[base(key), end.as_bytes()]);
         vec![

@@ -82,6 +82,18 @@ impl QueueFamily for BullFamily {
         ours.then(|| Site { queues: vec![queue], registry: false })
     }
 
+    fn task_parts(&self, key: &Bytes, id: &Bytes) -> Vec<(&'static str, Read)> {
+        let job = join(&[base(key), b":", id.as_slice()]);
+        ["name", "data", "opts"].map(|f| (f, Read::part(&job, f))).to_vec()
+    }
+
+    fn tasks_at(&self, key: &Bytes, push: PushEnd) -> Vec<super::TaskPlace> {
+        let of = |end: &[u8]| join(&[base(key), end]);
+        let paused = super::TaskPlace::list(of(b":paused"), push);
+        let prioritized = super::TaskPlace::sorted(of(b":prioritized"));
+        vec![super::TaskPlace::list(key.clone(), PushEnd::Left), paused, prioritized]
+    }
+
     fn reads(&self, key: &Bytes, _: PushEnd, memory: &QueueMemory) -> Vec<Read> {
         let base = base(key);
         let of = |end: &str| join(&[base, end.as_bytes()]);

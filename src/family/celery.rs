@@ -78,16 +78,16 @@ impl QueueFamily for CeleryFamily {
         Some(Site { queues, registry: true })
     }
 
+    fn tasks_at(&self, key: &Bytes, _: PushEnd) -> Vec<super::TaskPlace> {
+        STEPS.iter().map(|step| super::TaskPlace::list(list_key(key, step), PushEnd::Left)).collect()
+    }
+
     fn reads(&self, key: &Bytes, _: PushEnd, memory: &QueueMemory) -> Vec<Read> {
         STEPS
             .iter()
             .enumerate()
             .map(|(at, step)| Read::ListLook {
-                key: if step.is_empty() {
-                    key.clone()
-                } else {
-                    join(&[key.as_slice(), SEPARATOR, step.as_bytes()])
-                },
+                key: list_key(key, step),
                 push: PushEnd::Left,
                 newest: memory.parts.get(at).and_then(|part| part.newest.clone()),
                 maxlen: 2048,
@@ -151,6 +151,11 @@ impl QueueFamily for CeleryFamily {
         };
         Some(queue)
     }
+}
+
+/// The list of one priority.
+fn list_key(queue: &Bytes, step: &str) -> Bytes {
+    if step.is_empty() { queue.clone() } else { join(&[queue.as_slice(), SEPARATOR, step.as_bytes()]) }
 }
 
 fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {

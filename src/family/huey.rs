@@ -1,14 +1,15 @@
 //! huey's task locks: one field each in the hash that also keeps every task result. DEL would wipe them all.
 
+use super::holders::{pick, with_holders};
 use super::recipe::Recipe;
 use super::string::{lock, ttl};
-use super::{Context, KeyFact, LockFamily, Read, hash_pairs};
-use crate::act::plan::Guard;
+use super::{Context, Dialect, KeyFact, LockFamily, Read, hash_pairs};
+use crate::act::plan::{Guard, Parts, Undo};
 use crate::domain::glob::Glob;
-use crate::domain::lock::Token;
+use crate::domain::lock::{Holder, Token};
 use crate::domain::{Bytes, Command, Lock, Reply};
 
-/// See the module. A hash with several locks shows one of them and says how many more there are.
+/// See the module. A hash with several locks lists them and shows one.
 pub struct HueyHash;
 
 const ID: &str = "huey";
@@ -17,6 +18,8 @@ const PREFIX: &[u8] = b"huey.results.";
 const FIELDS: u32 = 1000;
 /// Fields come cut to this length: a longer one is not known exactly.
 const MAX_FIELD: usize = 255;
+/// Longer values are no locks of huey's and not kept for an undo.
+const MAX_VALUE: u32 = 64;
 
 impl LockFamily for HueyHash {
     fn owns(&self, id: &str, key_type: &str) -> bool {
@@ -48,20 +51,19 @@ impl LockFamily for HueyHash {
         let mut locks: Vec<Bytes> =
             fields.into_iter().map(|(field, _)| field).filter(|f| f.len() <= MAX_FIELD).collect();
         locks.sort();
-        let kept = previous.and_then(|p| p.token.known()).filter(|t| locks.contains(t));
-        let field = kept.or(locks.first())?.clone();
-        let mut holder = format!("task lock {}", Bytes::from(name(&field)));
-        if locks.len() > 1 {
-            holder = format!("{holder} (and {} more in this hash)", locks.len() - 1);
-        }
-        let lock = lock(fact, previous, ctx, ttl, Token::Known(field), None);
-        Some(Lock {
-            family: ID,
-            candidates: [(ID, 95)].into(),
-            no_ttl_is_normal: true,
-            holder: Some(holder),
-            ..lock
-        })
+        let holders: Vec<Holder> = locks
+            .into_iter()
+            .map(|field| Holder {
+                words: format!("task lock {}", Bytes::from(name(&field))),
+                token: field,
+                left: None,
+            })
+            .collect();
+        let shown = pick(previous, &holders)?;
+        let lock = lock(fact, previous, ctx, ttl, Token::Known(shown.token.clone()), None);
+        let lock = Lock { family: ID, candidates: [(ID, 95)].into(), no_ttl_is_normal: true, ..lock };
+        // HLEN counts the task results too.
+        with_holders(lock, previous, holders, None)
     }
 
     fn is_constant(&self, _: &str, _: &Bytes, _: &Token) -> bool {
@@ -70,7 +72,8 @@ impl LockFamily for HueyHash {
 
     fn release_reads(&self, key: &Bytes, token: &Token) -> Vec<Command> {
         let field = token.known().cloned().unwrap_or_default();
-        vec![Command::new("HEXISTS").arg(key.clone()).arg(field)]
+        let value = Read::HashHead { key: key.clone(), field: field.clone(), max: MAX_VALUE + 1 };
+        vec![Command::new("HEXISTS").arg(key.clone()).arg(field), value.command(Dialect::Eval)]
     }
 
     fn release(&self, _: &str, key: &Bytes, token: &Token, replies: &[Reply]) -> Result<Recipe, String> {
@@ -78,8 +81,25 @@ impl LockFamily for HueyHash {
         if replies.first().and_then(Reply::as_int) != Some(1) {
             return Err("it is gone: nothing was done".into());
         }
+        let value = replies.get(1).and_then(Reply::as_bytes).filter(|v| v.len() <= MAX_VALUE as usize);
+        let guard = match &value {
+            Some(value) => {
+                Guard::HashFieldEquals { key: key.clone(), field: field.clone(), value: value.clone() }
+            }
+            None => Guard::HashFieldExists { key: key.clone(), field: field.clone() },
+        };
+        let undo = value.map(|value| {
+            Undo::Parts(Box::new(Parts {
+                guards: vec![Guard::HashFieldAbsent { key: key.clone(), field: field.clone() }],
+                steps: vec![Command::new("HSETNX").arg(key.clone()).arg(field.clone()).arg(value)],
+                alone: false,
+                until_ms: None,
+                words: "puts the field back, if no task took the lock since".into(),
+            }))
+        });
         Ok(Recipe {
-            guards: vec![Guard::HashFieldExists { key: key.clone(), field: field.clone() }],
+            guards: vec![guard],
+            undo: undo.unwrap_or(Undo::No("its value could not be kept: this release cannot be undone")),
             // WATCH would be in vain: each task result is written to the same hash.
             unchanged: false,
             steps: vec![Command::new("HDEL").arg(key.clone()).arg(field.clone())],
@@ -92,7 +112,7 @@ impl LockFamily for HueyHash {
                     .into(),
                 "if its task still runs it may run twice, and its end deletes the next holder's lock".into(),
             ],
-            undoable: false,
+            ..Recipe::default()
         })
     }
 }

@@ -57,6 +57,15 @@ impl QueueFamily for KueFamily {
         Some(Site { queues: types.iter().map(queue).collect(), registry: true })
     }
 
+    fn tasks_at(&self, key: &Bytes, _: PushEnd) -> Vec<super::TaskPlace> {
+        vec![super::TaskPlace::sorted(key.clone())]
+    }
+
+    fn task_parts(&self, key: &Bytes, member: &Bytes) -> Vec<(&'static str, Read)> {
+        let job = join(&[split(key).0, b"job:", id(member)]);
+        ["type", "data"].map(|f| (f, Read::part(&job, f))).to_vec()
+    }
+
     fn reads(&self, key: &Bytes, _: PushEnd, _: &QueueMemory) -> Vec<Read> {
         let of = |state: &str| Read::SortedLen(join(&[base(key), b":", state.as_bytes()]));
         let active = join(&[base(key), b":active"]);

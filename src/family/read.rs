@@ -27,6 +27,15 @@ pub enum Read {
     HashField(Bytes, Bytes),
     /// `ZSCORE`.
     ZScore(Bytes, Bytes),
+    /// `SISMEMBER`.
+    SetMember(Bytes, Bytes),
+    /// Some members of a set, cut short, with `SCARD`, in one read-only script.
+    SetLook {
+        /// The set.
+        key: Bytes,
+        /// How many members, about.
+        count: u32,
+    },
     /// The first members of a sorted set with their scores, cut short, with `ZCARD`, in one read-only script.
     ZsetLook {
         /// The sorted set.
@@ -114,6 +123,20 @@ pub enum Read {
         /// The field of the JSON that names the queue.
         field: &'static str,
     },
+    /// Some tasks at one end of a list, sorted set or stream, cut short, in one read-only script: the length, then
+    /// for each `[length, first bytes]`, of a stream `[id, field, length, first bytes, ...]`.
+    TaskHeads {
+        /// The key.
+        key: Bytes,
+        /// Its type.
+        kind: super::TaskKind,
+        /// From the end on instead of from the beginning.
+        backwards: bool,
+        /// How many at most.
+        count: u32,
+        /// Bytes of each at most.
+        max: u32,
+    },
     /// Some fields and values of a small hash, values cut to `max` bytes, with `HLEN`.
     HashValues {
         /// The hash.
@@ -151,6 +174,9 @@ pub enum Read {
         group: Bytes,
     },
 }
+
+/// Bytes read of a task, and of each part of one, for a peek.
+pub const PART: u32 = 16 * 1024;
 
 /// What a server lets us use; found out by trying.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -198,6 +224,12 @@ const ZSET_LOOK: &str = "\
 local k=KEYS[1] local r={redis.call('ZCARD',k)} local s=redis.call('ZRANGE',k,0,ARGV[1]-1,'WITHSCORES') \
 for i=1,#s,2 do r[#r+1]=string.sub(s[i],1,256) r[#r+1]=s[i+1] end return r";
 
+/// `{number of members, member, ...}`: at most 64, cut to 256 bytes.
+const SET_LOOK: &str = "\
+local k=KEYS[1] local r={redis.call('SCARD',k)} if r[1]==0 then return r end \
+local s=redis.call('SSCAN',k,'0','COUNT',ARGV[1])[2] \
+for i=1,math.min(#s,64) do r[#r+1]=string.sub(s[i],1,256) end return r";
+
 /// One field of a hash, cut.
 const HASH_HEAD: &str = "\
 local v=redis.call('HGET',KEYS[1],ARGV[1]) if not v then return v end return string.sub(v,1,tonumber(ARGV[2]))";
@@ -243,6 +275,17 @@ for i=1,#e do r[#r+1]=string.sub(e[i],1,tonumber(ARGV[2])) end return r";
 const ANY_LEN: &str = "\
 local t=redis.call('TYPE',KEYS[1]).ok if t=='none' then return 0 end \
 local c=({list='LLEN',zset='ZCARD',set='SCARD',hash='HLEN',stream='XLEN'})[t] return c and redis.call(c,KEYS[1])";
+/// Some tasks of one end. Long ones are copied within the server: after 4 MiB of them it stops.
+const TASK_HEADS: &str = "\
+local k,t,back,n,m=KEYS[1],ARGV[1],ARGV[2]=='1',tonumber(ARGV[3]),tonumber(ARGV[4]) \
+if t=='X' then local r={redis.call('XLEN',k)} \
+local e=back and redis.call('XREVRANGE',k,'+','-','COUNT',n) or redis.call('XRANGE',k,'-','+','COUNT',n) \
+for i=1,#e do local f={e[i][1]} local p=e[i][2] for j=1,math.min(#p,32)-1,2 do \
+f[#f+1]=string.sub(p[j],1,256) f[#f+1]=#p[j+1] f[#f+1]=string.sub(p[j+1],1,m) end r[#r+1]=f end return r end \
+local r={redis.call(t=='Z' and 'ZCARD' or 'LLEN',k)} local spent=0 \
+for i=0,math.min(n,r[1])-1 do local p=back and -1-i or i local e \
+if t=='Z' then e=redis.call('ZRANGE',k,p,p)[1] else e=redis.call('LINDEX',k,p) end if not e then break end \
+r[#r+1]={#e,string.sub(e,1,m)} spent=spent+#e if spent>4194304 then break end end return r";
 
 impl Read {
     /// True for what the server runs as a script; without scripts only a length is read.
@@ -254,7 +297,9 @@ impl Read {
                 | Self::HashHead { .. }
                 | Self::HashLook { .. }
                 | Self::ZsetLook { .. }
+                | Self::SetLook { .. }
                 | Self::HashValues { .. }
+                | Self::TaskHeads { .. }
                 | Self::QueuesNamed { .. }
                 | Self::StreamLook(_)
                 | Self::StreamAhead { .. }
@@ -264,6 +309,11 @@ impl Read {
                 | Self::Due { .. }
                 | Self::ListHeads { .. }
         )
+    }
+
+    /// A part of a task: a field of a hash, up to [`PART`] bytes.
+    pub(super) fn part(key: &Bytes, field: impl Into<Bytes>) -> Self {
+        Self::HashHead { key: key.clone(), field: field.into(), max: PART }
     }
 
     /// The command on the wire, in what the server understands.
@@ -280,6 +330,13 @@ impl Read {
             }
             Self::HashField(key, field) => Command::new("HEXISTS").arg(key.clone()).arg(field.clone()),
             Self::ZScore(key, member) => Command::new("ZSCORE").arg(key.clone()).arg(member.clone()),
+            Self::SetMember(key, member) => Command::new("SISMEMBER").arg(key.clone()).arg(member.clone()),
+            Self::SetLook { key, count } if dialect == Dialect::NoScripts => {
+                Command::new("SSCAN").arg(key.clone()).arg(0_i64).arg("COUNT").arg(u64::from(*count))
+            }
+            Self::SetLook { key, count } => {
+                dialect.script(SET_LOOK).arg(1_i64).arg(key.clone()).arg(u64::from(*count))
+            }
             Self::ZsetLook { key, count } if dialect == Dialect::NoScripts => {
                 let range = Command::new("ZRANGE").arg(key.clone()).arg(0_i64);
                 range.arg(i64::from(*count) - 1).arg("WITHSCORES")
@@ -301,6 +358,25 @@ impl Read {
             Self::HashValues { key, count, max } => {
                 let eval = dialect.script(HASH_LOOK).arg(1_i64).arg(key.clone());
                 eval.arg("*").arg(u64::from(*count)).arg(u64::from(*max))
+            }
+            Self::TaskHeads { key, kind, .. } if dialect == Dialect::NoScripts => {
+                use super::TaskKind::{List, Sorted, Stream};
+                let name = match kind {
+                    List => "LLEN",
+                    Sorted => "ZCARD",
+                    Stream => "XLEN",
+                };
+                Command::new(name).arg(key.clone())
+            }
+            Self::TaskHeads { key, kind, backwards, count, max } => {
+                use super::TaskKind::{List, Sorted, Stream};
+                let kind = match kind {
+                    List => "L",
+                    Sorted => "Z",
+                    Stream => "X",
+                };
+                let eval = dialect.script(TASK_HEADS).arg(1_i64).arg(key.clone()).arg(kind);
+                eval.arg(i64::from(*backwards)).arg(u64::from(*count)).arg(u64::from(*max))
             }
             Self::SortedLen(key) => Command::new("ZCARD").arg(key.clone()),
             Self::SetLen(key) => Command::new("SCARD").arg(key.clone()),
@@ -411,11 +487,14 @@ impl Read {
             Self::Members { .. } => "SSCAN",
             Self::StreamGroups(_) => "XINFO|GROUPS",
             Self::ZScore(..) => "ZSCORE",
+            Self::SetMember(..) => "SISMEMBER",
+            Self::SetLook { .. } => "SCARD, SSCAN",
             Self::ZsetLook { .. } => "ZCARD, ZRANGE",
             Self::ElementHead { .. }
             | Self::ListLook { .. }
             | Self::HashHead { .. }
             | Self::HashValues { .. }
+            | Self::TaskHeads { .. }
             | Self::QueuesNamed { .. }
             | Self::Due { .. }
             | Self::StreamLook(_)

@@ -2,20 +2,21 @@
 //!
 //! Waiters sleep on a channel: a deletion without its PUBLISH leaves them there until the TTL they last read.
 
-use super::recipe::Recipe;
+use super::holders::{pick, with_holders};
+use super::recipe::{NOBODY, Recipe};
 use super::shape::{is_number, is_uuid};
 use super::string::{lock, ttl};
 use super::{Context, KeyFact, LockFamily, Read, hash_pairs};
-use crate::act::plan::Guard;
+use crate::act::plan::{Guard, Parts, Undo};
 use crate::domain::bytes::escape;
 use crate::domain::glob::Glob;
-use crate::domain::lock::Token;
+use crate::domain::lock::{Holder, Token};
 use crate::domain::{Bytes, Command, Lock, Reply};
 
 /// See the module.
 pub struct Redisson;
 
-const ID: &str = "redisson";
+pub(super) const ID: &str = "redisson";
 /// Fields looked at; more readers than this are counted, not named.
 const FIELDS: u32 = 64;
 /// Waiters of a fair lock looked at by a release.
@@ -64,16 +65,26 @@ impl LockFamily for Redisson {
         let ttl = ttl(replies.next())?;
         let (fields, len) = hash_pairs(replies.next()?)?;
         let held = Held::of(&fields, len)?;
+        let holders = held.readers();
+        let field = match pick(previous, &holders) {
+            Some(reader) => reader.token.clone(),
+            None => held.field.clone(),
+        };
         let clients = replies.next().and_then(subscribers);
         let queued = replies.next().and_then(Reply::as_int).and_then(|n| u64::try_from(n).ok());
-        let lock = lock(fact, previous, ctx, ttl, Token::Known(held.field.clone()), idle);
-        Some(Lock {
+        let lock = lock(fact, previous, ctx, ttl, Token::Known(field), idle);
+        let lock = Lock {
             family: ID,
             candidates: [(ID, 97)].into(),
             holder: Some(held.words()),
             waiters: clients.max(queued),
             ..lock
-        })
+        };
+        if holders.is_empty() {
+            Some(lock)
+        } else {
+            with_holders(lock, previous, holders, Some(held.holders))
+        }
     }
 
     fn is_constant(&self, _: &str, _: &Bytes, _: &Token) -> bool {
@@ -99,8 +110,13 @@ impl LockFamily for Redisson {
             return Err("the answers were not understood".into());
         };
         let len = hlen.as_int().and_then(|n| u64::try_from(n).ok()).unwrap_or_default();
-        let held = hash_pairs(scan).and_then(|(fields, _)| Held::of(&fields, len));
-        let (Some(held), Token::Known(field)) = (held, token) else { return Err(CHANGED.into()) };
+        let fields = hash_pairs(scan).map(|(fields, _)| fields).unwrap_or_default();
+        let (Some(held), Token::Known(field)) = (Held::of(&fields, len), token) else {
+            return Err(CHANGED.into());
+        };
+        if held.mode.as_ref().is_some_and(|m| m.as_slice() == b"read") && held.holders > 1 {
+            return one_reader(key, field, &fields, len);
+        }
         if held.field != *field {
             return Err(CHANGED.into());
         }
@@ -113,15 +129,18 @@ impl LockFamily for Redisson {
                 "if its holder is alive it goes on without the lock; its unlock throws IllegalMonitorStateException and its renewal stops"
                     .into(),
             ],
+            sharded: true,
+            undo: whole_back(key, &fields, len),
             ..Recipe::default()
         };
         if let Some(mode) = &held.mode {
             let value = mode.clone();
             recipe.guards.push(Guard::HashFieldEquals { key: key.clone(), field: "mode".into(), value });
         }
+        let mut given_up = Vec::new();
         match (waiting(queue), &held.mode) {
             (Some(waiters), _) if !waiters.is_empty() => {
-                fair(&mut recipe, key, &waiters, timeouts, time);
+                given_up = fair(&mut recipe, key, &waiters, timeouts, time);
             }
             (_, mode) => {
                 let write = mode.as_ref().is_some_and(|m| m.as_slice() == b"write");
@@ -141,14 +160,63 @@ impl LockFamily for Redisson {
             recipe.effects.push(format!("ends all {} holds of this lock at once", held.holders));
         }
         recipe.steps.push(Command::new("DEL").arg(key.clone()));
+        recipe.steps.extend(given_up);
         Ok(recipe)
     }
+}
+
+/// Takes one of several readers out: the lock stays with the others, so nobody is woken. Its timeout strings stay
+/// and end by themselves: they count for readers in the hash only.
+fn one_reader(key: &Bytes, field: &Bytes, fields: &[(Bytes, Bytes)], len: u64) -> Result<Recipe, String> {
+    let (_, count) = fields.iter().find(|(known, _)| known == field).ok_or(CHANGED)?;
+    let mode = Guard::HashFieldEquals { key: key.clone(), field: "mode".into(), value: "read".into() };
+    Ok(Recipe {
+        guards: vec![
+            Guard::HashFieldEquals { key: key.clone(), field: field.clone(), value: count.clone() },
+            mode.clone(),
+            // Without it the last reader might have gone meanwhile, and a hash with no reader bars every writer.
+            Guard::HashLen { key: key.clone(), len },
+        ],
+        steps: vec![Command::new("HDEL").arg(key.clone()).arg(field.clone())],
+        effects: vec![format!("ends the hold of this reader only: {} others stay", len.saturating_sub(2))],
+        warnings: vec![
+            "if it is alive it goes on without the lock; its unlock throws IllegalMonitorStateException and its renewal stops"
+                .into(),
+        ],
+        undo: Undo::Parts(Box::new(Parts {
+            guards: vec![Guard::HashFieldAbsent { key: key.clone(), field: field.clone() }, mode],
+            steps: vec![Command::new("HSET").arg(key.clone()).arg(field.clone()).arg(count.clone())],
+            alone: false,
+            until_ms: None,
+            words: "puts the reader back, if the lock is still read and not written".into(),
+        })),
+        ..Recipe::default()
+    })
+}
+
+/// Puts the whole hash back, where all of it was read.
+fn whole_back(key: &Bytes, fields: &[(Bytes, Bytes)], len: u64) -> Undo {
+    if fields.len() as u64 != len {
+        return Undo::No("it has too many holders to be kept: this release cannot be undone");
+    }
+    let set = fields.iter().fold(Command::new("HSET").arg(key.clone()), |set, (field, count)| {
+        set.arg(field.clone()).arg(count.clone())
+    });
+    Undo::Parts(Box::new(Parts {
+        guards: Vec::new(),
+        steps: vec![set],
+        alone: true,
+        until_ms: None,
+        words: "puts its holders and their counts back with what is left of the TTL; waiters that gave up stay away".into(),
+    }))
 }
 
 const CHANGED: &str = "it changed hands since it was shown: nothing was done";
 
 /// Wakes the first waiter of a fair lock whose time is not over; those before it are given up, as Redisson does.
-fn fair(recipe: &mut Recipe, key: &Bytes, waiters: &[Bytes], timeouts: &Reply, time: &Reply) {
+/// Gives the commands that take them out of the line: after the lock is gone, for a release that is refused must not
+/// have touched the line.
+fn fair(recipe: &mut Recipe, key: &Bytes, waiters: &[Bytes], timeouts: &Reply, time: &Reply) -> Vec<Command> {
     let queue = braced("redisson_lock_queue", key);
     let scores = braced("redisson_lock_timeout", key);
     let now = time.as_array().and_then(|t| t.first()?.as_int()).map(|s| s as f64 * 1000.0);
@@ -168,13 +236,19 @@ fn fair(recipe: &mut Recipe, key: &Bytes, waiters: &[Bytes], timeouts: &Reply, t
             dead.len()
         ));
     }
-    for waiter in &dead {
-        recipe.steps.push(Command::new("ZREM").arg(scores.clone()).arg((*waiter).clone()));
-        recipe.steps.push(Command::new("LREM").arg(queue.clone()).arg(1_i64).arg((*waiter).clone()));
-    }
     if !dead.is_empty() {
         recipe.effects.push(format!("takes {} waiters out of the line whose time is over", dead.len()));
+        // They find nobody: where they are not permitted the lock stays.
+        recipe.steps.extend(out_of_line(&queue, &scores, &NOBODY.into()));
     }
+    dead.into_iter().flat_map(|waiter| out_of_line(&queue, &scores, waiter)).collect()
+}
+
+fn out_of_line(queue: &Bytes, scores: &Bytes, waiter: &Bytes) -> [Command; 2] {
+    [
+        Command::new("ZREM").arg(scores.clone()).arg(waiter.clone()),
+        Command::new("LREM").arg(queue.clone()).arg(1_i64).arg(waiter.clone()),
+    ]
 }
 
 fn score(timeouts: &Reply, waiter: &Bytes) -> Option<f64> {
@@ -199,13 +273,13 @@ fn waiting(queue: &Reply) -> Option<Vec<Bytes>> {
 }
 
 /// Sum over the channels of PUBSUB NUMSUB.
-fn subscribers(reply: &Reply) -> Option<u64> {
+pub(super) fn subscribers(reply: &Reply) -> Option<u64> {
     let counts = reply.as_array()?.iter().skip(1).step_by(2).filter_map(Reply::as_int);
     Some(counts.filter_map(|n| u64::try_from(n).ok()).sum())
 }
 
 /// `prefix:{NAME}`, or `prefix:NAME` where the name has a brace of its own, as Redisson does it.
-fn braced(prefix: &str, name: &Bytes) -> Bytes {
+pub(super) fn braced(prefix: &str, name: &Bytes) -> Bytes {
     let mut out = prefix.as_bytes().to_vec();
     out.push(b':');
     if name.as_slice().contains(&b'{') {
@@ -226,6 +300,8 @@ struct Held {
     /// Its count.
     count: String,
     holders: u64,
+    /// All holds that were read, in the order of their fields.
+    all: Vec<(Bytes, Bytes)>,
 }
 
 impl Held {
@@ -249,26 +325,42 @@ impl Held {
             field: field.clone(),
             count: escape(count.as_slice()),
             holders: len.saturating_sub(u64::from(mode.is_some())),
+            all: holds.iter().map(|hold| (*hold).clone()).collect(),
             mode,
         })
     }
 
-    fn words(&self) -> String {
-        let (uuid, thread) = client(&self.field).unwrap_or_default();
-        let mut words = format!("client {uuid}, thread {thread}");
-        match self.mode.as_ref().map(Bytes::as_slice) {
-            Some(b"read") => words.push_str(" reads"),
-            Some(_) => words.push_str(" writes"),
-            None => {}
+    /// The readers, when several read.
+    fn readers(&self) -> Vec<Holder> {
+        let read = self.mode.as_ref().is_some_and(|m| m.as_slice() == b"read");
+        if !read || self.holders < 2 {
+            return Vec::new();
         }
-        if self.count != "1" {
-            words = format!("{words}, {} holds", self.count);
-        }
-        if self.holders > 1 {
-            words = format!("{words} (and {} more)", self.holders - 1);
-        }
-        words
+        let reader = |(field, count): &(Bytes, Bytes)| Holder {
+            token: field.clone(),
+            words: words(field, Some(b"read"), &escape(count.as_slice())),
+            left: None,
+        };
+        self.all.iter().map(reader).collect()
     }
+
+    fn words(&self) -> String {
+        let mode = self.mode.as_ref().map(Bytes::as_slice);
+        let words = words(&self.field, mode, &self.count);
+        if self.holders > 1 { format!("{words} (and {} more)", self.holders - 1) } else { words }
+    }
+}
+
+/// A holder as a person would say it.
+fn words(field: &Bytes, mode: Option<&[u8]>, count: &str) -> String {
+    let (uuid, thread) = client(field).unwrap_or_default();
+    let mut words = format!("client {uuid}, thread {thread}");
+    match mode {
+        Some(b"read") => words.push_str(" reads"),
+        Some(_) => words.push_str(" writes"),
+        None => {}
+    }
+    if count == "1" { words } else { format!("{words}, {count} holds") }
 }
 
 /// Client UUID and thread of a field `UUID:THREAD` or `UUID:THREAD:write`.

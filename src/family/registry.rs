@@ -1,13 +1,18 @@
 //! The one place where families are registered, and the patterns that make a key a candidate.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use super::huey::HueyHash;
 use super::list::ListFamily;
 use super::own::OwnFamily;
+use super::permits::ExpirablePermits;
+use super::portalocker::{self, Portalocker};
+use super::readers::Readers;
 use super::redisson::Redisson;
+use super::rows::Row;
 use super::semaphore::Semaphores;
 use super::string::StringLocks;
+use super::unique_jobs::UniqueJobs;
 use super::{KeyFact, LockFamily, QueueFamily};
 use super::{
     arq::ArqFamily, dramatiq::DramatiqFamily, huey_queue::HueyFamily, saq::SaqFamily, streaq::StreaqFamily,
@@ -45,7 +50,7 @@ pub enum Kind<'a> {
 impl Registry {
     /// The families with the configuration's patterns.
     pub fn new(config: &Config) -> Self {
-        let locks = lock_families(&config.disabled_families);
+        let locks = lock_families(&own_rows(config), &config.disabled_families);
         Self {
             own: OwnPatterns::new(locks.iter().flat_map(|f| f.patterns())),
             locks,
@@ -64,6 +69,11 @@ impl Registry {
             ([one], []) if self.own.is_empty() => Some(one.source()),
             _ => None,
         }
+    }
+
+    /// True when locks that are connections are looked for.
+    pub fn seeks_connections(&self) -> bool {
+        self.locks.iter().any(|family| family.owns(portalocker::ID, super::recipe::CONNECTION))
     }
 
     /// True when no key needs to be searched for.
@@ -174,29 +184,80 @@ impl Registry {
     }
 }
 
-fn lock_families(disabled: &[String]) -> Vec<Box<dyn LockFamily>> {
+fn own_rows(config: &Config) -> Arc<[Row]> {
+    config.lock_families.iter().cloned().map(Row::new).collect()
+}
+
+fn lock_families(own: &Arc<[Row]>, disabled: &[String]) -> Vec<Box<dyn LockFamily>> {
     let mut all: Vec<Box<dyn LockFamily>> =
-        vec![Box::new(StringLocks::without(disabled)), Box::new(Semaphores::without(disabled))];
+        vec![Box::new(StringLocks::new(own.clone(), disabled)), Box::new(Semaphores::without(disabled))];
     let on = |id: &str| !disabled.iter().any(|d| d == id);
     if on("redisson") {
         all.push(Box::new(Redisson));
+        all.push(Box::new(ExpirablePermits));
     }
     if on("huey") {
         all.push(Box::new(HueyHash));
     }
+    if on("sidekiq-unique-jobs") {
+        all.push(Box::new(UniqueJobs));
+    }
+    if on("madelson") {
+        all.push(Box::new(Readers));
+    }
+    if on(portalocker::ID) {
+        all.push(Box::new(Portalocker));
+    }
     all
 }
 
-/// The lock family that releases locks of this id in keys of this type, whatever is searched for.
+/// The lock families that release what was seen, whatever is searched for. Cheap to clone.
+#[derive(Clone)]
+pub struct LockFamilies(Arc<Vec<Box<dyn LockFamily>>>);
+
+impl LockFamilies {
+    /// The program's families and those of the configuration.
+    pub fn new(config: &Config) -> Self {
+        Self(Arc::new(lock_families(&own_rows(config), &[])))
+    }
+
+    /// The id as it is kept, where a family releases locks of that id in keys of this type.
+    pub fn find_id(&self, id: &str, key_type: &str) -> Option<&'static str> {
+        self.find(id, key_type)?;
+        let own = ["setnx", "unknown", "symfony", "redis-semaphore"];
+        lock_family_ids().into_iter().chain(own).chain(super::rows::ids()).find(|known| *known == id)
+    }
+
+    /// The one that releases locks of this id in keys of this type.
+    pub fn find(&self, id: &str, key_type: &str) -> Option<&dyn LockFamily> {
+        self.0.iter().find(|f| f.owns(id, key_type)).map(AsRef::as_ref)
+    }
+}
+
+impl Default for LockFamilies {
+    /// The program's own.
+    fn default() -> Self {
+        Self(Arc::new(lock_families(&Arc::from([]), &[])))
+    }
+}
+
+/// The program's own lock family that releases locks of this id in keys of this type, whatever is searched for.
 pub fn lock_family(id: &str, key_type: &str) -> Option<&'static dyn LockFamily> {
-    static ALL: LazyLock<Vec<Box<dyn LockFamily>>> = LazyLock::new(|| lock_families(&[]));
-    ALL.iter().find(|f| f.owns(id, key_type)).map(AsRef::as_ref)
+    static ALL: LazyLock<LockFamilies> = LazyLock::new(LockFamilies::default);
+    ALL.find(id, key_type)
+}
+
+/// The queue family of this id.
+pub fn queue_family(id: &str) -> Option<&'static dyn QueueFamily> {
+    static ALL: LazyLock<Vec<Box<dyn QueueFamily>>> = LazyLock::new(queue_families);
+    ALL.iter().find(|f| f.id() == id).map(AsRef::as_ref)
 }
 
 /// Ids of all lock families that can be switched off, sorted.
 pub fn lock_family_ids() -> Vec<&'static str> {
-    let rows = super::rows::rows().iter().map(|row| row.id);
-    let mut ids: Vec<&str> = rows.chain(["redisson", "huey", "symfony"]).collect();
+    let rows = super::rows::built_in().iter().map(|row| row.id);
+    let code = ["redisson", "huey", "symfony", "sidekiq-unique-jobs", portalocker::ID];
+    let mut ids: Vec<&str> = rows.chain(code).collect();
     ids.sort_unstable();
     ids.dedup();
     ids

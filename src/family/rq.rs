@@ -102,6 +102,11 @@ impl QueueFamily for RqFamily {
         Some(Site { queues: queues.collect(), registry: true })
     }
 
+    fn task_parts(&self, key: &Bytes, id: &Bytes) -> Vec<(&'static str, Read)> {
+        let job = join(&[split(key).0, b"job:", id.as_slice()]);
+        ["description", "data"].map(|f| (f, Read::part(&job, f))).to_vec()
+    }
+
     fn reads(&self, key: &Bytes, _: PushEnd, memory: &QueueMemory) -> Vec<Read> {
         let (prefix, name) = split(key);
         let of = |state: &str| Read::SortedLen(join(&[prefix, state.as_bytes(), b":", name]));

@@ -1,15 +1,16 @@
 //! Locks that are one member of a sorted set for each holder: semaphores of redis-semaphore and madelson's
-//! DistributedLock, and Symfony's locks. A key with several holders shows the one whose time is over first.
+//! DistributedLock, and Symfony's locks. A key with several holders lists them, the one whose time is over first before the others.
 
 use std::time::Duration;
 
+use super::holders::{pick, plain_words, with_holders};
 use super::recipe::Recipe;
 use super::shape::{Shape, is_uuid};
 use super::string::{lock, ttl};
 use super::{Context, KeyFact, LockFamily, Read};
-use crate::act::plan::Guard;
+use crate::act::plan::{Guard, Parts, Undo};
 use crate::domain::glob::Glob;
-use crate::domain::lock::{Token, Ttl};
+use crate::domain::lock::{Holder, MAX_HOLDERS, Token, Ttl};
 use crate::domain::{Bytes, Command, Lock, Reply};
 
 /// See the module.
@@ -19,8 +20,6 @@ pub struct Semaphores {
 }
 
 const IDS: [&str; 3] = ["redis-semaphore", "symfony", "madelson"];
-/// Members looked at, lowest score first.
-const MEMBERS: u32 = 64;
 /// Members come cut to this length: a longer one is not known exactly.
 const MAX_MEMBER: usize = 255;
 /// Symfony's mark beside a writer's token.
@@ -57,7 +56,7 @@ impl LockFamily for Semaphores {
             reads.push(Read::IdleTime(key.clone()));
         }
         reads.push(Read::Pttl(key.clone()));
-        reads.push(Read::ZsetLook { key: key.clone(), count: MEMBERS });
+        reads.push(Read::ZsetLook { key: key.clone(), count: MAX_HOLDERS as u32 });
         reads
     }
 
@@ -73,24 +72,29 @@ impl LockFamily for Semaphores {
         let key_ttl = ttl(replies.next())?;
         let (members, len) = members(replies.next()?)?;
         let kind = Kind::of(fact.key.as_slice(), &members).filter(|kind| self.wants(kind.id()))?;
-        let (member, score) = members.iter().find(|(m, _)| m.as_slice() != WRITER)?;
         let writes = members.iter().any(|(m, _)| m.as_slice() == WRITER);
-        let others = len.saturating_sub(1 + u64::from(writes));
-        let ttl = match key_ttl {
+        let holders: Option<Vec<Holder>> = members
+            .iter()
+            .filter(|(m, _)| m.as_slice() != WRITER)
+            .map(|(member, score)| {
+                // Of a semaphore of redis-semaphore the score is the last refresh, by the client's clock.
+                let left = (kind != Kind::RedisSemaphore).then(|| {
+                    let own = (*score as i64).saturating_sub(ctx.server_ms);
+                    Duration::from_millis(u64::try_from(own).unwrap_or(0))
+                });
+                Some(Holder { token: member.clone(), words: kind.words(member, writes)?, left })
+            })
+            .collect();
+        let holders = holders?;
+        let shown = pick(previous, &holders)?;
+        let ttl = match (key_ttl, shown.left) {
             // The score is the end of this holder's time; the key lives until the last holder's.
-            Ttl::Left(left) if kind != Kind::RedisSemaphore => {
-                let own = (*score as i64).saturating_sub(ctx.server_ms);
-                Ttl::Left(left.min(Duration::from_millis(u64::try_from(own).unwrap_or(0))))
-            }
-            other => other,
+            (Ttl::Left(left), Some(own)) => Ttl::Left(left.min(own)),
+            (other, _) => other,
         };
-        let lock = lock(fact, previous, ctx, ttl, Token::Known(member.clone()), idle);
-        Some(Lock {
-            family: kind.id(),
-            candidates: [(kind.id(), kind.sure())].into(),
-            holder: kind.words(member, writes, others),
-            ..lock
-        })
+        let lock = lock(fact, previous, ctx, ttl, Token::Known(shown.token.clone()), idle);
+        let lock = Lock { family: kind.id(), candidates: [(kind.id(), kind.sure())].into(), ..lock };
+        with_holders(lock, previous, holders, Some(len.saturating_sub(u64::from(writes))))
     }
 
     fn is_constant(&self, _: &str, _: &Bytes, _: &Token) -> bool {
@@ -99,22 +103,28 @@ impl LockFamily for Semaphores {
 
     fn release_reads(&self, key: &Bytes, token: &Token) -> Vec<Command> {
         let score = |member: Bytes| Command::new("ZSCORE").arg(key.clone()).arg(member);
-        vec![score(token.known().cloned().unwrap_or_default()), score(WRITER.into())]
+        let len = Command::new("ZCARD").arg(key.clone());
+        vec![score(token.known().cloned().unwrap_or_default()), score(WRITER.into()), len]
     }
 
     fn release(&self, id: &str, key: &Bytes, token: &Token, replies: &[Reply]) -> Result<Recipe, String> {
-        let (Token::Known(member), [own, writer]) = (token, replies) else {
+        let (Token::Known(member), [own, writer, len]) = (token, replies) else {
             return Err("the answers were not understood".into());
         };
-        if matches!(own, Reply::Nil) {
+        let Some(score) = score_text(own) else {
             return Err("this holder is gone: nothing was done".into());
-        }
+        };
         let mut guards = vec![Guard::ZsetMember { key: key.clone(), member: member.clone() }];
         let mut step = Command::new("ZREM").arg(key.clone()).arg(member.clone());
-        if id == "symfony" && !matches!(writer, Reply::Nil) {
+        let writes = id == "symfony" && !matches!(writer, Reply::Nil);
+        if writes {
             guards.push(Guard::ZsetMember { key: key.clone(), member: WRITER.into() });
             step = step.arg(WRITER);
         }
+        let len = len.as_int().and_then(|n| u64::try_from(n).ok()).unwrap_or(1);
+        // The key's own TTL stays, though it may have been this holder's: whose score is past is dead anyhow, and a
+        // shorter one could end a holder that renewed in the meantime.
+        let undo = undo(id, key, member, &score, writes, len);
         let warning = match id {
             "redis-semaphore" => {
                 "if its holder is alive its Node process dies at the next refresh, unless it handles onLockLost"
@@ -130,13 +140,48 @@ impl LockFamily for Semaphores {
                 "waiters poll: the next one takes its place at once".into(),
             ],
             warnings: vec![warning.into()],
+            undo,
             ..Recipe::default()
         })
     }
 }
 
+/// Puts a holder back with its score, if nobody took its place.
+fn undo(id: &str, key: &Bytes, member: &Bytes, score: &Bytes, writes: bool, len: u64) -> Undo {
+    let mut step = Command::new("ZADD").arg(key.clone()).arg(score.clone()).arg(member.clone());
+    if writes {
+        step = step.arg(score.clone()).arg(WRITER);
+    }
+    let mut guards = Vec::new();
+    if !writes {
+        guards.push(Guard::ZsetMemberAbsent { key: key.clone(), member: member.clone() });
+        guards.push(match id {
+            // Readers bar only a writer; of a semaphore's places the freed one must still be free.
+            "symfony" => Guard::ZsetMemberAbsent { key: key.clone(), member: WRITER.into() },
+            _ => Guard::ZsetLenAtMost { key: key.clone(), len: len.saturating_sub(1) },
+        });
+    }
+    let until_ms = score.as_utf8().and_then(|text| text.parse::<f64>().ok()).map(|ms| ms as u64);
+    Undo::Parts(Box::new(Parts {
+        guards,
+        steps: vec![step],
+        alone: writes,
+        until_ms: until_ms.filter(|_| id != "redis-semaphore"),
+        words: "puts this holder back with its score".into(),
+    }))
+}
+
+/// A score as it was sent, or as it can be sent again; `None`: there is no such member.
+pub(super) fn score_text(reply: &Reply) -> Option<Bytes> {
+    match reply {
+        Reply::Double(score) if score.is_finite() => Some(score.to_string().into()),
+        Reply::Bulk(score) => Some(score.clone()),
+        _ => None,
+    }
+}
+
 /// Members with their scores, lowest first, and ZCARD.
-fn members(reply: &Reply) -> Option<(Vec<(Bytes, f64)>, u64)> {
+pub(super) fn members(reply: &Reply) -> Option<(Vec<(Bytes, f64)>, u64)> {
     let items = reply.as_array()?;
     let (flat, len) = match items {
         [Reply::Int(len), flat @ ..] => (flat, u64::try_from(*len).ok()?),
@@ -202,8 +247,8 @@ impl Kind {
         }
     }
 
-    fn words(self, member: &Bytes, writes: bool, others: u64) -> Option<String> {
-        let who = match self {
+    fn words(self, member: &Bytes, writes: bool) -> Option<String> {
+        Some(match self {
             Self::Madelson => {
                 let captures = Shape::HostPidHex.captures(member.as_slice())?;
                 let texts: Vec<&str> = captures.iter().map(|(_, text)| text.as_str()).collect();
@@ -211,9 +256,8 @@ impl Kind {
             }
             Self::Symfony if writes => format!("writer {member}"),
             Self::Symfony => format!("reader {member}"),
-            Self::RedisSemaphore => member.escaped(),
-        };
-        Some(if others == 0 { who } else { format!("{who} (and {others} more)") })
+            Self::RedisSemaphore => plain_words(member.as_slice()),
+        })
     }
 }
 

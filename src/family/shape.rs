@@ -2,13 +2,10 @@
 //!
 //! Values are hostile: every function here takes any bytes and never panics.
 
-use serde::Deserialize;
-
 use crate::domain::bytes::escape;
 
 /// A shape of value. Names as in `assets/families/`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Shape {
     /// 32 lower hex digits that are a version 1 UUID of a plausible time: `{mac}`, `{time}`.
     Uuid1Hex,
@@ -52,12 +49,80 @@ pub enum Shape {
     UnixTime,
     /// A whole number: `{number}`.
     Integer,
+    /// A whole number of at most four digits, as a count of permits is: `{number}`.
+    Count,
+    /// host, underscore, pid, underscore, 32 hex, `_WRITERWAITING`: `{host}`, `{pid}`.
+    HostPidHexWaiting,
+    /// 24 lower hex digits.
+    Hex24,
+    /// 3 to 15 letters, digits, dots, dashes and underscores, at least one of them a letter: a machine's short name.
+    MachineName,
 }
 
 /// What a value says: name of a placeholder and its text, escaped.
 pub type Captures = Vec<(&'static str, String)>;
 
 impl Shape {
+    /// All shapes.
+    pub const ALL: [Self; 25] = [
+        Self::Uuid1Hex,
+        Self::Uuid4Hex,
+        Self::Hex32,
+        Self::AnyHex32,
+        Self::Hex40,
+        Self::Uuid,
+        Self::UuidText,
+        Self::UuidNumber,
+        Self::Base64x24,
+        Self::Base64x24Padded,
+        Self::Base64urlX22,
+        Self::Alnum22,
+        Self::Base64urlText,
+        Self::Alnum16,
+        Self::Raw20,
+        Self::Raw32,
+        Self::Shedlock,
+        Self::HostPidHex,
+        Self::HostPipePid,
+        Self::UnixTime,
+        Self::Integer,
+        Self::Count,
+        Self::HostPidHexWaiting,
+        Self::Hex24,
+        Self::MachineName,
+    ];
+
+    /// Its name in `assets/families/` and in the configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Uuid1Hex => "uuid1-hex",
+            Self::Uuid4Hex => "uuid4-hex",
+            Self::Hex32 => "hex32",
+            Self::AnyHex32 => "any-hex32",
+            Self::Hex40 => "hex40",
+            Self::Uuid => "uuid",
+            Self::UuidText => "uuid-text",
+            Self::UuidNumber => "uuid-number",
+            Self::Base64x24 => "base64x24",
+            Self::Base64x24Padded => "base64x24-padded",
+            Self::Base64urlX22 => "base64url-x22",
+            Self::Alnum22 => "alnum22",
+            Self::Base64urlText => "base64url-text",
+            Self::Alnum16 => "alnum16",
+            Self::Raw20 => "raw20",
+            Self::Raw32 => "raw32",
+            Self::Shedlock => "shedlock",
+            Self::HostPidHex => "host-pid-hex",
+            Self::HostPipePid => "host-pipe-pid",
+            Self::UnixTime => "unix-time",
+            Self::Integer => "integer",
+            Self::Count => "count",
+            Self::HostPidHexWaiting => "host-pid-hex-waiting",
+            Self::Hex24 => "hex24",
+            Self::MachineName => "machine-name",
+        }
+    }
+
     /// `None` when the value has another shape.
     pub fn captures(self, value: &[u8]) -> Option<Captures> {
         let none = |fits: bool| fits.then(Vec::new);
@@ -111,7 +176,19 @@ impl Shape {
                 (is_number(pid) && !host.is_empty()).then(|| host_pid(host, pid))
             }
             Self::UnixTime => unix_time(text?),
-            Self::Integer => is_number(text?).then(|| vec![("number", text.unwrap_or_default().to_string())]),
+            Self::Count if value.len() > 4 => None,
+            Self::HostPidHexWaiting => {
+                Self::HostPidHex.captures(text?.strip_suffix("_WRITERWAITING")?.as_bytes())
+            }
+            Self::Hex24 => none(is_hex(text?, 24)),
+            Self::MachineName => none(
+                (3..=15).contains(&value.len())
+                    && value.iter().any(u8::is_ascii_alphabetic)
+                    && value.iter().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(b)),
+            ),
+            Self::Count | Self::Integer => {
+                is_number(text?).then(|| vec![("number", text.unwrap_or_default().to_string())])
+            }
         }
     }
 }

@@ -35,6 +35,11 @@ impl QueueFamily for StreamFamily {
         Some(Site { queues: vec![queue], registry: false })
     }
 
+    fn tasks_at(&self, key: &Bytes, _: PushEnd) -> Vec<super::TaskPlace> {
+        let kind = super::TaskKind::Stream;
+        vec![super::TaskPlace { key: key.clone(), kind, next_last: false }]
+    }
+
     fn reads(&self, key: &Bytes, _: PushEnd, _: &QueueMemory) -> Vec<Read> {
         vec![Read::StreamLook(key.clone()), Read::StreamGroups(key.clone())]
     }

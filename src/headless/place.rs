@@ -164,6 +164,7 @@ pub fn services(config: &Config, nodes: &[NodeConfig]) -> Services {
         directory: Arc::new(move |id| nodes.iter().find(|n| n.meta.id == *id).map(|n| n.endpoint.clone())),
         routes: Arc::new(move |address| route(&known, address)),
         permit: WritePermit::from_config(config),
+        families: crate::family::registry::LockFamilies::new(config),
         audit: Audit::in_dir(&config.state_dir),
         timeout: config.timeout,
     }

@@ -13,7 +13,8 @@ use crate::domain::lock::Token;
 use crate::domain::queue::PushEnd;
 use crate::domain::stamp::short;
 use crate::domain::{Bytes, Lock, LockId, Reply, Stamp};
-use crate::family::registry::Kind;
+use crate::family::portalocker::Portalocker;
+use crate::family::registry::{Kind, LockFamilies};
 use crate::family::{Context, Dialect, KeyFact, Read, Registry};
 
 /// Runs the command; returns its exit code.
@@ -26,7 +27,13 @@ pub async fn release(config: Arc<Config>, nodes: &[NodeConfig], wish: Release, o
     for problem in &problems {
         out.say(problem);
     }
-    let holding: Vec<Candidate> = found.into_iter().filter(|c| c.exists).collect();
+    let registry = Registry::new(&config);
+    let mut holding = Vec::new();
+    for mut candidate in found {
+        if candidate.exists || connection(&registry, &mut candidate, &wish.key).await.is_some() {
+            holding.push(candidate);
+        }
+    }
     if holding.len() > 1 && !wish.place.all_nodes {
         return refuse(&ambiguous(&wish.key, &holding, true), out);
     }
@@ -50,7 +57,10 @@ async fn release_one(
     out: &mut Out<'_>,
 ) -> u8 {
     let place = format!("{} on {}", wish.key, candidate.node);
-    let lock = match look(&Registry::new(config), &mut candidate, wish).await {
+    let lock = match look(&Registry::new(config), &mut candidate, wish)
+        .await
+        .and_then(|lock| chosen(lock, config, wish))
+    {
         Ok(lock) => lock,
         Err(why) => {
             out.say(format!("{place}: not released: {why}"));
@@ -96,6 +106,10 @@ async fn release_one(
         return EXIT_NOT_DONE;
     }
     describe(&action.prepared().plan, &lock, out);
+    if wish.if_token.is_none() && lock.holders.len() > 1 {
+        let others = lock.holders_total.unwrap_or(lock.holders.len() as u64) - 1;
+        out.say(format!("  {others} more hold it and stay: --if-token chooses which of them is meant"));
+    }
     if wish.dry_run {
         return EXIT_OK;
     }
@@ -116,6 +130,11 @@ async fn release_one(
 
 /// Reads the lock once, as the dashboard does.
 async fn look(registry: &Registry, candidate: &mut Candidate, wish: &Release) -> Result<Lock, String> {
+    if !candidate.exists
+        && let Some(lock) = connection(registry, candidate, &wish.key).await
+    {
+        return Ok(lock);
+    }
     let failed = |e: crate::redis_io::CallError| e.to_string();
     let kind = candidate.reader.read(&[Read::Type(wish.key.clone())], Dialect::default()).await;
     let key_type: Arc<str> = match kind.map_err(failed)?.first() {
@@ -130,20 +149,58 @@ async fn look(registry: &Registry, candidate: &mut Candidate, wish: &Release) ->
     };
     let reads = family.reads(&wish.key, None);
     let replies = candidate.reader.read(&reads, Dialect::default()).await.map_err(failed)?;
-    let ctx = Context {
-        node: candidate.node.clone(),
-        db: candidate.endpoint.db,
-        at: Stamp::now(),
-        server_ms: 0,
-        push: PushEnd::Left,
-        is_new: false,
-        rate_window: std::time::Duration::ZERO,
-    };
+    let ctx = context(candidate);
     let lock = family.interpret(&fact, None, &replies, &ctx).ok_or("it is gone, or no lock")?;
     Ok(Lock {
         id: LockId { node: candidate.node.clone(), db: candidate.endpoint.db, key: wish.key.clone() },
         ..lock
     })
+}
+
+/// The lock as a user wants it released: one of its holders, one of its possible families.
+fn chosen(lock: Lock, config: &Config, wish: &Release) -> Result<Lock, String> {
+    let lock = match &wish.if_token {
+        Some(token) => lock.of_holder(token).unwrap_or(lock),
+        None => lock,
+    };
+    let Some(id) = &wish.family else { return Ok(lock) };
+    let family = LockFamilies::new(config).find_id(id, &lock.key_type).ok_or_else(|| {
+        let possible: Vec<&str> = lock.candidates.iter().map(|(id, _)| *id).collect();
+        format!(
+            "no lock family {} has its locks in keys of type {}; it looks like {}",
+            escape_text(id),
+            escape_text(&lock.key_type),
+            possible.join(", ")
+        )
+    })?;
+    Ok(Lock { family, ..lock })
+}
+
+/// A lock that is a client's connection, by its name; `None` too where CLIENT LIST is not permitted.
+async fn connection(registry: &Registry, candidate: &mut Candidate, key: &Bytes) -> Option<Lock> {
+    if !registry.seeks_connections() {
+        return None;
+    }
+    let Ok(Reply::Bulk(list)) = candidate.reader.client_list().await else { return None };
+    let ctx = context(candidate);
+    Portalocker::locks(&list, &|_| None, &ctx)
+        .into_iter()
+        .find(|(fact, _)| fact.key == *key)
+        .map(|(_, lock)| lock)
+}
+
+fn context(candidate: &Candidate) -> Context {
+    let at = Stamp::now();
+    let wall = at.wall.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Context {
+        node: candidate.node.clone(),
+        db: candidate.endpoint.db,
+        at,
+        server_ms: i64::try_from(wall.as_millis()).unwrap_or(0),
+        push: PushEnd::Left,
+        is_new: false,
+        rate_window: std::time::Duration::ZERO,
+    }
 }
 
 /// True when the plan releases only a value that is this token, by length and SHA-1.

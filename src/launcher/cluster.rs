@@ -108,8 +108,11 @@ impl Cluster {
         let say = |node: &Node, words: &[&str]| {
             wire::text(node.server.port(), words).map_err(LaunchError::NotTogether)
         };
+        // Refused to a node that has met another one, so all of them first.
         for (i, node) in self.nodes.iter().enumerate() {
             say(node, &["CLUSTER", "SET-CONFIG-EPOCH", &(i + 1).to_string()])?;
+        }
+        for (i, node) in self.nodes.iter().enumerate() {
             if i < primaries {
                 let first = (i * SLOTS / primaries).to_string();
                 let last = ((i + 1) * SLOTS / primaries - 1).to_string();

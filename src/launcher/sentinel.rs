@@ -127,10 +127,15 @@ impl SentinelGroup {
 
     /// The primary as the first Sentinel that answers sees it: its place in [`SentinelGroup::servers`].
     pub fn primary(&self) -> Option<usize> {
+        (0..self.sentinels.len()).find_map(|sentinel| self.primary_told_by(sentinel))
+    }
+
+    /// The same as this Sentinel sees it: during a failover they differ for a while.
+    pub fn primary_told_by(&self, sentinel: usize) -> Option<usize> {
         let words = ["SENTINEL", "GET-MASTER-ADDR-BY-NAME", &self.name];
-        let answer = self.sentinels().find_map(|s| wire::call(s.port(), &words).ok())?;
+        let answer = wire::call(self.sentinels.get(sentinel)?.server.port(), &words).ok()?;
         let port = answer.as_array()?.get(1)?.as_int()?;
-        self.data.iter().position(|member| i64::from(member.announced) == port)
+        self.data.iter().position(|m| i64::from(m.announced) == port || i64::from(m.server.port()) == port)
     }
 
     fn unlinked(&self) -> Option<String> {

@@ -8,8 +8,11 @@ use crate::domain::Bytes;
 use crate::family::KeyFact;
 use crate::redis_io::CallError;
 
-/// A lock is read again after this time at the earliest, however often it changes.
-const LOCK_GAP: Duration = Duration::from_millis(100);
+/// A lock is read again after this time at the earliest, however often it changes, while only a few do so.
+const LOCK_GAP: Duration = Duration::from_millis(25);
+const FEW: usize = 16;
+/// The same when many locks change all the time.
+const MANY_LOCKS_GAP: Duration = Duration::from_millis(100);
 /// The same for a queue: it changes more often and is dearer to read.
 const QUEUE_GAP: Duration = Duration::from_millis(250);
 
@@ -63,7 +66,12 @@ impl Look<'_> {
                 unknown.push(key);
                 continue;
             };
-            let again = read_at.mono + if is_queue { QUEUE_GAP } else { LOCK_GAP };
+            let gap = match late.known.len() {
+                _ if is_queue => QUEUE_GAP,
+                few if few < FEW => LOCK_GAP,
+                _ => MANY_LOCKS_GAP,
+            };
+            let again = read_at.mono + gap;
             if again > now {
                 late.put(again, key);
             } else if is_queue {

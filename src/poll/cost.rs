@@ -10,18 +10,37 @@ pub(super) struct CostMeter {
     commands: u64,
     pushes: u64,
     busy: Duration,
+    total: Duration,
     smoothed: Cost,
 }
 
 impl CostMeter {
     pub(super) fn new(now: Instant) -> Self {
-        Self { since: now, commands: 0, pushes: 0, busy: Duration::ZERO, smoothed: Cost::default() }
+        Self {
+            since: now,
+            commands: 0,
+            pushes: 0,
+            busy: Duration::ZERO,
+            total: Duration::ZERO,
+            smoothed: Cost::default(),
+        }
     }
 
     /// One call of `commands` that took `elapsed`, of which the network took about `rtt`.
     pub(super) fn add(&mut self, commands: usize, elapsed: Duration, rtt: Duration) {
         self.commands += commands as u64;
         self.busy += elapsed.saturating_sub(rtt);
+        self.total += elapsed.saturating_sub(rtt);
+    }
+
+    /// Time that all calls so far took.
+    pub(super) fn total(&self) -> Duration {
+        self.total
+    }
+
+    /// Our commands a second, as last figured out.
+    pub(super) fn commands_per_sec(&self) -> f64 {
+        self.smoothed.commands_per_sec
     }
 
     /// Notices that came.

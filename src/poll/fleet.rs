@@ -10,17 +10,21 @@ use tokio::task::{AbortHandle, JoinSet};
 use super::claims::Claims;
 use super::connections::Connections;
 use super::liveness::Liveness;
+use super::memory::Memory;
 use super::poller::Poller;
 use super::roster::Roster;
 use crate::config::endpoint::{Directory, Routes, route};
-use crate::config::{Config, NodeConfig};
+use crate::config::{Config, Endpoint, NodeConfig};
 use crate::domain::node::NodeState;
 use crate::domain::snapshot::{Board, Cost, History, Live, ScanProgress};
-use crate::domain::{NodeId, NodeMeta, NodeSnapshot, Stamp};
+use crate::domain::{GroupId, GroupSnapshot, NodeMeta, NodeSnapshot, Stamp};
 use crate::family::Registry;
 
 /// Closing sockets of our own takes no longer.
 const CLOSE_WITHIN: Duration = Duration::from_millis(500);
+
+/// What is usual for locks is written down so often.
+const SAVE_EVERY: Duration = Duration::from_secs(60);
 
 /// How often to look, and how often an extra look was asked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -38,17 +42,20 @@ pub(super) struct Shared {
     /// Changes are pushed where that is to be had.
     pub(super) live: bool,
     pub(super) connections: Connections,
+    pub(super) memory: Memory,
     board: watch::Sender<Board>,
 }
 
 impl Shared {
-    /// Median of the clocks of all nodes that are up, against ours; `None` with fewer than two.
-    pub(super) fn clock_median_ms(&self) -> Option<i64> {
+    /// Median of the clocks of all servers of this group that are up, against ours: those whose locks depend on each
+    /// other. Without a group it is the median of the whole fleet. `None` with fewer than two.
+    pub(super) fn clock_median_ms(&self, group: Option<&GroupId>) -> Option<i64> {
         let board = self.board.borrow();
         let mut servers = std::collections::HashSet::new();
         let mut offsets: Vec<i64> = board
             .iter()
             .filter(|s| s.status.state == NodeState::Up)
+            .filter(|s| group.is_none() || s.meta.group.as_ref() == group)
             .filter(|s| {
                 let run_id = s.facts.as_ref().and_then(|f| f.run_id.as_deref());
                 run_id.is_none_or(|id| servers.insert(id))
@@ -59,6 +66,17 @@ impl Shared {
         let (low, high) =
             (offsets.get((offsets.len().checked_sub(1)?) / 2)?, offsets.get(offsets.len() / 2)?);
         (offsets.len() >= 2).then(|| i64::midpoint(*low, *high))
+    }
+
+    /// Puts the groups on the board.
+    fn publish_groups(&self, groups: Vec<GroupSnapshot>) {
+        self.board.send_if_modified(|board| {
+            let same = board.groups.iter().map(|g| &**g).eq(&groups);
+            if !same {
+                board.groups = Arc::new(groups.into_iter().map(Arc::new).collect());
+            }
+            !same
+        });
     }
 
     /// Puts a look in its node's place on the board.
@@ -78,6 +96,7 @@ pub struct Fleet {
     nodes: watch::Receiver<Arc<Vec<NodeConfig>>>,
     found: watch::Receiver<bool>,
     _task: AbortOnDrop,
+    _memory: AbortOnDrop,
 }
 
 struct AbortOnDrop(tokio::task::JoinHandle<()>);
@@ -101,11 +120,18 @@ impl Fleet {
         Self::start(config, true)
     }
 
+    /// Writes down what is usual for locks, for the next time. The disk may be slow.
+    pub async fn save_memory(&self) {
+        let shared = self.shared.clone();
+        let _ = tokio::task::spawn_blocking(move || shared.memory.save()).await;
+    }
+
     fn start(config: Arc<Config>, live: bool) -> Self {
         let (pace, _) = watch::channel(Pace { interval: config.interval, refreshes: 0 });
         let (board, _) = watch::channel(Board::default());
         let registry = Registry::new(&config);
         let mut roster = Roster::new(config.clone());
+        let memory = Memory::new((live && config.remember).then_some(config.state_dir.as_path()));
         let shared = Arc::new(Shared {
             config,
             registry,
@@ -113,12 +139,16 @@ impl Fleet {
             claims: Claims::default(),
             live,
             connections: Connections::default(),
+            memory,
             board,
         });
-        let (publish_nodes, nodes) = watch::channel(Arc::new(roster.nodes()));
+        let memory = tokio::spawn(remember(shared.clone()));
+        let known = roster.known();
+        let (publish_nodes, nodes) = watch::channel(Arc::new(known.nodes));
         let (publish_found, found) = watch::channel(roster.is_fixed());
-        let mut pollers = Pollers { shared: shared.clone(), tasks: JoinSet::new(), running: HashMap::new() };
+        let mut pollers = Pollers { shared: shared.clone(), tasks: JoinSet::new(), running: Vec::new() };
         pollers.set_nodes(&nodes.borrow());
+        shared.publish_groups(known.groups);
         let task = tokio::spawn(async move {
             if roster.is_fixed() {
                 // Keeps the pollers' tasks alive until the fleet is dropped.
@@ -127,21 +157,26 @@ impl Fleet {
             let mut tries: u32 = 0;
             loop {
                 let complete = roster.discover().await;
-                let now = roster.nodes();
-                if **publish_nodes.borrow() != now {
-                    pollers.set_nodes(&now);
-                    publish_nodes.send_replace(Arc::new(now));
+                let mut known = roster.known();
+                if **publish_nodes.borrow() != known.nodes {
+                    pollers.set_nodes(&known.nodes);
+                    publish_nodes.send_replace(Arc::new(known.nodes));
                 }
+                let seen = pollers.shared.board.borrow().nodes.clone();
+                roster.judge(&mut known.groups, &seen, Stamp::now());
+                pollers.shared.publish_groups(known.groups);
                 tries = tries.saturating_add(1);
+                // The rules over groups need nodes that were heard, or are known not to answer.
+                let heard = seen.iter().all(|n| n.status.state != NodeState::Suspect);
                 publish_found.send_if_modified(|found| {
                     let give_up = tries >= pollers.shared.config.rules.down_after;
-                    !std::mem::replace(found, *found || complete || give_up) && *found
+                    !std::mem::replace(found, *found || ((complete || give_up) && heard)) && *found
                 });
                 let wait = if *publish_found.borrow() { roster.every() } else { Duration::from_millis(200) };
                 tokio::time::sleep(wait).await;
             }
         });
-        Self { shared, nodes, found, _task: AbortOnDrop(task) }
+        Self { shared, nodes, found, _task: AbortOnDrop(task), _memory: AbortOnDrop(memory) }
     }
 
     /// The nodes as known now, with how to reach them; those found by discovery too.
@@ -194,55 +229,93 @@ impl Fleet {
     }
 }
 
+/// Reads what was written down, and writes it anew every minute. Both off the tasks that look at servers.
+async fn remember(shared: Arc<Shared>) {
+    let with = |act: fn(&Memory)| {
+        let shared = shared.clone();
+        tokio::task::spawn_blocking(move || act(&shared.memory))
+    };
+    let _ = with(Memory::load).await;
+    loop {
+        tokio::time::sleep(SAVE_EVERY).await;
+        let _ = with(Memory::save).await;
+    }
+}
+
 /// The nodes an action may go to: the configured ones and those that discovery finds now.
 pub async fn discover(config: &Arc<Config>) -> Vec<NodeConfig> {
     let mut roster = Roster::new(config.clone());
     if !roster.is_fixed() {
         roster.discover().await;
     }
-    roster.nodes()
+    roster.known().nodes
 }
 
 /// The tasks themselves.
 struct Pollers {
     shared: Arc<Shared>,
     tasks: JoinSet<()>,
-    running: HashMap<NodeId, (NodeConfig, AbortHandle)>,
+    /// The nodes of each server, and its task.
+    running: Vec<(Vec<NodeConfig>, AbortHandle)>,
 }
 
 impl Pollers {
     /// Makes these the nodes that are watched: new ones start, missing ones end, the others go on undisturbed.
     fn set_nodes(&mut self, nodes: &[NodeConfig]) {
-        self.running.retain(|id, (config, task)| {
-            let stays = nodes.iter().any(|n| n.meta.id == *id && n == config);
+        let servers = by_server(nodes);
+        self.running.retain(|(server, task)| {
+            let stays = servers.contains(server);
             if !stays {
                 task.abort();
             }
             stays
         });
         let now = Stamp::now();
+        let running = |meta: &NodeMeta| self.running.iter().any(|(s, _)| s.iter().any(|n| n.meta == *meta));
+        self.shared.claims.set_order(nodes);
         self.shared.board.send_modify(|board| {
             let slots = nodes.iter().map(|node| {
-                let kept =
-                    board.iter().find(|s| s.meta == node.meta && self.running.contains_key(&node.meta.id));
+                let kept = board.iter().find(|s| s.meta == node.meta && running(&node.meta));
                 kept.cloned().unwrap_or_else(|| Arc::new(unheard(&node.meta, now)))
             });
             board.nodes = Arc::new(slots.collect());
         });
-        for (position, node) in nodes.iter().enumerate() {
-            if self.running.contains_key(&node.meta.id) {
+        for server in servers {
+            if self.running.iter().any(|(running, _)| *running == server) {
                 continue;
             }
-            let poller = Poller::new(node.clone(), position, self.shared.clone(), now);
+            let Some(poller) = Poller::new(&server, self.shared.clone(), now) else { continue };
             // Jittered start: a large fleet is not asked in one instant, a small one is there at once.
             let spread = (nodes.len() as u64).saturating_mul(4).min(200);
             let task = self.tasks.spawn(async move {
                 tokio::time::sleep(Duration::from_millis(fastrand::u64(0..=spread))).await;
-                poller.run().await;
+                // Boxed: a task that runs for long needs not be moved as a whole.
+                Box::pin(poller.run()).await;
             });
-            self.running.insert(node.meta.id.clone(), (node.clone(), task));
+            self.running.push((server, task));
         }
     }
+}
+
+/// Nodes that differ only in their database are one server: one connection, one PING and one INFO for all of them.
+fn by_server(nodes: &[NodeConfig]) -> Vec<Vec<NodeConfig>> {
+    let mut out: Vec<Vec<NodeConfig>> = Vec::new();
+    let mut places: HashMap<String, Vec<usize>> = HashMap::new();
+    for node in nodes {
+        let same = |other: &NodeConfig| {
+            Endpoint { db: 0, ..other.endpoint.clone() } == Endpoint { db: 0, ..node.endpoint.clone() }
+        };
+        let candidates = places.entry(node.endpoint.address.to_string()).or_default();
+        let found =
+            candidates.iter().copied().find(|i| out.get(*i).and_then(|s| s.first()).is_some_and(same));
+        if let Some(server) = found.and_then(|i| out.get_mut(i)) {
+            server.push(node.clone());
+        } else {
+            candidates.push(out.len());
+            out.push(vec![node.clone()]);
+        }
+    }
+    out
 }
 
 /// A node nobody has heard of yet.

@@ -6,11 +6,14 @@ use std::time::{Duration, Instant};
 
 use super::holders::Holders;
 use super::prefixes::Prefixes;
+use crate::domain::holds::HoldBook;
 use crate::domain::{Bytes, Lock, Queue, Reply, Stamp};
 use crate::family::consumers::Consumers;
+use crate::family::portalocker::Portalocker;
+use crate::family::recipe::CONNECTION;
 use crate::family::site::Part;
 use crate::family::witness::Witness;
-use crate::family::{KeyFact, QueueMemory};
+use crate::family::{Context, KeyFact, QueueMemory};
 
 /// A queue that is empty for this long and not configured by name is forgotten.
 const FORGET_EMPTY: Duration = Duration::from_secs(600);
@@ -56,8 +59,12 @@ pub(super) struct KeyTable {
     pub(super) restricted: bool,
     /// Who waits for tasks, from the last CLIENT LIST.
     pub(super) consumers: Option<Consumers>,
+    /// How long its locks are usually held.
+    pub(super) holds: HoldBook,
     /// Who is there that may hold locks.
     pub(super) holders: Holders,
+    /// Locks that are connections were looked for before: one that was not there is new.
+    pub(super) connections_seen: bool,
     /// Keys were found here whose slot is on its way: until then they are asked for by ASKING.
     pub(super) arriving_until: Option<Instant>,
     /// Clues to a single queue that were followed.
@@ -99,17 +106,25 @@ impl KeyTable {
     }
 
     pub(super) fn clear(&mut self) {
-        *self = Self::default();
+        // Habits stay, whatever server process this is.
+        let holds = std::mem::take(&mut self.holds);
+        *self = Self { holds, ..Self::default() };
     }
 
     pub(super) fn put_lock(&mut self, fact: KeyFact, lock: Lock) {
         self.published = None;
-        let known = self.locks.remove(&fact.key).filter(|known| known.lock.token == lock.token);
+        let known = self.locks.remove(&fact.key);
+        if let Some(before) = known.as_ref().map(|k| &k.lock).filter(|b| changed_hands(b, &lock)) {
+            let length = length(before, lock.first_seen);
+            self.holds.ended(&fact.key, length, true, seconds(lock.first_seen));
+        }
+        let known = known.filter(|known| known.lock.token == lock.token);
         let (presence, witness) = match known {
             Some(known) => (known.lock.presence.clone(), known.witness),
             None => (self.holders.presence(&lock, &Witness::default()), Witness::default()),
         };
-        let lock = Arc::new(Lock { presence, ..lock });
+        let usual = self.holds.usual(&fact.key);
+        let lock = Arc::new(Lock { presence, usual, ..lock });
         self.locks.insert(fact.key.clone(), LockEntry { fact, lock, witness });
     }
 
@@ -128,6 +143,40 @@ impl KeyTable {
         }
     }
 
+    /// Takes over the locks that a reply of CLIENT LIST tells of; those of ended connections go.
+    pub(super) fn put_connections(&mut self, list: &Bytes, ctx: &Context) {
+        let known = |key: &Bytes| {
+            self.locks.get(key).filter(|e| &*e.fact.key_type == CONNECTION).map(|e| (*e.lock).clone())
+        };
+        let held = Portalocker::locks(list, &known, ctx);
+        let is_gone = |entry: &LockEntry| {
+            &*entry.fact.key_type == CONNECTION && !held.iter().any(|(fact, _)| fact.key == entry.fact.key)
+        };
+        let gone: Vec<Bytes> =
+            self.locks.iter().filter(|(_, entry)| is_gone(entry)).map(|(key, _)| key.clone()).collect();
+        for key in gone {
+            self.end_lock(&key, ctx.at);
+        }
+        for (fact, lock) in held {
+            // A key of the same name is a lock of its own and stays.
+            let taken = self.locks.get(&fact.key).is_some_and(|e| &*e.fact.key_type != CONNECTION);
+            if !taken {
+                self.put_lock(fact, lock);
+            }
+        }
+        self.connections_seen = true;
+    }
+
+    /// It was released or ended: nobody holds it any more.
+    pub(super) fn end_lock(&mut self, key: &Bytes, at: Stamp) {
+        if let Some(entry) = self.locks.get(key) {
+            let length = length(&entry.lock, at);
+            self.holds.ended(key, length, false, seconds(at));
+        }
+        self.remove_lock(key);
+    }
+
+    /// It is not listed here any more, whoever holds it.
     pub(super) fn remove_lock(&mut self, key: &Bytes) {
         if self.locks.remove(key).is_some() {
             self.published = None;
@@ -329,4 +378,20 @@ impl KeyTable {
             .get_or_insert_with(|| Arc::new(queues.values().filter_map(|e| e.queue.clone()).collect()))
             .clone()
     }
+}
+
+/// Another holder has it now, without a moment between that we saw. Where several hold it they come and go.
+fn changed_hands(before: &Lock, now: &Lock) -> bool {
+    before.first_seen != now.first_seen && before.holders.is_empty() && now.holders.is_empty()
+}
+
+/// How long it was held; `None`: its beginning was not seen.
+fn length(lock: &Lock, until: Stamp) -> Option<Duration> {
+    let seen = lock.held_before.is_some_and(|before| before.is_zero()) && lock.holders.is_empty();
+    seen.then(|| until.since(lock.first_seen))
+}
+
+/// Since the epoch.
+fn seconds(at: Stamp) -> u64 {
+    at.wall.duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_secs())
 }

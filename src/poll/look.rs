@@ -195,7 +195,7 @@ impl Look<'_> {
                 }
                 match family.interpret(fact, previous.as_deref(), replies, &ctx) {
                     Some(lock) => self.table.put_lock(fact.clone(), lock),
-                    None => self.table.remove_lock(&fact.key),
+                    None => self.table.end_lock(&fact.key, ctx.at),
                 }
             }
         }
@@ -283,7 +283,10 @@ impl Look<'_> {
             let started = Instant::now();
             let mut replies = self.reader.read(reads, *self.dialect).await?;
             self.cost.add(reads.len(), started.elapsed(), self.rtt);
-            self.ask_for_arriving(reads, &mut replies).await?;
+            if reads.iter().zip(&replies).any(|(read, reply)| self.may_arrive(read, reply)) {
+                // Rare, and large: no part of every look.
+                Box::pin(self.ask_for_arriving(reads, &mut replies)).await?;
+            }
             let mut scripts_refused = None;
             for (read, reply) in reads.iter().zip(&replies) {
                 if let (Some(pane), Some(command)) = (pane, read.denied_inside(reply)) {
@@ -310,27 +313,23 @@ impl Look<'_> {
         }
     }
 
-    /// Reads once more, with ASKING, what this node of a cluster does not own yet: SCAN lists keys that have arrived
-    /// with a slot on its way. Their type is asked for first, the rest only where that found something.
+    /// True when ASKING may find here what this node of a cluster does not own yet. Types are asked for first, the rest
+    /// only where that found something.
+    fn may_arrive(&self, read: &Read, reply: &Reply) -> bool {
+        let moved = reply.as_error().is_some_and(|e| e.code == "MOVED");
+        let lately = || self.table.arriving_until.is_some_and(|until| Instant::now() < until);
+        moved && (matches!(read, Read::Type(_)) || lately())
+    }
+
+    /// Reads once more, with ASKING: SCAN lists keys that have arrived with a slot on its way.
     async fn ask_for_arriving(&mut self, reads: &[Read], replies: &mut [Reply]) -> Result<(), CallError> {
         let started = Instant::now();
-        let arriving = self.table.arriving_until.is_some_and(|until| started < until);
-        let asks = |read: &Read, reply: &Reply| {
-            (arriving || matches!(read, Read::Type(_))) && reply.as_error().is_some_and(|e| e.code == "MOVED")
-        };
-        let pairs = reads.iter().zip(replies.iter());
-        let again: Vec<Read> =
-            pairs.filter(|(read, r)| asks(read, r)).map(|(read, _)| read.clone()).collect();
-        if again.is_empty() {
-            return Ok(());
-        }
-        let mut asked = self.reader.read_asking(&again, *self.dialect).await?.into_iter();
+        let pairs = reads.iter().zip(replies.iter_mut());
+        let (again, places): (Vec<Read>, Vec<&mut Reply>) =
+            pairs.filter(|(read, reply)| self.may_arrive(read, reply)).map(|(r, p)| (r.clone(), p)).unzip();
+        let asked = self.reader.read_asking(&again, *self.dialect).await?;
         self.cost.add(again.len(), started.elapsed(), self.rtt);
-        for (read, reply) in reads.iter().zip(replies) {
-            if !asks(read, reply) {
-                continue;
-            }
-            let Some(answer) = asked.next() else { break };
+        for (reply, answer) in places.into_iter().zip(asked) {
             if answer.as_error().is_none() {
                 self.table.arriving_until = Some(started + ARRIVING);
             }

@@ -1,109 +1,100 @@
-//! The task of one node: connect, PING, INFO, keys; publish; wait, and read meanwhile what changes.
+//! The task of one server: connect, PING, INFO, the keys of each database that is watched; publish; wait, and read
+//! meanwhile what changes.
 
+mod keyspace;
 mod live;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::backoff;
 use super::cost::CostMeter;
+use super::database::{Database, DeniedSet};
 use super::diagnose::{Diagnosis, Visit};
 use super::fleet::{Pace, Shared};
 use super::history::{LOOKS, Ring};
 use super::info;
-use super::keys::KeyTable;
 use super::liveness::Liveness;
-use super::look::Look;
 use super::patience::Patience;
 use super::push::Push;
-use super::sample::Sampler;
-use super::search::{Pace as SearchPace, Search};
-use crate::config::{NodeConfig, SCAN_BUDGET};
-use crate::domain::Finding;
-use crate::domain::health::{Around, Tracker};
-use crate::domain::node::{NodeFacts, NodeState, Reason, Role};
-use crate::domain::snapshot::{Denied, ScanProgress};
-use crate::domain::{NodeSnapshot, Reply, Stamp};
-use crate::family::Dialect;
+use crate::config::{Endpoint, NodeConfig};
+use crate::domain::health::Around;
+use crate::domain::node::{NodeState, Reason};
+use crate::domain::{Bytes, NodeSnapshot, Reply, Stamp};
+use crate::family::{Context, Dialect};
 use crate::redis_io::{CallError, ClientRole, Reader, connect};
-
-/// While changes are pushed the search goes on at most so often.
-const SEARCH_EVERY: Duration = Duration::from_secs(1);
-/// A hurried search lets changes through so often.
-const SLICE: Duration = Duration::from_millis(30);
 
 /// See the module.
 pub(super) struct Poller {
-    node: NodeConfig,
-    position: usize,
+    /// How to reach it; of several databases none is chosen when connecting.
+    endpoint: Endpoint,
     shared: Arc<Shared>,
+    /// Never empty: what is configured of this server, each with its database.
+    databases: Vec<Database>,
     reader: Option<Reader>,
+    /// The database that the connection is in.
+    selected: u32,
     live: Liveness,
     patience: Patience,
-    health: Tracker,
     ping_denied: bool,
     /// Once true it stays: the counters remember too.
     own_denials: bool,
-    seq: u64,
     rtt: Option<Duration>,
     rtt_least: Duration,
     rtt_history: VecDeque<u64>,
     history: Ring,
-    facts: Option<Arc<NodeFacts>>,
     facts_at: Option<Stamp>,
     clock_offset_ms: Option<i64>,
     diagnosis: Diagnosis,
-    denied: BTreeSet<(&'static str, String)>,
-    denied_since: BTreeMap<(&'static str, String), Stamp>,
+    /// What may not be done on this server, whatever the database.
+    denied: DeniedSet,
     dialect: Dialect,
-    table: KeyTable,
-    search: Search,
-    sampler: Sampler,
     cost: CostMeter,
+    /// One for all databases: a notice names a key without its database.
     push: Push,
     turns: live::Turns,
-    /// When the last look ended, what the rules said of it, and what was refused then.
+    /// When the last look ended.
     looked_at: Stamp,
-    verdicts: Arc<[Finding]>,
-    told_denied: Vec<Denied>,
 }
 
 impl Poller {
-    pub(super) fn new(node: NodeConfig, position: usize, shared: Arc<Shared>, now: Stamp) -> Self {
-        let push = Push::new(shared.registry.prefixes(&node.meta.id));
-        Self {
+    /// A poller of one server, over one connection; `nodes` are its databases, at least one.
+    pub(super) fn new(nodes: &[NodeConfig], shared: Arc<Shared>, now: Stamp) -> Option<Self> {
+        let mut endpoint = nodes.first()?.endpoint.clone();
+        if nodes.len() > 1 {
+            // A database that does not exist is no reason not to reach the others.
+            endpoint.db = 0;
+        }
+        let wanted = nodes.iter().flat_map(|node| shared.registry.prefixes(&node.meta.id)).collect();
+        Some(Self {
             live: Liveness::new(shared.config.rules.down_after, now),
-            node,
-            position,
+            selected: endpoint.db,
+            endpoint,
+            databases: nodes.iter().cloned().map(Database::new).collect(),
             shared,
             reader: None,
             patience: Patience::default(),
-            health: Tracker::default(),
             ping_denied: false,
             own_denials: false,
-            seq: 0,
             rtt: None,
             rtt_least: Duration::MAX,
             rtt_history: VecDeque::new(),
             history: Ring::default(),
-            facts: None,
             facts_at: None,
             clock_offset_ms: None,
             diagnosis: Diagnosis::default(),
-            denied: BTreeSet::new(),
-            denied_since: BTreeMap::new(),
+            denied: DeniedSet::new(),
             dialect: Dialect::default(),
-            table: KeyTable::default(),
-            search: Search::new(),
-            sampler: Sampler::default(),
             cost: CostMeter::new(now.mono),
-            push,
+            push: Push::new(wanted),
             turns: live::Turns::default(),
             looked_at: now,
-            verdicts: [].into(),
-            told_denied: Vec::new(),
-        }
+        })
+    }
+
+    fn watches_keys(&self) -> bool {
+        self.databases.iter().any(|db| db.watches_keys(&self.shared.claims))
     }
 
     /// Runs until its task is dropped.
@@ -117,7 +108,7 @@ impl Poller {
             let misses = self.live.status().misses;
             let next = if misses > 0 {
                 started.elapsed() + backoff::delay(misses, known.interval, fastrand::f64())
-            } else if self.search.hurry && self.search.progress.error.is_none() && self.watches_keys() {
+            } else if self.databases.iter().any(|db| db.hurries(&self.shared.claims)) {
                 // The first pass is not complete: go on at once, unless the server refuses it.
                 Duration::ZERO
             } else {
@@ -130,12 +121,14 @@ impl Poller {
 
     async fn look(&mut self, until: Instant) {
         self.denied.clear();
+        self.databases.iter_mut().for_each(|db| db.denied.clear());
         match self.listen().await {
             Ok(()) => {
                 let now = Stamp::now();
                 self.patience.answered();
                 let first = self.live.status().state != NodeState::Up;
-                self.history.push(self.facts.as_deref());
+                let facts = self.databases.first().and_then(|db| db.facts.as_deref());
+                self.history.push(facts);
                 self.live.answered(now);
                 push_bounded(&mut self.rtt_history, self.rtt.map_or(0, |d| (d.as_micros() as u64).max(1)));
                 if first && self.watches_keys() {
@@ -145,7 +138,7 @@ impl Poller {
             }
             Err(error) => {
                 let timeout = self.shared.config.timeout;
-                let error = self.patience.missed(error, &self.node.endpoint, timeout);
+                let error = self.patience.missed(error, &self.endpoint, timeout);
                 let error = self.tell_progress(error).await;
                 self.reader = None;
                 self.rtt = None;
@@ -153,35 +146,18 @@ impl Poller {
                 self.history.push(None);
                 self.live.missed(error.reason, &error.detail, Stamp::now());
                 if self.live.status().state == NodeState::Down {
-                    self.shared.claims.release(self.position);
+                    self.databases.iter().for_each(|db| self.shared.claims.release(&db.node.meta.id));
                 }
                 return;
             }
         }
-        if !self.watches_keys() {
-            self.push.close();
-            self.table.clear();
-        } else {
-            let ops = self.facts.as_ref().and_then(|f| f.ops_per_sec);
-            let table = &self.table;
-            if self.push.keep(&self.shared, &self.node, ops, |prefix| table.has_lock_under(prefix)).await {
-                self.resync();
-            }
-        }
-        if self.watches_keys()
-            && let Err(error) = self.look_at_keys(until).await
-        {
-            // Whether the node is alive is for the next PING to say.
-            self.search.failed(error.to_string());
-            self.reader = None;
-        }
+        self.keep_push().await;
+        self.look_at_databases(until).await;
         // The same holds here; what was told before stays, with its age.
         if self.diagnose().await.is_err() {
             self.reader = None;
         }
         self.own_denials |= self.reader.as_ref().is_some_and(Reader::was_denied) || self.push.was_denied();
-        let denied = &self.denied;
-        self.denied_since.retain(|what, _| denied.contains(what));
     }
 
     /// Slow log, latency events, clients, configuration: what is due of it.
@@ -189,21 +165,42 @@ impl Poller {
         let Some(reader) = &mut self.reader else { return Ok(()) };
         let visit = Visit {
             reader,
-            facts: self.facts.as_deref(),
-            backlog: self.table.has_backlog(),
+            facts: self.databases.first().and_then(|db| db.facts.as_deref()),
+            backlog: self.databases.iter().any(|db| db.table.has_backlog()),
             cost: &mut self.cost,
             rtt: self.rtt_least,
         };
         let clients = self.diagnosis.look(visit).await;
         let told = self.diagnosis.told();
         self.denied.extend(told.denied().map(|command| ("nodes", command.to_string())));
-        if told.clients.denied().is_some() && self.table.has_backlog() {
-            self.denied.insert(("queues", "CLIENT|LIST".into()));
+        if told.clients.denied().is_some() {
+            for db in self.databases.iter_mut().filter(|db| db.table.has_backlog()) {
+                db.denied.insert(("queues", "CLIENT|LIST".into()));
+            }
         }
         if let Some(list) = clients? {
-            self.table.take_clients(&list, self.node.meta.db);
+            self.databases.iter_mut().for_each(|db| db.table.take_clients(&list, db.node.meta.db));
+            if let (Reply::Bulk(list), true) = (&list, self.shared.registry.seeks_connections()) {
+                self.put_connections(list);
+            }
         }
         Ok(())
+    }
+
+    /// Locks that are connections are the server's: the first of its databases that is watched tells them.
+    fn put_connections(&mut self, list: &Bytes) {
+        let claims = &self.shared.claims;
+        let Some(db) = self.databases.iter_mut().find(|db| db.watches_keys(claims)) else { return };
+        let ctx = Context {
+            node: db.node.meta.id.clone(),
+            db: db.node.meta.db,
+            at: Stamp::now(),
+            server_ms: 0,
+            push: crate::domain::queue::PushEnd::Left,
+            is_new: db.table.connections_seen,
+            rate_window: self.shared.config.rules.rate_window,
+        };
+        db.table.put_connections(list, &ctx);
     }
 
     /// A server that loads or lost its primary still answers INFO: how far it is goes into the detail.
@@ -213,7 +210,7 @@ impl Poller {
         };
         let Ok([info, _time]) = reader.info_and_time().await else { return error };
         let Some(text) = info.as_bytes() else { return error };
-        let facts = info::parse(&text, self.node.meta.db);
+        let facts = info::parse(&text, self.endpoint.db);
         match info::progress(&facts) {
             Some(progress) => CallError { detail: progress, ..error },
             None => error,
@@ -226,8 +223,9 @@ impl Poller {
         let reader = if let Some(reader) = &mut self.reader {
             reader
         } else {
-            let reader = connect(&self.node.endpoint, ClientRole::Poll, timeout).await?;
+            let reader = connect(&self.endpoint, ClientRole::Poll, timeout).await?;
             self.dialect = Dialect::default();
+            self.selected = self.endpoint.db;
             self.reader.insert(reader)
         };
         let started = Instant::now();
@@ -256,20 +254,20 @@ impl Poller {
                     return Err(CallError::from_reply(e));
                 }
                 self.denied.insert(("nodes", "INFO".into()));
-                self.facts = None;
+                self.databases.iter_mut().for_each(|db| db.facts = None);
             }
             Reply::Error(e) => return Err(CallError::from_reply(e)),
             other => {
-                let facts =
-                    other.as_bytes().map(|text| info::parse(&text, self.node.meta.db)).unwrap_or_default();
-                let same_process = self.facts.as_ref().is_none_or(|f| f.run_id == facts.run_id);
-                if !same_process {
-                    self.table.clear();
-                    self.search.restart();
-                    self.push.forget();
-                    self.diagnosis.forget();
+                let text = other.as_bytes().unwrap_or_default();
+                for db in &mut self.databases {
+                    let facts = info::parse(&text, db.node.meta.db);
+                    if db.facts.as_ref().is_some_and(|f| f.run_id != facts.run_id) {
+                        db.forget();
+                        self.push.forget();
+                        self.diagnosis.forget();
+                    }
+                    db.facts = Some(Arc::new(facts));
                 }
-                self.facts = Some(Arc::new(facts));
                 self.facts_at = Some(Stamp::now());
             }
         }
@@ -287,123 +285,48 @@ impl Poller {
         Ok(())
     }
 
-    /// Keys are watched on primaries only, and once for each server process and database.
-    fn watches_keys(&self) -> bool {
-        let Some(facts) = &self.facts else { return true };
-        let primary = !matches!(facts.role, Some(Role::Replica | Role::Sentinel));
-        let mine = facts
-            .run_id
-            .as_deref()
-            .is_none_or(|id| self.shared.claims.claim(id, self.node.meta.db, self.position));
-        primary && mine
-    }
-
-    async fn look_at_keys(&mut self, until: Instant) -> Result<(), CallError> {
-        let interval = self.shared.pace.borrow().interval;
-        let pace = self.search_pace(interval);
-        let pushed = self.push.tracked().is_some();
-        let Some(mut look) = self.at_keys() else { return Ok(()) };
-        look.add_configured_queues();
-        look.look_at_sites().await?;
-        look.reread(interval).await?;
-        look.ask_witnesses().await?;
-        loop {
-            let Some(mut look) = self.at_keys() else { return Ok(()) };
-            let slice = if pushed { until.min(Instant::now() + SLICE) } else { until };
-            look.search(slice, pace).await?;
-            if !pushed
-                || !self.search.hurry
-                || self.search.progress.error.is_some()
-                || Instant::now() >= until
-            {
-                break;
-            }
-            self.let_changes_through().await?;
-        }
-        if self.dialect == Dialect::NoScripts {
-            self.denied.insert(("queues", "EVAL_RO".into()));
-        }
-        Ok(())
-    }
-
-    /// How fast the search goes on: within its budget, and while changes are pushed not more than a call a second,
-    /// unless somebody asked for more.
-    fn search_pace(&self, interval: Duration) -> SearchPace {
-        let share = self.shared.config.scan.budget;
-        if self.push.tracked().is_some() && share <= SCAN_BUDGET {
-            SearchPace { share, burst: Duration::ZERO, gap: SEARCH_EVERY }
-        } else {
-            SearchPace { share, burst: interval.mul_f64(share), gap: Duration::ZERO }
-        }
-    }
-
-    /// What a look at the keys works with; `None` without a connection.
-    fn at_keys(&mut self) -> Option<Look<'_>> {
-        let config = &self.shared.config;
-        Some(Look {
-            reader: self.reader.as_mut()?,
-            registry: &self.shared.registry,
-            meta: &self.node.meta,
-            table: &mut self.table,
-            search: &mut self.search,
-            sampler: &mut self.sampler,
-            cost: &mut self.cost,
-            denied: &mut self.denied,
-            dialect: &mut self.dialect,
-            rtt: self.rtt_least,
-            clock_offset_ms: self.clock_offset_ms.unwrap_or(0),
-            rate_window: config.rules.rate_window,
-            max_keys: config.scan.max_keys,
-            keys_total: self.facts.as_ref().and_then(|f| f.keys),
-            tracked: self.push.tracked(),
-        })
-    }
-
     /// Publishes what a look gave.
     fn publish(&mut self) {
         self.looked_at = Stamp::now();
-        let (since, now) = (&mut self.denied_since, self.looked_at);
-        let denied = self.denied.iter().map(|(pane, command)| {
-            let since = *since.entry((*pane, command.clone())).or_insert(now);
-            Denied { pane, command: command.clone(), since }
-        });
-        self.told_denied = denied.collect();
-        let snapshot = self.snapshot();
-        let around = Around { clock_median_ms: self.shared.clock_median_ms(), own_denials: self.own_denials };
-        self.verdicts = self.health.observe(&snapshot, &around, &self.shared.config.rules);
-        self.shared.publish(NodeSnapshot { health: self.verdicts.clone(), ..snapshot });
+        for at in 0..self.databases.len() {
+            if let Some(db) = self.databases.get_mut(at) {
+                db.told_denied = db.denials(&self.denied, self.looked_at);
+            }
+            let Some(snapshot) = self.snapshot(at) else { return };
+            let median = self.shared.clock_median_ms(snapshot.meta.group.as_ref());
+            let around = Around { clock_median_ms: median, own_denials: self.own_denials };
+            let Some(db) = self.databases.get_mut(at) else { return };
+            db.verdicts = db.health.observe(&snapshot, &around, &self.shared.config.rules);
+            self.shared.publish(NodeSnapshot { health: db.verdicts.clone(), ..snapshot });
+        }
     }
 
-    fn snapshot(&mut self) -> NodeSnapshot {
-        self.seq += 1;
+    /// One of its databases as it stands, with the verdicts of the last look.
+    fn snapshot(&mut self, at: usize) -> Option<NodeSnapshot> {
         self.cost.add_pushes(self.push.dirty().take_pushes());
-        let tracking = self.push.tracking_share(self.facts.as_ref().and_then(|f| f.ops_per_sec));
-        let scan = if self.watches_keys() {
-            self.search.progress.clone()
-        } else {
-            // Nothing to search here: complete as it is.
-            ScanProgress { passes: 1, ..ScanProgress::default() }
-        };
-        NodeSnapshot {
-            meta: self.node.meta.clone(),
-            seq: self.seq,
+        let db = self.databases.get_mut(at)?;
+        db.seq += 1;
+        let tracking = self.push.tracking_share(db.facts.as_ref().and_then(|f| f.ops_per_sec));
+        Some(NodeSnapshot {
+            meta: db.node.meta.clone(),
+            seq: db.seq,
             taken_at: self.looked_at,
             status: self.live.status().clone(),
             rtt: self.rtt,
             rtt_history: self.rtt_history.iter().copied().collect(),
             history: self.history.history(),
-            facts: self.facts.clone(),
+            facts: db.facts.clone(),
             facts_at: self.facts_at,
             diagnostics: self.diagnosis.told().clone(),
             clock_offset_ms: self.clock_offset_ms,
-            health: self.verdicts.clone(),
-            denied: self.told_denied.clone(),
-            locks: self.table.locks_list(),
-            queues: self.table.queues_list(),
-            scan,
+            health: db.verdicts.clone(),
+            denied: db.told_denied.clone(),
+            locks: db.table.locks_list(),
+            queues: db.table.queues_list(),
+            scan: db.progress(&self.shared.claims),
             cost: self.cost.figure(self.looked_at.mono, tracking),
             live: self.push.live(&self.shared),
-        }
+        })
     }
 }
 

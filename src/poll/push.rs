@@ -8,7 +8,7 @@ use super::backoff;
 use super::dirty::{Dirty, Signs};
 use super::fleet::Shared;
 use super::prefixes::Prefixes;
-use crate::config::NodeConfig;
+use crate::config::Endpoint;
 use crate::domain::Bytes;
 use crate::domain::snapshot::Live;
 use crate::redis_io::{PushLink, Pushed, Refusal};
@@ -81,12 +81,13 @@ impl Push {
     }
 
     /// Opens the connection if it is due, or another one when other prefixes are wanted. True when changes may have
-    /// been missed: all must be read again. `ops`: commands a second on the node; `seen`: is something known under
+    /// been missed: all must be read again. `ops`: others' commands a second on the node, if that is
+    /// known just now; `seen`: is something known under
     /// this prefix?
     pub(super) async fn keep(
         &mut self,
         shared: &Arc<Shared>,
-        node: &NodeConfig,
+        endpoint: &Endpoint,
         ops: Option<u64>,
         seen: impl Fn(&Bytes) -> bool,
     ) -> bool {
@@ -108,7 +109,7 @@ impl Push {
             return false;
         }
         let (wish, dirty) = (Arc::new(wish), Arc::new(Dirty::new(self.wanted.len())));
-        match open(shared, node, wish.clone(), dirty.clone()).await {
+        match open(shared, endpoint, wish.clone(), dirty.clone()).await {
             Ok(link) => {
                 dirty.absorb(&self.dirty);
                 let signs = self.dirty.take_signs();
@@ -248,7 +249,7 @@ impl Push {
         let all = self.wanted.iter().map(|(prefix, _)| prefix).filter(|p| quiet(p)).cloned();
         let all = Prefixes::covering(all);
         let dear = share(all.as_slice().len(), ops);
-        if self.spared_at.is_none_or(|at| now >= at + SPARE_FOR) {
+        if ops.is_some() && self.spared_at.is_none_or(|at| now >= at + SPARE_FOR) {
             let spared = if self.spared { dear > budget / 2.0 } else { dear > budget };
             if spared != self.spared {
                 (self.spared, self.spared_at) = (spared, Some(now));
@@ -268,7 +269,7 @@ fn share(prefixes: usize, ops: Option<u64>) -> f64 {
 
 async fn open(
     shared: &Arc<Shared>,
-    node: &NodeConfig,
+    endpoint: &Endpoint,
     prefixes: Arc<Prefixes>,
     dirty: Arc<Dirty>,
 ) -> Result<PushLink, Refusal> {
@@ -279,7 +280,7 @@ async fn open(
             lock || queue
         });
     });
-    let mut link = PushLink::open(&node.endpoint, shared.config.timeout, sink).await?;
+    let mut link = PushLink::open(endpoint, shared.config.timeout, sink).await?;
     if shared.connections.enter(link.abort_handle()) {
         link.track(wish.as_slice()).await?;
     }

@@ -52,6 +52,11 @@ impl Search {
         }
     }
 
+    /// True before the first call of the first pass.
+    pub(super) fn is_fresh(&self) -> bool {
+        self.progress.passes == 0 && self.scanned == 0
+    }
+
     /// True when the search may go on.
     pub(super) fn is_due(&self, now: Instant) -> bool {
         self.hurry || now >= self.next_at

@@ -34,12 +34,18 @@ impl Reader {
         replies
     }
 
-    /// PING; an error reply is a failure of the node.
+    /// PING; an error reply is a failure of the node. That the command is called otherwise there is an answer, too.
     pub async fn ping(&mut self) -> Result<(), CallError> {
         match self.link.call(&Command::new("PING")).await? {
+            Reply::Error(e) if e.is_unknown_command() => Ok(()),
             Reply::Error(e) => Err(CallError::from_reply(&e)),
             _ => Ok(()),
         }
+    }
+
+    /// SELECT: the database that the following reads are in.
+    pub async fn select(&mut self, db: u32) -> Result<Reply, CallError> {
+        self.link.call(&Command::new("SELECT").arg(u64::from(db))).await
     }
 
     /// INFO (default sections) and TIME in one go.

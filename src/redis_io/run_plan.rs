@@ -3,6 +3,7 @@
 //! Two renderers of the same data: `script` where EVAL is permitted, `transaction` (WATCH, reads, MULTI,
 //! steps, EXEC) where it is not. Neither knows what kind of action it runs.
 
+mod connection;
 mod script;
 mod transaction;
 
@@ -80,6 +81,9 @@ pub async fn run_plan(writer: &mut Writer, plan: &Plan, means: Means, then_watch
         Err(why) => return why.into(),
     };
     let deadline_ms = now_ms + u64::try_from(plan.valid_for.as_millis()).unwrap_or(u64::MAX / 2);
+    if let Some(client) = plan.client() {
+        return connection::run(writer, plan, client, deadline_ms).await;
+    }
     let tail = if then_watch { watch_tail(&plan.subject) } else { Vec::new() };
     let mut ran = match means {
         Means::Script => match script::run(writer, plan, deadline_ms, &tail).await {
@@ -134,10 +138,10 @@ async fn primary_of(writer: &mut Writer) -> Option<String> {
 /// The steps as they are sent: an undo's SET without the PX of its dialog, for what is left is computed last.
 fn steps_to_send(plan: &Plan) -> Vec<Command> {
     let mut steps = plan.steps.clone();
-    if plan.undo_of.as_ref().is_some_and(|restore| restore.pttl_ms.is_some())
-        && let Some(set) = steps.first_mut()
-    {
-        set.args.truncate(3);
+    if plan.undo_of.as_ref().is_some_and(|restore| restore.pttl_ms.is_some()) {
+        for set in steps.iter_mut().filter(|step| step.name() == "SET") {
+            set.args.truncate(3);
+        }
     }
     steps
 }
@@ -191,6 +195,12 @@ impl Guard {
             | Self::ZsetMember { key, .. }
             | Self::ListElement { key, .. }
             | Self::ListHolds { key, .. }
+            | Self::HashFieldAbsent { key, .. }
+            | Self::ZsetMemberAbsent { key, .. }
+            | Self::ZsetLenAtMost { key, .. }
+            | Self::SetMember { key, .. }
+            | Self::SetMemberAbsent { key, .. }
+            | Self::ClientNamed { channel: key, .. }
             | Self::NoTtl { key } => key,
         }
     }

@@ -7,8 +7,9 @@ use base64::Engine as _;
 use serde::Serialize;
 
 use super::Sections;
-use crate::domain::lock::{Token, Ttl};
-use crate::domain::{Bytes, Finding, FleetView, Lock, NodeSnapshot, Queue, Rules, Stamp};
+use crate::domain::fleet::FleetNode;
+use crate::domain::lock::{Holder, Token, Ttl};
+use crate::domain::{Bytes, Finding, FleetView, Lock, Queue, Rules, Stamp};
 
 #[derive(Serialize)]
 struct Envelope<'a> {
@@ -91,11 +92,51 @@ struct LockRow<'a> {
     holder: Option<&'a str>,
     holder_state: &'static str,
     holder_evidence: Option<String>,
+    usual: Option<UsualRow>,
+    stale_score: u8,
+    stale_reasons: Vec<StaleReason>,
+    /// Only where several hold it: all of them, or the first few.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    holders: Vec<HolderRow<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    holders_total: Option<u64>,
     ttl_ms: Option<u64>,
     age_ms: Option<u64>,
     state: &'static str,
     waiters: Option<u64>,
     findings: Vec<Finding>,
+}
+
+/// One of several holders of a lock.
+#[derive(Serialize)]
+struct HolderRow<'a> {
+    token: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token_b64: Option<String>,
+    holder: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ttl_ms: Option<u64>,
+}
+
+/// How long a lock is usually held; times are `null` while too few holds were seen.
+#[derive(Serialize)]
+struct UsualRow {
+    p50_ms: Option<u64>,
+    p95_ms: Option<u64>,
+    holds: usize,
+    handovers: u64,
+}
+
+fn usual(usual: crate::domain::holds::Usual) -> UsualRow {
+    let ms = |d: Option<std::time::Duration>| d.map(|d| d.as_millis() as u64);
+    let (p50_ms, p95_ms) = (ms(usual.p50), ms(usual.p95));
+    UsualRow { p50_ms, p95_ms, holds: usual.holds, handovers: usual.handovers }
+}
+
+#[derive(Serialize)]
+struct StaleReason {
+    weight: i32,
+    why: String,
 }
 
 /// A family that a lock may belong to, surest first.
@@ -144,9 +185,7 @@ pub fn render(fleet: &FleetView, rules: &Rules, now: Stamp, sections: Sections) 
         groups: sections
             .nodes
             .then(|| fleet.groups.iter().map(|g| super::json_group::group(g, fleet)).collect()),
-        nodes: sections
-            .nodes
-            .then(|| fleet.nodes.iter().map(|n| node(&n.snapshot, &n.aliases, rules, now)).collect()),
+        nodes: sections.nodes.then(|| fleet.nodes.iter().map(|n| node(n, rules, now)).collect()),
         locks: sections.locks.then(|| {
             fleet.locks.iter().filter(|l| !l.has_ended(now.mono)).map(|l| lock(l, rules, now)).collect()
         }),
@@ -157,7 +196,8 @@ pub fn render(fleet: &FleetView, rules: &Rules, now: Stamp, sections: Sections) 
     serde_json::to_string_pretty(&envelope).unwrap_or_default() + "\n"
 }
 
-fn node<'a>(snapshot: &'a NodeSnapshot, aliases: &'a [String], rules: &Rules, now: Stamp) -> Node<'a> {
+fn node<'a>(fleet_node: &'a FleetNode, rules: &Rules, now: Stamp) -> Node<'a> {
+    let snapshot = &*fleet_node.snapshot;
     let status = &snapshot.status;
     // Figures of a node that is not up are no figures of now.
     let up = status.state == crate::domain::node::NodeState::Up;
@@ -190,8 +230,8 @@ fn node<'a>(snapshot: &'a NodeSnapshot, aliases: &'a [String], rules: &Rules, no
             busy_share: (snapshot.cost.busy_share * 1e6).round() / 1e6,
         },
         told: diagnostics::told(snapshot),
-        findings: snapshot.findings(rules, now.mono),
-        aliases,
+        findings: fleet_node.findings(rules, now.mono),
+        aliases: &fleet_node.aliases,
     }
 }
 
@@ -201,6 +241,7 @@ fn lock<'a>(lock: &'a Lock, rules: &Rules, now: Stamp) -> LockRow<'a> {
         Token::Long { head, len } => (Some(text(head)), b64_unless_utf8(head), Some(*len)),
         Token::Unknown(_) => (None, None, None),
     };
+    let stale = crate::domain::stale::stale(lock, rules, now.mono);
     LockRow {
         node: lock.id.node.as_str(),
         db: lock.id.db,
@@ -219,6 +260,11 @@ fn lock<'a>(lock: &'a Lock, rules: &Rules, now: Stamp) -> LockRow<'a> {
         holder: lock.holder.as_deref(),
         holder_state: lock.holder_state().code(),
         holder_evidence: lock.evidence(now.mono),
+        usual: lock.usual.map(usual),
+        stale_score: stale.score,
+        stale_reasons: stale.reasons.into_iter().map(|(weight, why)| StaleReason { weight, why }).collect(),
+        holders: lock.holders.iter().map(|one| holder(lock, one, now)).collect(),
+        holders_total: lock.holders_total.filter(|_| !lock.holders.is_empty()),
         ttl_ms: match lock.ttl {
             Ttl::Left(_) => lock.ttl_left(now.mono).map(|d| d.as_millis() as u64),
             Ttl::Never | Ttl::Unknown(_) => None,
@@ -227,6 +273,16 @@ fn lock<'a>(lock: &'a Lock, rules: &Rules, now: Stamp) -> LockRow<'a> {
         state: lock.state(rules, now.mono).code(),
         waiters: lock.waiters,
         findings: lock.findings(rules, now.mono),
+    }
+}
+
+fn holder<'a>(lock: &Lock, one: &'a Holder, now: Stamp) -> HolderRow<'a> {
+    let passed = now.since(lock.read_at);
+    HolderRow {
+        token: text(&one.token),
+        token_b64: b64_unless_utf8(&one.token),
+        holder: &one.words,
+        ttl_ms: one.left.map(|left| left.saturating_sub(passed).as_millis() as u64),
     }
 }
 

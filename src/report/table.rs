@@ -3,11 +3,13 @@
 use unicode_width::UnicodeWidthStr;
 
 use super::Sections;
+use crate::domain::group::GroupFacts;
 use crate::domain::lock::{Token, Ttl};
 use crate::domain::node::{NodeState, Role};
 use crate::domain::queue::Drain;
+use crate::domain::slots::SLOTS;
 use crate::domain::stamp::short;
-use crate::domain::{FleetView, NodeId, Rules, Stamp};
+use crate::domain::{FleetView, NodeId, Rules, Severity, Stamp};
 
 /// The sections as tables, the verdict first.
 pub fn render(fleet: &FleetView, rules: &Rules, now: Stamp, sections: Sections) -> String {
@@ -19,6 +21,9 @@ pub fn render(fleet: &FleetView, rules: &Rules, now: Stamp, sections: Sections) 
     }
     let mut parts = Vec::new();
     if sections.nodes {
+        if !fleet.groups.is_empty() {
+            parts.push(groups(fleet));
+        }
         parts.push(nodes(fleet, now));
     }
     if sections.locks {
@@ -32,6 +37,35 @@ pub fn render(fleet: &FleetView, rules: &Rules, now: Stamp, sections: Sections) 
         out.push_str(&part);
     }
     out
+}
+
+fn groups(fleet: &FleetView) -> String {
+    let rows = fleet.groups.iter().map(|group| {
+        let nodes: Vec<_> =
+            fleet.nodes.iter().filter(|n| n.snapshot.meta.group.as_ref() == Some(&group.id)).collect();
+        let up = nodes.iter().filter(|n| n.snapshot.status.state == NodeState::Up).count();
+        let facts = match &group.facts {
+            GroupFacts::Unknown => String::new(),
+            GroupFacts::Cluster(facts) => {
+                format!("{} of {SLOTS} slots, {} primaries", facts.assigned(), facts.masters())
+            }
+            GroupFacts::Sentinel(facts) => {
+                let quorum = or_unknown(facts.quorum.map(|q| q.to_string()));
+                let primary = or_unknown(facts.primary.as_ref().map(ToString::to_string));
+                format!("primary {primary}, quorum {quorum} of {}", facts.sentinels.len())
+            }
+        };
+        let worst = group.findings().into_iter().max_by_key(|f| f.severity);
+        let worst = worst.filter(|f| f.severity > Severity::Info).map(|f| f.message);
+        vec![
+            group.id.to_string(),
+            group.kind.code().to_owned(),
+            format!("{up} of {} up", nodes.len()),
+            facts,
+            worst.unwrap_or_default(),
+        ]
+    });
+    aligned(&["GROUP", "KIND", "NODES", "TOPOLOGY", ""], rows, "no groups")
 }
 
 fn nodes(fleet: &FleetView, now: Stamp) -> String {

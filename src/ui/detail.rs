@@ -1,5 +1,6 @@
 //! All that is known of one row: for the details dialog and for the spare room of tall screens.
 
+mod group;
 mod node;
 mod quorum;
 mod told;
@@ -17,10 +18,12 @@ use super::sheet::{Sheet, beside};
 use super::{locks, text};
 use crate::app::state::RowId;
 use crate::domain::bytes::escape_text;
+use crate::domain::holds::Usual;
 use crate::domain::lock::{Renewal, Token, Ttl};
 use crate::domain::node::NodeState;
 use crate::domain::presence::HolderState;
 use crate::domain::queue::{Oldest, PushEnd};
+use crate::domain::stale;
 use crate::domain::{Finding, FleetView, Lock, LockId, NodeId, Queue, Severity};
 
 /// Columns from which a node's details stand in two columns, and between those.
@@ -29,6 +32,8 @@ const GAP: u16 = 3;
 
 /// Details of one queue that are shown: workers, groups.
 const MOST_DETAILS: usize = 30;
+/// Holders of one lock that are listed.
+const HOLDERS: usize = 20;
 /// Longest key or token shown here; more is cut in the middle and said.
 const LONGEST: usize = 1_200;
 
@@ -168,6 +173,16 @@ fn describe_lock(scene: &Scene<'_>, lock: &Lock, sheet: &mut Sheet) {
         Renewal::CountingDown => "no, it only counts down".to_owned(),
         Renewal::Renewed(at) => format!("yes, last {} ago", format::duration(scene.now.since(at))),
     };
+    if let Some(usual) = lock.usual {
+        sheet.field("usually", &usually(usual), look.plain());
+    }
+    let stale = stale::stale(lock, &scene.state.settings.rules, scene.now.mono);
+    if !stale.reasons.is_empty() {
+        let why: Vec<String> =
+            stale.reasons.iter().map(|(weight, why)| format!("{why} {weight:+}")).collect();
+        let style = look.severity(stale::severity(stale.score));
+        sheet.field("stale", &format!("{} of 100: {}", stale.score, why.join(", ")), style);
+    }
     sheet.field("renewed", &renewal, look.plain());
     sheet.field("first seen", &ago(scene, lock.first_seen), look.plain());
     sheet.known("holder", lock.holder.clone());
@@ -182,6 +197,15 @@ fn describe_lock(scene: &Scene<'_>, lock: &Lock, sheet: &mut Sheet) {
         None => alive.words().to_owned(),
     };
     sheet.field("alive", &words, style);
+    for (at, one) in lock.holders.iter().take(HOLDERS).enumerate() {
+        let left = one.left.map(|left| left.saturating_sub(scene.now.since(lock.read_at)));
+        let left = left.map_or_else(String::new, |left| format!(", {} left", format::duration(left)));
+        sheet.field(if at == 0 { "all" } else { "" }, &format!("{}{left}", one.words), look.plain());
+    }
+    let rest = lock.holders_total.unwrap_or(lock.holders.len() as u64).saturating_sub(HOLDERS as u64);
+    if rest > 0 && !lock.holders.is_empty() {
+        sheet.field("", &format!("and {} more", format::count(rest)), look.dim());
+    }
     match &lock.token {
         Token::Unknown(why) => sheet.field("token", &format!("? ({why})"), look.dim()),
         token => sheet.known("token", locks::token_text(look, token, LONGEST)),
@@ -193,6 +217,22 @@ fn describe_lock(scene: &Scene<'_>, lock: &Lock, sheet: &mut Sheet) {
     sheet.field("waiters", &waiters, if lock.waiters.is_none() { look.dim() } else { look.plain() });
     sheet.field("kind", &format!("{} ({})", lock.family, escape_text(&lock.key_type)), look.plain());
     sheet.field("read", &format!("{} ago", format::duration(scene.now.since(lock.read_at))), look.plain());
+}
+
+fn usually(usual: Usual) -> String {
+    let held = match (usual.p50, usual.p95) {
+        (Some(p50), Some(p95)) => {
+            format!("held {}, 95 % end within {}", format::latency(p50), format::latency(p95))
+        }
+        _ => "not known yet".to_owned(),
+    };
+    let times = if usual.handovers == 1 { "once" } else { "times" };
+    let hands = match usual.handovers {
+        0 => String::new(),
+        1 => format!(", handed over {times}"),
+        n => format!(", handed over {n} {times}"),
+    };
+    format!("{held} ({} {} seen whole{hands})", usual.holds, if usual.holds == 1 { "hold" } else { "holds" })
 }
 
 fn describe_queue(scene: &Scene<'_>, queue: &Queue, sheet: &mut Sheet) {
@@ -230,6 +270,7 @@ fn describe_queue(scene: &Scene<'_>, queue: &Queue, sheet: &mut Sheet) {
             look.plain(),
         );
     }
+    let charts = super::chart::lines(scene, &queue.id, sheet.width());
     let rate = |r: Option<f64>| r.map_or("?".to_owned(), format::rate);
     let rates = format!(
         "in {}, out {}, net {}",
@@ -239,6 +280,11 @@ fn describe_queue(scene: &Scene<'_>, queue: &Queue, sheet: &mut Sheet) {
     );
     sheet.field("rates", &rates, look.plain());
     sheet.field("", queue.rates.source.words(), look.dim());
+    if !charts.is_empty() {
+        sheet.blank();
+        sheet.lines.extend(charts);
+        sheet.blank();
+    }
     let oldest = match (&queue.oldest, queue.oldest_age(scene.now.mono)) {
         (Oldest::Empty, _) => "nothing waits".to_owned(),
         (Oldest::At { .. }, Some(age)) => format!("{} (from its payload)", format::duration(age)),

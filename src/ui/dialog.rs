@@ -3,6 +3,7 @@
 
 mod confirm;
 mod forms;
+mod peek;
 mod readers;
 
 use ratatui::Frame;
@@ -83,6 +84,7 @@ pub fn draw(scene: &Scene<'_>, area: Rect, frame: &mut Frame<'_>, cache: &mut Vi
         Dialog::Help(offset) => return readers::help(scene, *offset, area, frame, cache),
         Dialog::Events(offset) => return readers::events(scene, *offset, area, frame, cache),
         Dialog::Messages(offset) => return readers::messages(scene, *offset, area, frame, cache),
+        Dialog::Peek(id, offset) => return peek::peek(scene, id, *offset, area, frame, cache),
         Dialog::Detail(id, offset) => return readers::detail(scene, id, *offset, area, frame, cache),
         Dialog::Confirm(c) => confirm::ask(scene, c, width),
         Dialog::Enqueue(form) => forms::enqueue(scene, form, width),

@@ -12,6 +12,7 @@ use crate::app::state::RowId;
 use crate::domain::lock::{LockState, Token, Ttl};
 use crate::domain::presence::HolderState;
 use crate::domain::quorum::{Quorum, QuorumState, QuorumVerdict};
+use crate::domain::stale;
 use crate::domain::{Lock, Severity};
 
 /// Columns, most telling first.
@@ -27,6 +28,7 @@ pub const COLUMNS: &[Column] = &[
     text("FAMILY", Some("family"), 8, 18, 6),
     // Only beside a holder: without one the token itself stands under HOLDER.
     optional(text("TOKEN", None, 16, 40, 4)),
+    optional(figure("STALE", Some("stale"), 7, 2)),
     optional(text("QUORUM", Some("quorum"), 6, 14, 14)),
     text("WHY", None, 24, 110, 3),
 ];
@@ -63,6 +65,7 @@ pub fn row(scene: &Scene<'_>, lock: &Lock) -> Row {
         known_or(look, lock.waiters.map(format::compact)),
         Cell::new(lock.family, look.plain()),
         if lock.holder.is_some() { token_cell(look, &lock.token) } else { Cell::new("", look.plain()) },
+        stale_cell(look, stale::score(lock, rules, now)),
         quorum_cell(scene, lock, quorum.as_ref()),
         Cell::new(why.join("; "), look.dim()),
     ];
@@ -83,6 +86,12 @@ fn state(lock: &Lock, state: LockState, now: std::time::Instant) -> &'static str
         _ if lock.holder_state() == HolderState::Gone => "holder gone",
         _ => state.words(),
     }
+}
+
+/// How stale it looks; nothing where nothing speaks for it.
+fn stale_cell(look: Look, score: u8) -> Cell {
+    let text = if score == 0 { String::new() } else { score.to_string() };
+    Cell::new(text, look.severity(stale::severity(score)))
 }
 
 /// Is its holder alive?

@@ -108,6 +108,16 @@ impl Look {
         if self.ascii { ascii } else { unicode }
     }
 
+    /// From here to there.
+    pub fn to(self) -> &'static str {
+        self.pick("→", "->")
+    }
+
+    /// Before what hangs on the line above.
+    pub fn branch(self) -> &'static str {
+        self.pick("└ ", "`-")
+    }
+
     /// Stands for what was cut from a text.
     pub fn ellipsis(self) -> char {
         self.pick('…', '~')

@@ -4,9 +4,10 @@ use ratatui::style::Style;
 use ratatui::text::Span;
 
 use super::format;
+use super::groups;
 use super::look::Look;
 use super::scene::Scene;
-use super::table::{Cell, Column, Row, figure, text};
+use super::table::{Cell, Column, Row, figure, optional, text};
 use crate::domain::fleet::FleetNode;
 use crate::domain::node::{NodeFacts, NodeState, Reason, Role};
 use crate::domain::{Finding, NodeSnapshot, Severity};
@@ -26,6 +27,7 @@ pub const COLUMNS: &[Column] = &[
     figure("UPTIME", Some("uptime"), 7, 9),
     text("VERSION", Some("version"), 12, 20, 8),
     text("REPLICATION", None, 11, 24, 7),
+    optional(text("SLOTS", None, 11, 18, 10)),
     figure("KEYS", None, 7, 6),
     text("ADDRESS", None, 15, 32, 4),
     text("WHY", None, 20, 80, 1),
@@ -40,10 +42,13 @@ pub fn worst(findings: &[Finding]) -> Severity {
 pub fn row(scene: &Scene<'_>, node: &FleetNode) -> Row {
     let look = scene.look;
     let snapshot = &*node.snapshot;
-    let findings = snapshot.findings(&scene.state.settings.rules, scene.now.mono);
+    let findings = node.findings(&scene.state.settings.rules, scene.now.mono);
     let severity = worst(&findings);
     let state = Cell::new(state_words(scene, snapshot), look.severity(severity));
     let mut name = snapshot.meta.id.to_string();
+    if groups::is_below_primary(scene, snapshot) {
+        name = format!("{}{name}", look.branch());
+    }
     if !node.aliases.is_empty() {
         name = format!("{name} +{}", node.aliases.len());
     }
@@ -71,6 +76,8 @@ pub fn row(scene: &Scene<'_>, node: &FleetNode) -> Row {
         plain(f.uptime.map(format::duration)),
         plain(version(f)),
         Cell::new(link, link_style),
+        // Replicas and nodes outside of clusters have none: that is no lack of knowledge.
+        Cell::new(groups::slots(scene, snapshot).unwrap_or_default(), look.plain()),
         plain(f.keys.map(format::compact)),
         Cell::new(snapshot.meta.address.clone(), look.dim()).middle(),
         Cell::new(why.join("; "), look.severity(severity)),

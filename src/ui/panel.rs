@@ -6,6 +6,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::format;
+use super::groups::{self, ListLine};
 use super::scene::Scene;
 use super::table::{self, Column, Row, Table};
 use super::text::{self, Cut};
@@ -46,21 +47,41 @@ pub fn draw(scene: &Scene<'_>, panel: Panel, area: Rect, frame: &mut Frame<'_>, 
         return;
     }
     let height = usize::from(body.height - 1);
-    let offset = table::window(cache.offset(panel), list.cursor, list.rows.len(), height);
+    let lines = groups::lines(scene, panel, list);
+    let total = lines.as_ref().map_or(list.rows.len(), Vec::len);
+    let line_at = |at: usize| match &lines {
+        Some(lines) => lines.get(at).cloned(),
+        None => (at < total).then_some(ListLine::Row(at)),
+    };
+    let is_cursor = |line: &ListLine| *line == ListLine::Row(list.cursor);
+    let cursor = lines.as_ref().map_or(Some(list.cursor), |l| l.iter().position(is_cursor)).unwrap_or(0);
+    let mut offset = table::window(cache.offset(panel), cursor, total, height);
+    // A group's first node does not stand on top without its heading.
+    if offset == cursor && height > 1 && offset > 0 && matches!(line_at(offset - 1), Some(ListLine::Group(_)))
+    {
+        offset -= 1;
+    }
     cache.set_offset(panel, offset);
-    let visible = list.rows.iter().skip(offset).take(height);
-    let rows: Vec<Row> = visible.filter_map(|i| row(scene, panel, *i as usize)).collect();
-    for i in 0..rows.len() {
-        let line = Rect { y: body.y + 1 + i as u16, height: 1, ..body };
-        cache.hits.push(area_of(line), Target::Row(panel, offset + i));
+    let mut rows: Vec<Row> = Vec::with_capacity(height);
+    for line in (offset..total.min(offset + height)).filter_map(line_at) {
+        let place = Rect { y: body.y + 1 + rows.len() as u16, height: 1, ..body };
+        match line {
+            ListLine::Group(id) => rows.push(groups::heading(scene, id.as_ref())),
+            ListLine::Row(position) => {
+                let index = list.rows.get(position).copied().unwrap_or(u32::MAX);
+                let Some(row) = row(scene, panel, index as usize) else { continue };
+                rows.push(row);
+                cache.hits.push(area_of(place), Target::Row(panel, position));
+            }
+        }
     }
     let names = columns::names(panel);
     Table {
         columns: columns_of(panel),
         rows,
         offset,
-        total: list.rows.len(),
-        cursor: list.selected.is_some().then_some(list.cursor),
+        total,
+        cursor: list.selected.is_some().then_some(cursor),
         focused,
         sort: (names.get(list.sort.column).map(|(name, _)| *name), list.sort.descending),
     }

@@ -24,6 +24,11 @@ impl Sheet {
         Self { look, width: usize::from(width.max(1)), lines: Vec::new() }
     }
 
+    /// Columns of its lines.
+    pub fn width(&self) -> u16 {
+        u16::try_from(self.width).unwrap_or(u16::MAX)
+    }
+
     /// A heading, with an empty line before it unless it is the first.
     pub fn heading(&mut self, text: &str) {
         if !self.lines.is_empty() {

@@ -33,7 +33,14 @@ fn look(format: Format, seconds: u64) -> Look {
 }
 
 fn release(key: &str) -> Release {
-    Release { key: key.into(), place: Where::default(), if_token: None, dry_run: false, yes: false }
+    Release {
+        key: key.into(),
+        place: Where::default(),
+        if_token: None,
+        family: None,
+        dry_run: false,
+        yes: false,
+    }
 }
 
 fn push(key: &str) -> Push {
@@ -217,7 +224,7 @@ fn global_flags_work_before_between_and_after_and_are_merged() {
         ("--timeout 1s", &|i| i.global.timeout.as_deref() == Some("1s")),
         ("--cluster redis://c", &|i| i.global.cluster.len() == 1),
         ("--sentinel redis://s --master-name m", &|i| {
-            i.global.sentinel.len() == 1 && i.global.master_name.as_deref() == Some("m")
+            i.global.sentinel.len() == 1 && i.global.master_names == ["m"]
         }),
         ("--cacert a --cert b --key c --sni d", &|i| {
             i.global.ca_file.is_some()

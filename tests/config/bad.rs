@@ -28,6 +28,46 @@ const FILES: &[Row] = &[
         &[("config.toml:2: locks.disabled_families[1]: no lock family is called \"redison\"", "`redisson`")],
     ),
     (
+        "[[lock_family]]\nkeys = [\"a\"]\nsure = 9",
+        &[("config.toml:1: lock_family[0]: this lock family has no id", "id =")],
+    ),
+    (
+        "[[lock_family]]\nid = \"redisson\"\nkeys = [\"a\"]\nsure = 9",
+        &[(
+            "config.toml:2: lock_family[0].id: a family of redwarden is called \"redisson\" already",
+            "another id",
+        )],
+    ),
+    (
+        "[[lock_family]]\nid = \"unknown\"\nkeys = [\"a\"]\nsure = 9",
+        &[("config.toml:2: lock_family[0].id: a family of redwarden is called \"unknown\"", "another id")],
+    ),
+    (
+        "[[lock_family]]\nid = \"My Lock\"\nkeys = [\"a\"]\nsure = 9",
+        &[("config.toml:2: lock_family[0].id: \"My Lock\" is no id", "lower-case")],
+    ),
+    (
+        "[[lock_family]]\nid = \"a\"\nsure = 9",
+        &[("config.toml:2: lock_family[0].id: this lock family fits everything", "keys =")],
+    ),
+    (
+        "[[lock_family]]\nid = \"a\"\nkeys = [\"a\"]",
+        &[("config.toml:2: lock_family[0].id: this lock family is never", "sure = 90")],
+    ),
+    (
+        "[[lock_family]]\nid = \"a\"\nkeys = [\"a\"]\nsure = 101\nvalue = [\"uuid\"]\nvalues = [\"uid\"]\nqueue = \"{nmae}\"",
+        &[
+            ("config.toml:4: lock_family[0].sure: 101 is out of range", "0 to 100"),
+            ("config.toml:5: lock_family[0].value: this key is not known", "`values`"),
+            ("config.toml:6: lock_family[0].values[0]: no shape of value is called \"uid\"", "`uuid`"),
+            ("config.toml:7: lock_family[0].queue: {nmae} is no placeholder", "{name}"),
+        ],
+    ),
+    (
+        "[locks]\ndisabled_families = [\"stok\"]\n[[lock_family]]\nid = \"stock\"\nkeys = [\"a\"]\nsure = 9",
+        &[("config.toml:2: locks.disabled_families[0]: no lock family is called \"stok\"", "`stock`")],
+    ),
+    (
         "[queues]\npush = \"up\"",
         &[("config.toml:2: queues.push: \"up\" is not known", "\"left\", \"right\"")],
     ),
@@ -160,6 +200,23 @@ const FILES: &[Row] = &[
         ],
     ),
     ("[profiles]\np = 1", &[("config.toml:2: profiles.p: a value of type integer", "table")]),
+    ("[[cluster]]\nname = \"a\"", &[("config.toml:1: cluster[0]:", "Add urls =")]),
+    (
+        "[[cluster]]\nname = \"a\"\nurls = [\"redis://h\"]\n[[sentinel]]\nname = \"a\"\nurls = [\"redis://s\"]",
+        &[("config.toml:5: sentinel[0].name:", "already taken by the group on line 2")],
+    ),
+    (
+        "[cluster]\nurls = [\"redis://h\"]\naddress_map = { \"10.0.0.5:x\" = \"h\" }",
+        &[("config.toml:3: cluster.address_map.10.0.0.5:x:", "maps no addresses")],
+    ),
+    (
+        "[sentinel]\nurls = [\"redis://h\"]\nsentinel_password_env = \"A\"\nsentinel_password_file = \"b\"",
+        &[
+            ("config.toml:3: sentinel.sentinel_password_env:", "Set the variable"),
+            ("config.toml:4: sentinel.sentinel_password_file:", "Keep one of sentinel_password_env"),
+        ],
+    ),
+    ("topology = \"ring\"", &[("config.toml:1: topology:", "Write one of \"independent\", \"cluster\"")]),
     ("[cluster]\nurl = \"x\"", &[("config.toml:2: cluster.url:", "urls =")]),
     ("interval = \"1s\"\ninterval = \"2s\"", &[("config.toml:2: this is not TOML: duplicate key", "quotes")]),
     ("a = \nurl = redis://:hunter2@h\n", &[("config.toml:1: this is not TOML", "quotes")]),

@@ -1,6 +1,6 @@
 //! Nodes, credentials, TLS, topology.
 
-use redwarden::config::Secret;
+use redwarden::config::{Endpoint, Secret};
 
 use crate::support::{Case, names, passwords};
 
@@ -98,21 +98,69 @@ fn cluster_and_sentinel_are_carried() {
     let case = Case::new("[[nodes]]\nurl = \"redis://file\"\n").env("REDISCLI_AUTH", "pw");
     let config = case.config("--cluster redis://a:7000 --cluster redis://b:7000");
     assert_eq!(names(&config), Vec::<&str>::new(), "a fleet on the command line hides the file's");
-    let seeds: Vec<_> = config.topology.cluster.iter().map(|e| e.address.to_string()).collect();
+    let seeds: Vec<_> = config.topology.clusters[0].seeds.iter().map(|e| e.address.to_string()).collect();
     assert_eq!(seeds, ["a:7000", "b:7000"]);
-    assert_eq!(config.topology.cluster[0].password, Some(Secret::new("pw")));
+    assert_eq!(config.topology.clusters[0].seeds[0].password, Some(Secret::new("pw")));
 
     let config = case.config("--sentinel redis://:own@s1 --sentinel redis://s2:5 --master-name m --user u");
-    let sentinel = config.topology.sentinel.unwrap();
+    let sentinel = config.topology.sentinels[0].clone();
     let seeds: Vec<_> = sentinel.seeds.iter().map(|e| e.address.to_string()).collect();
     assert_eq!(seeds, ["s1:26379", "s2:5"]);
     assert_eq!(sentinel.seeds[0].password, Some(Secret::new("own")));
     assert_eq!(sentinel.seeds[1].password, None, "our password is for the nodes, not for the Sentinels");
     assert_eq!((sentinel.username.as_deref(), sentinel.password), (Some("u"), Some(Secret::new("pw"))));
-    assert_eq!((sentinel.master_name.as_deref(), sentinel.tls), (Some("m"), None));
+    assert_eq!((sentinel.master_names, sentinel.tls), (vec!["m".to_string()], None));
     let config = case.config("-u redis://x --sentinel rediss://s");
+    assert_eq!((names(&config), config.topology.sentinels[0].tls.is_some()), (vec!["x:6379"], true));
+}
+
+#[test]
+fn a_mixed_fleet_in_one_profile() {
+    let case = Case::new(
+        "[[profiles.p.nodes]]\nurl = \"redis://a\"\ngroup = \"voters\"\n\
+         [[profiles.p.cluster]]\nname = \"sessions\"\nurls = [\"redis://c:7000\", \"redis://own:own@d:7000\"]\n\
+         username = \"u\"\npassword_env = \"PW\"\naddress_map = { \"10.0.0.5:6379\" = \"127.0.0.1:7001\" }\n\
+         [[profiles.p.cluster]]\nurls = [\"redis://e:7000\"]\nmasters = 3\n\
+         [[profiles.p.sentinel]]\nurls = [\"redis://s1\", \"redis://s2\"]\nmaster_name = [\"m1\", \"m2\"]\n\
+         password_env = \"DATA\"\nsentinel_username = \"w\"\nsentinel_password_env = \"PW\"\n",
+    )
+    .env("PW", "hunter2")
+    .env("DATA", "hunter3");
+    let loaded = case.load("--profile p");
+    let config = &loaded.config;
+    assert_eq!(config.nodes[0].meta.group, Some(redwarden::domain::GroupId::new("voters")));
+    let [sessions, other] = &config.topology.clusters[..] else { panic!("two clusters") };
+    let who = |e: &Endpoint| {
+        let password = e.password.as_ref().map(|p| p.expose().to_string());
+        format!("{}:{}", e.username.as_deref().unwrap_or("-"), password.unwrap_or("-".into()))
+    };
+    assert_eq!((who(&sessions.seeds[0]), who(&sessions.seeds[1])), ("u:hunter2".into(), "own:own".into()));
+    assert_eq!(sessions.addresses.reached("10.0.0.5", 6379), Some(("127.0.0.1".into(), 7001)));
     assert_eq!(
-        (names(&config), config.topology.sentinel.as_ref().unwrap().tls.is_some()),
-        (vec!["x:6379"], true)
+        (other.name.as_str(), other.masters, who(&other.seeds[0])),
+        ("cluster", Some(3), "-:-".into())
     );
+    let sentinel = &config.topology.sentinels[0];
+    assert_eq!(who(&sentinel.seeds[1]), "w:hunter2");
+    assert_eq!(
+        (&*sentinel.master_names, &sentinel.password),
+        (&["m1".into(), "m2".into()][..], &Some(Secret::new("hunter3")))
+    );
+    let text = redwarden::config::show(&loaded);
+    for line in
+        ["name = \"sessions\"", "address_map.\"10.0.0.5:6379\" = \"127.0.0.1:7001\"", "group = \"voters\""]
+    {
+        assert!(text.contains(line), "{line} is not in\n{text}");
+    }
+    assert!(!text.contains("hunter"), "{text}");
+}
+
+#[test]
+fn a_list_of_urls_may_be_a_cluster() {
+    let case =
+        Case::new("topology = \"cluster\"\n[[nodes]]\nurl = \"redis://a\"\n[[nodes]]\nurl = \"redis://b\"\n");
+    let config = case.config("");
+    assert_eq!((config.nodes.len(), config.topology.clusters[0].seeds.len()), (0, 2));
+    let config = case.config("-u redis://x");
+    assert_eq!((names(&config), config.topology.is_empty()), (vec!["x:6379"], true), "the flag's own list");
 }

@@ -35,6 +35,7 @@ fn the_template_equals_the_defaults() {
             "worker.task_timeout",
             "worker.rate",
             "queues.list",
+            "lock_family",
             "queue_family",
             "queue_prefixes",
             "nodes.127.0.0.1:6379",
@@ -53,6 +54,7 @@ fn the_examples_in_the_template_are_valid() {
     let config = case.config("");
     assert_eq!(names(&config), ["cache-1"]);
     assert_eq!(config.queues.len(), 1);
+    assert_eq!(config.lock_families.len(), 3);
     assert_eq!(config.worker.exec.as_deref(), Some("run-task"));
     assert_eq!(
         (config.worker.rate, config.worker.task_timeout.map(|t| t.as_secs())),
@@ -71,8 +73,14 @@ fn the_examples_in_the_template_are_valid() {
         assert!(shown.contains(line), "{line}: {shown}");
     }
     assert_eq!(config.log, Some(case.dir.path().join("redwarden.log")));
-    assert_eq!(config.topology.cluster.len(), 1);
-    assert_eq!(config.topology.sentinel.unwrap().master_name.as_deref(), Some("mymaster"));
+    let (cluster, sentinel) = (&config.topology.clusters[0], &config.topology.sentinels[0]);
+    assert_eq!((cluster.name.as_str(), cluster.masters), ("sessions", Some(3)));
+    assert_eq!(cluster.addresses.reached("10.0.0.5", 6379), Some(("127.0.0.1".into(), 7001)));
+    assert_eq!(
+        (sentinel.name.as_deref(), &*sentinel.master_names),
+        (Some("orders"), &["mymaster".into()][..])
+    );
+    assert!(sentinel.tls.is_some() && sentinel.seeds[0].tls.is_none());
     let prod = case.config("--profile prod");
     assert_eq!((names(&prod), prod.production, prod.read_only), (vec!["orders"], true, true));
     assert!(prod.secret_variables.iter().any(|v| v == "CACHE_PASSWORD"), "also of nodes that are not used");
@@ -91,6 +99,7 @@ fn every_known_key_is_in_the_template() {
     for (name, head) in [
         ("root", ""),
         ("locks", "[locks]"),
+        ("lock_family", "[[lock_family]]"),
         ("queues", "[queues]"),
         ("queue", "[[queues.list]]"),
         ("family", "[[queue_family]]"),
@@ -100,8 +109,8 @@ fn every_known_key_is_in_the_template() {
         ("ui", "[ui]"),
         ("node", "[[nodes]]\nurl = \"redis://h\""),
         ("tls", "[[nodes]]\nurl = \"rediss://h\"\n[nodes.tls]"),
-        ("cluster", "[cluster]"),
-        ("sentinel", "[sentinel]"),
+        ("cluster", "[[cluster]]"),
+        ("sentinel", "[[sentinel]]"),
         ("profile", "[profiles.x]"),
     ] {
         for key in section(name, head) {
@@ -120,7 +129,8 @@ fn show_names_the_source_of_each_value_and_masks_secrets() {
     let case = Case::new(
         "interval = \"3s\"\n[ui]\nbell = true\n[profiles.p]\ntimeout = \"1s\"\n[[profiles.p.nodes]]\n\
          name = \"a\"\nurl = \"redis://alice:hunter2@h/2\"\n[[profiles.p.nodes]]\nurl = \"rediss://g\"\n\
-         username = \"bob\"\npassword_env = \"PW\"\n[[profiles.p.nodes]]\nurl = \"redis://k\"\n",
+         username = \"bob\"\npassword_env = \"PW\"\n[[profiles.p.nodes]]\nurl = \"redis://k\"\n\
+         [[lock_family]]\nid = \"stock\"\nkeys = [\"s:*\"]\nkey_sure = 60\ncount = \"held\"\n",
     )
     .env("PW", "hunter2")
     .env("REDISCLI_AUTH", "hunter2")
@@ -138,6 +148,8 @@ fn show_names_the_source_of_each_value_and_masks_secrets() {
         ("theme = \"light\"", "--theme"),
         ("bell = true", "config.toml:3"),
         ("mouse = true", "default"),
+        ("id = \"stock\"", "config.toml:16"),
+        ("count = \"held\"", "config.toml:16"),
         ("url = \"redis://alice@h:6379/2\"", "config.toml:8"),
         ("url = \"rediss://bob@g:6379\"", "config.toml:10"),
         ("password = \"***\"", "config.toml:12"),

@@ -7,12 +7,23 @@ mod fault_proxy;
 mod fixtures;
 #[path = "../support/fleet.rs"]
 mod fleet;
+mod fleets;
+mod group_rules;
+#[path = "../support/groups.rs"]
+mod groups;
 mod health;
 mod network;
 mod outputs;
 mod quorum;
+#[path = "../support/reshard.rs"]
+mod reshard;
 mod rules;
+mod secure;
 mod server;
+#[path = "../support/tls.rs"]
+mod tls;
+mod told_apart;
+mod topology;
 
 use redwarden::domain::FleetView;
 use redwarden::domain::node::{NodeState, NodeStatus, Reason};

@@ -1,11 +1,15 @@
 //! Lock families against what their libraries were seen to write, and their releases on a real server.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "tests")]
 
+mod connections;
 mod recorded;
 mod releases;
+mod rights;
 mod robust;
 #[path = "../support/act.rs"]
 mod support;
+mod table;
+mod undo;
 
 use redwarden::act::Seen;
 use redwarden::config::Config;

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use base64::Engine as _;
 use redwarden::act::Request;
+use redwarden::act::plan::Undo;
 use redwarden::domain::{Bytes, Command, Rules, Stamp};
 use serde_json::Value;
 
@@ -26,6 +27,18 @@ fn write(row: &Value) -> Command {
             command.arg(field.as_str()).arg(bytes(value))
         });
     }
+    if row["type"] == "zset" {
+        let members = row["value"].as_array().unwrap();
+        return members.iter().fold(Command::new("ZADD").arg(key), |command, row| {
+            command.arg(row["score"].as_f64().unwrap().to_string()).arg(bytes(&row["member"]))
+        });
+    }
+    if row["type"] == "set" {
+        let members = row["value"].as_array().unwrap();
+        return members
+            .iter()
+            .fold(Command::new("SADD").arg(key), |command, member| command.arg(bytes(member)));
+    }
     let value = match row["value_b64"].as_str() {
         Some(b64) => bytes(&serde_json::json!({ "b64": b64 })),
         None => bytes(&row["value"]),
@@ -44,6 +57,9 @@ async fn recorded_locks_are_recognised_and_get_their_own_release() {
         let row: Value = serde_json::from_str(line).unwrap();
         let key = Bytes::from(row["key"].as_str().unwrap());
         run(&mut raw, "FLUSHALL").await;
+        if let Some(beside) = row["beside"].as_str() {
+            run(&mut raw, beside).await;
+        }
         let wrote = raw.call(&write(&row)).await.unwrap();
         assert!(wrote.as_error().is_none(), "{line}: {wrote:?}");
         let pttl = row["pttl_ms"].as_i64().unwrap();
@@ -82,14 +98,26 @@ async fn recorded_locks_are_recognised_and_get_their_own_release() {
                 for warning in &plan.warnings {
                     writeln!(report, "  ! {warning}").unwrap();
                 }
-                let last = plan.steps.last().unwrap().name();
-                let deletes = |c: &&Command| matches!(c.name().as_str(), "DEL" | "HDEL");
-                assert!(matches!(last.as_str(), "DEL" | "HDEL"), "{line}: ends with {last}");
-                assert_eq!(
-                    plan.steps.iter().filter(deletes).count(),
-                    1,
-                    "{line}: one deletion, the last step"
-                );
+                let undo = match &plan.undo {
+                    Undo::Value => "value".into(),
+                    Undo::Parts(parts) => {
+                        parts.steps.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+                    }
+                    Undo::No(why) => format!("no: {why}"),
+                };
+                writeln!(report, "  undo {undo}").unwrap();
+                let deletes =
+                    |c: &&Command| matches!(c.name().as_str(), "DEL" | "HDEL" | "UNLINK" | "SREM" | "ZREM");
+                let nobody = |c: &&Command| c.args.last().is_some_and(|a| a.as_slice() == b"redwarden:none");
+                let first = plan.steps.iter().position(|step| deletes(&step) && !nobody(&step));
+                // What could be refused and leave waiters asleep stands before the first deletion.
+                let after = plan.steps.iter().skip(first.unwrap_or(plan.steps.len()));
+                for step in after {
+                    assert!(
+                        !matches!(step.name().as_str(), "PUBLISH" | "LPUSH" | "PEXPIRE"),
+                        "{line}: {step} after a deletion"
+                    );
+                }
             }
             Err(why) => writeln!(report, "  refused: {why}").unwrap(),
         }

@@ -121,7 +121,7 @@ async fn hears(receiver: tokio::sync::oneshot::Receiver<String>) -> String {
 #[tokio::test]
 async fn redisson_waiters_are_told_on_their_channel() {
     let write = format!("HSET rw mode write {HOLDER}:write 1");
-    let read = format!("HSET rw mode read {HOLDER} 2 6b1f6f0e-9a3c-4f1d-8f0e-1f5b3a2c7d11:9 1");
+    let read = format!("HSET rw mode read {HOLDER} 2");
     for (command, channel, payload) in [
         (format!("HSET myLock {HOLDER} 2"), "redisson_lock__channel:{myLock}", "0"),
         (format!("HSET a{{b}} {HOLDER} 1"), "redisson_lock__channel:a{b}", "0"),
@@ -209,7 +209,7 @@ async fn huey_loses_one_field_and_keeps_its_results() {
         )
         .await;
         let lock = look(&mut reader(&bench).await, &[], &"huey.results.myapp".into()).await.expect("a lock");
-        assert_eq!(lock.holder.as_deref(), Some("task lock daily (and 1 more in this hash)"));
+        assert_eq!(lock.holder.as_deref(), Some("task lock daily (and 1 more)"));
         let services = if fallback { bench.services_as("noeval") } else { bench.services() };
         let outcome = act(&services, release(&lock)).await;
         assert!(is_done(&outcome), "{outcome:?}");
@@ -337,4 +337,150 @@ async fn a_moment_later_it_says_what_became_of_a_part_of_a_key() {
         };
         assert!(sentence.contains(expected), "{key}: {sentence}");
     }
+}
+
+/// Prepares, shows what would be sent, and executes.
+async fn released(bench: &Bench, services: &redwarden::act::Services, lock: &Lock) -> Vec<String> {
+    let action = services.prepare(release(lock)).await.unwrap();
+    let steps = action.prepared().plan.steps.iter().map(ToString::to_string).collect();
+    let outcome = redwarden::act::execute(action).await.1;
+    assert!(is_done(&outcome), "{outcome:?}");
+    let _ = bench;
+    steps
+}
+
+#[tokio::test]
+async fn one_of_several_holders_is_chosen_and_the_others_stay() {
+    let other = "6b1f6f0e-9a3c-4f1d-8f0e-1f5b3a2c7d11:9";
+    let (first, second) =
+        ("APPHOST01_4312_cbe9c63987404155b7711a69fd613959", "APPHOST02_99_62a3c4dd1dfa434eb9a354a7e7482556");
+    let app2 = "APPHOST02_99_d168d76730f54e76ab80437dff13da9f";
+    for (command, key, total, chosen, count) in [
+        (format!("HSET rw mode read {HOLDER} 2 {other} 1"), "rw", 2, other, "HLEN"),
+        (format!("SADD rw.readers {first} {second}"), "rw.readers", 2, second, "SCARD"),
+        (format!("ZADD sem 9795435255614.5 {first} 9795435273614.5 {app2}"), "sem", 2, app2, "ZCARD"),
+        ("HSET huey.results.a a.lock.x v a.lock.y v".into(), "huey.results.a", 2, "a.lock.y", "HLEN"),
+        (
+            "HSET uniquejobs:ab:LOCKED d01bd06ec32d00db98f3fb53 1795435243.5 e01bd06ec32d00db98f3fb53 1795435244.5"
+                .into(),
+            "uniquejobs:ab:LOCKED",
+            2,
+            "e01bd06ec32d00db98f3fb53",
+            "HLEN",
+        ),
+    ] {
+        for fallback in [false, true] {
+            let bench = Bench::start(&[]);
+            let mut raw = bench.raw().await;
+            run(&mut raw, "ACL SETUSER noeval on >pw ~* &* +@all -eval -evalsha -eval_ro").await;
+            run(&mut raw, &command).await;
+            let before = run(&mut raw, &format!("{count} {key}")).await.as_int().unwrap();
+            let lock = found(&bench, key).await;
+            assert_eq!(lock.holders.len(), total, "{command}");
+            let chosen = lock.of_holder(&chosen.into()).expect("one of its holders");
+            let services = if fallback { bench.services_as("noeval") } else { bench.services() };
+            let twice = services.prepare(release(&chosen)).await.unwrap();
+            released(&bench, &services, &chosen).await;
+            assert_eq!(run(&mut raw, &format!("{count} {key}")).await, Reply::Int(before - 1), "{command}");
+            assert!(found(&bench, key).await.token != chosen.token, "{command}");
+            let outcome = redwarden::act::execute(twice).await.1;
+            assert_eq!(not_done(&outcome), &NotDone::Changed, "{command}, fallback {fallback}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_permit_is_given_back_and_waiters_are_told() {
+    for fallback in [false, true] {
+        let bench = Bench::start(&[]);
+        let mut raw = bench.raw().await;
+        run(&mut raw, "ACL SETUSER noeval on >pw ~* &* +@all -eval -evalsha -eval_ro").await;
+        let services = if fallback { bench.services_as("noeval") } else { bench.services() };
+        // Who listens on its channel tells a semaphore from other numbers.
+        run(&mut raw, "SET sem 3").await;
+        assert_eq!(found(&bench, "sem").await.family, "setnx");
+        let heard = listener(&bench, "redisson_sc:{sem}").await;
+        let lock = found(&bench, "sem").await;
+        assert_eq!((lock.family, lock.waiters), ("redisson", Some(1)), "{:?}", lock.candidates);
+        let stale = services.prepare(release(&lock)).await.unwrap();
+        released(&bench, &services, &lock).await;
+        assert_eq!(hears(heard).await, "4");
+        assert_eq!(run(&mut raw, "GET sem").await, Reply::Bulk("4".into()));
+        let outcome = redwarden::act::execute(stale).await.1;
+        assert_eq!(not_done(&outcome), &NotDone::Changed);
+
+        // A permit with a lease: the count grows only together with the permit that goes.
+        let permit = [7_u8; 16];
+        let add = Command::new("ZADD").arg("{psem}:timeout").arg("9795435244140").arg(&permit[..]);
+        raw.call(&add).await.unwrap();
+        run(&mut raw, "SET psem 3").await;
+        let lock = look(&mut reader(&bench).await, &[], &"{psem}:timeout".into()).await.expect("a permit");
+        let heard = listener(&bench, "redisson_sc:{psem}").await;
+        let stale = services.prepare(release(&lock)).await.unwrap();
+        released(&bench, &services, &lock).await;
+        assert_eq!(hears(heard).await, "4");
+        assert_eq!(run(&mut raw, "GET psem").await, Reply::Bulk("4".into()));
+        assert!(!exists(&mut raw, "{psem}:timeout").await);
+        let outcome = redwarden::act::execute(stale).await.1;
+        assert_eq!(not_done(&outcome), &NotDone::Gone);
+        assert_eq!(run(&mut raw, "GET psem").await, Reply::Bulk("4".into()));
+
+        // dramatiq: one less, and the TTL stays.
+        run(&mut raw, "SET limit 2 PX 900000").await;
+        let lock = Lock { family: "dramatiq", ..found(&bench, "limit").await };
+        released(&bench, &services, &lock).await;
+        assert_eq!(run(&mut raw, "GET limit").await, Reply::Bulk("1".into()));
+        assert!(crate::support::pttl(&mut raw, "limit").await > 800_000);
+        run(&mut raw, "SET limit 0 PX 900000").await;
+        let lock = Lock { family: "dramatiq", ..found(&bench, "limit").await };
+        let refused = services.prepare(release(&lock)).await.err().unwrap();
+        assert!(refused.contains("nobody holds it"), "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn a_unique_job_goes_with_its_family_and_a_waiter_wakes() {
+    let jid = "d01bd06ec32d00db98f3fb53";
+    let digest = "uniquejobs:3f1a3f1a3f1a3f1a3f1a3f1a3f1a3f1a";
+    let key = format!("{digest}:LOCKED");
+    for fallback in [false, true] {
+        let bench = Bench::start(&[]);
+        let mut raw = bench.raw().await;
+        run(&mut raw, "ACL SETUSER noeval on >pw ~* &* +@all -eval -evalsha -eval_ro").await;
+        run(&mut raw, &format!("SET {digest} {jid}")).await;
+        run(&mut raw, &format!("HSET {key} {jid} 1795435243.5")).await;
+        run(&mut raw, &format!("SET {digest}:INFO {{}}")).await;
+        run(&mut raw, &format!("ZADD uniquejobs:digests 5 {digest} 6 uniquejobs:other")).await;
+        let sleeper = sleeper(&bench, &format!("{digest}:QUEUED")).await;
+        blocked(&mut raw, 1).await;
+        let lock = look(&mut reader(&bench).await, &[], &key.as_str().into()).await.expect("a lock");
+        let services = if fallback { bench.services_as("noeval") } else { bench.services() };
+        let stale = services.prepare(release(&lock)).await.unwrap();
+        released(&bench, &services, &lock).await;
+        until("the waiter woke", async || sleeper.is_finished()).await;
+        assert_eq!(run(&mut raw, "KEYS *").await.as_array().unwrap().len(), 1, "only the registry stays");
+        assert_eq!(run(&mut raw, "ZCARD uniquejobs:digests").await, Reply::Int(1));
+        let outcome = redwarden::act::execute(stale).await.1;
+        assert_eq!(not_done(&outcome), &NotDone::Gone);
+        assert!(!exists(&mut raw, &format!("{digest}:QUEUED")).await, "nobody was woken in vain");
+    }
+}
+
+#[tokio::test]
+async fn version_9_of_unique_jobs_has_no_lists() {
+    let bench = Bench::start(&[]);
+    let mut raw = bench.raw().await;
+    run(&mut raw, "HSET uniquejobs:ab:LOCKED d01bd06ec32d00db98f3fb53 {\"worker\":\"A\"}").await;
+    run(&mut raw, "ZADD uniquejobs:digests 5 uniquejobs:ab").await;
+    let lock = found(&bench, "uniquejobs:ab:LOCKED").await;
+    let steps = released(&bench, &bench.services(), &lock).await;
+    assert_eq!(
+        steps,
+        [
+            "ZREM uniquejobs:digests redwarden:none",
+            "UNLINK uniquejobs:ab:LOCKED",
+            "ZREM uniquejobs:digests uniquejobs:ab"
+        ]
+    );
+    assert_eq!(run(&mut raw, "DBSIZE").await, Reply::Int(0));
 }

@@ -45,6 +45,8 @@ fn locks_of_holders_that_are_gone() {
         ("holder_state:gone", &["lock:gone"][..]),
         ("holder_state:alive", &["lock:alive", "lock:renewed"]),
         ("holder_state:unknown", &["lock:unknown"]),
+        ("stale>=50", &["lock:gone"]),
+        ("stale=0 !holder_state:alive", &["lock:unknown"]),
         (
             "family:setnx holder:web-1 !holder_state:gone age>10s",
             &["lock:alive", "lock:renewed", "lock:unknown"],

@@ -189,6 +189,7 @@ pub fn plan(request: &Request) -> Plan {
         valid_for: Duration::from_secs(10),
         effects: Vec::new(),
         warnings: Vec::new(),
+        undo: redwarden::act::plan::Undo::Value,
         undo_of: None,
     }
 }

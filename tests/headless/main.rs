@@ -3,8 +3,11 @@
 
 mod acl;
 mod facts;
+mod peek;
 mod quorums;
 mod release;
+#[path = "../support/reshard.rs"]
+mod reshard;
 mod topology;
 mod transfer;
 mod wait;

@@ -16,7 +16,10 @@ fn locks_stay_one_row_for_each_node_and_quorums_stand_beside_them() {
     let urls: Vec<String> = servers.iter().map(Server::url).collect();
     let mut args = vec!["locks", "--format", "json"];
     args.extend(urls.iter().map(String::as_str));
-    let json = Shell::new().run(&args).json();
+    let shell = Shell::new();
+    let json = shell.run(&args).json();
+    // Who looks once remembers nothing.
+    assert!(!shell.home.path().join("state/redwarden/holds.json").exists());
     assert_eq!(json["locks"].as_array().unwrap().len(), 3);
     let [quorum] = json["quorums"].as_array().unwrap().as_slice() else { panic!("{json:#}") };
     assert_eq!(

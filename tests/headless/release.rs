@@ -172,3 +172,102 @@ fn a_long_token_is_compared_by_its_digest() {
         assert_eq!((ran.code, cli(&server, &["EXISTS", "lock:long"]).as_str()), (code, left), "{}", ran.err);
     }
 }
+
+#[test]
+fn one_of_several_holders_and_the_family_can_be_said() {
+    let server = Server::start(&[]).unwrap();
+    let shell = Shell::new();
+    let url = server.url();
+    let (first, second) =
+        ("APPHOST01_4312_cbe9c63987404155b7711a69fd613959", "APPHOST02_99_62a3c4dd1dfa434eb9a354a7e7482556");
+    cli(&server, &["SADD", "rw.readers", first, second]);
+    let json = shell.run(&["snapshot", "--format", "json", "-u", &url]).json();
+    let lock = &json["locks"][0];
+    assert_eq!(
+        (lock["holders_total"].as_u64(), lock["holders"].as_array().unwrap().len()),
+        (Some(2), 2),
+        "{lock}"
+    );
+    assert_eq!(lock["holders"][1]["token"], second);
+    let dry = shell.run(&["locks", "release", "rw.readers", "--dry-run", "-u", &url]);
+    assert!(dry.err.contains("1 more hold it") && dry.err.contains("--if-token"), "{}", dry.err);
+    let one = shell.run(&["locks", "release", "rw.readers", "--if-token", second, "--yes", "-u", &url]);
+    assert_eq!((one.code, cli(&server, &["SMEMBERS", "rw.readers"])), (0, first.into()), "{}", one.err);
+
+    // A bare number: what it is only a person knows.
+    cli(&server, &["SET", "lock:limit", "2", "PX", "600000"]);
+    let dry = shell.run(&["locks", "release", "lock:limit", "--dry-run", "-u", &url]);
+    assert!(dry.err.contains("DEL lock:limit") && dry.err.contains("--family"), "{}", dry.err);
+    let wrong = shell.run(&["locks", "release", "lock:limit", "--family", "huey-x", "--yes", "-u", &url]);
+    assert_eq!(wrong.code, 1);
+    assert!(wrong.err.contains("no lock family huey-x") && wrong.err.contains("dramatiq"), "{}", wrong.err);
+    let given = shell.run(&["locks", "release", "lock:limit", "--family", "dramatiq", "--yes", "-u", &url]);
+    assert_eq!((given.code, cli(&server, &["GET", "lock:limit"])), (0, "1".into()), "{}", given.err);
+    assert!(given.err.contains("DECRBY lock:limit 1"), "{}", given.err);
+}
+
+#[test]
+fn a_lock_that_ends_in_seconds_is_better_waited_for() {
+    let server = Server::start(&[]).unwrap();
+    cli(&server, &["SET", "lock:a", TOKEN, "PX", "9000"]);
+    let dry = Shell::new().run(&["locks", "release", "lock:a", "--dry-run", "-u", &server.url()]);
+    assert!(dry.err.contains("wait instead?"), "{}", dry.err);
+}
+
+#[test]
+fn families_of_the_user_s_own_are_found_filtered_and_released_their_way() {
+    let server = Server::start(&[]).unwrap();
+    let shell = Shell::new();
+    let url = server.url();
+    let file = shell.home.path().join("own.toml");
+    let text = "[[lock_family]]\nid = \"stock-lock\"\nkeys = [\"stock:lock:*\"]\nvalues = [\"host-pipe-pid\"]\nsure = 95\n\
+                holder = \"{host}, item {name}\"\nwake_list = \"stock:signal:\"\npublish = [\"stock:{name}\"]\n\
+                effects = [\"one waiter wakes\"]\n";
+    std::fs::write(&file, text).unwrap();
+    let file = file.to_str().unwrap();
+    cli(&server, &["SET", "stock:lock:7", "web-3|4711"]);
+    cli(&server, &["SET", "lock:other", TOKEN]);
+    let json = shell.run(&["snapshot", "--format", "json", "--config", file, "-u", &url]).json();
+    let lock = json["locks"].as_array().unwrap().iter().find(|l| l["key"] == "stock:lock:7").unwrap();
+    assert_eq!((&lock["family"], &lock["holder"]), (&"stock-lock".into(), &"web-3, item 7".into()), "{lock}");
+    // The generic patterns were replaced; the family's own are no part of them.
+    let json = shell
+        .run(&["snapshot", "--format", "json", "--lock-pattern", "none:*", "--config", file, "-u", &url])
+        .json();
+    assert_eq!(json["locks"].as_array().unwrap().len(), 1, "{json}");
+    let shown = shell.run(&["config", "show", "--config", file, "-u", &url]);
+    assert!(shown.out.contains("[[lock_family]]") && shown.out.contains("stock:signal:"), "{}", shown.out);
+    let off = std::fs::read_to_string(file).unwrap() + "[locks]\ndisabled_families = [\"stock-lock\"]\n";
+    let other = shell.home.path().join("off.toml");
+    std::fs::write(&other, off).unwrap();
+    let json =
+        shell.run(&["snapshot", "--format", "json", "--config", other.to_str().unwrap(), "-u", &url]).json();
+    assert_eq!(json["locks"].as_array().unwrap().len(), 1, "{json}");
+    let done = shell.run(&["locks", "release", "stock:lock:7", "--yes", "--config", file, "-u", &url]);
+    assert_eq!((done.code, cli(&server, &["LLEN", "stock:signal:7"])), (0, "1".into()), "{}", done.err);
+    assert!(done.err.contains("PUBLISH stock:7 stock:lock:7"), "{}", done.err);
+    assert_eq!(cli(&server, &["EXISTS", "stock:lock:7"]), "0");
+}
+
+#[test]
+fn a_connection_that_is_a_lock_is_released_by_its_name() {
+    use std::io::{Read as _, Write as _};
+    let server = Server::start(&[]).unwrap();
+    let shell = Shell::new();
+    let url = server.url();
+    let mut held = std::net::TcpStream::connect(("127.0.0.1", server.port())).unwrap();
+    held.set_read_timeout(Some(std::time::Duration::from_secs(10))).unwrap();
+    let name = "nightly-lock-0123456789abcdef0123456789abcdef";
+    write!(held, "CLIENT SETNAME {name}\r\nSUBSCRIBE nightly\r\n").unwrap();
+    super::wait_until("subscribed", || cli(&server, &["PUBSUB", "NUMSUB", "nightly"]).ends_with('1'));
+    let json = shell.run(&["snapshot", "--format", "json", "-u", &url]).json();
+    let lock = &json["locks"][0];
+    assert_eq!((&lock["family"], &lock["type"]), (&"portalocker".into(), &"connection".into()), "{json}");
+    let done = shell.run(&["locks", "release", "nightly", "--if-token", name, "--yes", "-u", &url]);
+    assert_eq!(done.code, 0, "{}", done.err);
+    assert!(done.err.contains("CLIENT KILL ID") && done.err.contains("cannot be undone"), "{}", done.err);
+    let mut rest = Vec::new();
+    held.read_to_end(&mut rest).unwrap();
+    let gone = shell.run(&["locks", "release", "nightly", "--yes", "-u", &url]);
+    assert_eq!(gone.code, 1, "{}", gone.err);
+}

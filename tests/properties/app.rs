@@ -60,6 +60,7 @@ fn plan() -> redwarden::act::Plan {
         valid_for: s(10),
         effects: Vec::new(),
         warnings: Vec::new(),
+        undo: redwarden::act::plan::Undo::No(""),
         undo_of: None,
     }
 }

@@ -12,3 +12,4 @@
 mod fixtures;
 
 mod app;
+mod decode;

@@ -8,6 +8,7 @@ mod hostile;
 mod live;
 mod node_and_rust;
 mod own;
+mod peek;
 mod python;
 mod recorded;
 mod ruby_php_go;

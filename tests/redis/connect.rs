@@ -1,9 +1,8 @@
 //! Every way a connection can fail, told apart against the real thing.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd};
+use rcgen::date_time_ymd;
 use redwarden::config::{Endpoint, Secret, Tls};
 use redwarden::domain::node::Reason;
 use redwarden::launcher::{Server, free_port};
@@ -11,60 +10,7 @@ use redwarden::redis_io::{CallError, ClientRole, connect};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::support::*;
-
-/// A CA, certificates signed by it, and a server that speaks TLS with one of them.
-struct TlsBench {
-    dir: tempfile::TempDir,
-    ca: CertifiedIssuer<'static, KeyPair>,
-}
-
-impl TlsBench {
-    fn new(authority: &str) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.distinguished_name.push(DnType::CommonName, authority);
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let ca = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-        std::fs::write(dir.path().join("ca.pem"), ca.pem()).unwrap();
-        Self { dir, ca }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
-    }
-
-    /// Writes `NAME.pem` and `NAME.key`.
-    fn issue(&self, name: &str, names: &[&str], adjust: impl FnOnce(&mut CertificateParams)) {
-        let names: Vec<String> = names.iter().map(ToString::to_string).collect();
-        let mut params = CertificateParams::new(names).unwrap();
-        params.distinguished_name.push(DnType::CommonName, name);
-        adjust(&mut params);
-        let key = KeyPair::generate().unwrap();
-        let certificate = params.signed_by(&key, &self.ca).unwrap();
-        std::fs::write(self.path(&format!("{name}.pem")), certificate.pem()).unwrap();
-        std::fs::write(self.path(&format!("{name}.key")), key.serialize_pem()).unwrap();
-    }
-
-    fn serve(&self, certificate: &str, auth_clients: &str) -> (Server, Endpoint) {
-        let port = free_port().unwrap();
-        let at = |name: String| self.path(&name).display().to_string();
-        let server = Server::start(&[
-            "--tls-port",
-            &port.to_string(),
-            "--tls-cert-file",
-            &at(format!("{certificate}.pem")),
-            "--tls-key-file",
-            &at(format!("{certificate}.key")),
-            "--tls-ca-cert-file",
-            &at("ca.pem".into()),
-            "--tls-auth-clients",
-            auth_clients,
-        ])
-        .unwrap();
-        let tls = Tls { ca_file: Some(self.path("ca.pem")), ..Tls::default() };
-        (server, Endpoint { tls: Some(tls), ..Endpoint::tcp("localhost", port) })
-    }
-}
+use crate::tls::Authority;
 
 fn with(endpoint: &Endpoint, adjust: impl FnOnce(&mut Tls)) -> Endpoint {
     let mut endpoint = endpoint.clone();
@@ -85,7 +31,7 @@ async fn fails(endpoint: &Endpoint, reason: Reason, words: &str) {
 
 #[tokio::test]
 async fn tls_with_own_ca_and_every_way_it_fails() {
-    let bench = TlsBench::new("Our CA");
+    let bench = Authority::new("Our CA");
     bench.issue("good", &["localhost", "redis.test"], |_| {});
     bench.issue("expired", &["localhost"], |p| {
         p.not_before = date_time_ymd(2001, 1, 1);
@@ -97,9 +43,9 @@ async fn tls_with_own_ca_and_every_way_it_fails() {
     fails(&with(&tls, |t| t.server_name = Some("other.test".into())), Reason::Tls, "not for other.test")
         .await;
     fails(&with(&tls, |t| t.ca_file = None), Reason::Tls, "").await;
-    let stranger = TlsBench::new("Others CA");
+    let stranger = Authority::new("Others CA");
     fails(&with(&tls, |t| t.ca_file = Some(stranger.path("ca.pem"))), Reason::Tls, "not trusted").await;
-    let namesake = TlsBench::new("Our CA");
+    let namesake = Authority::new("Our CA");
     fails(&with(&tls, |t| t.ca_file = Some(namesake.path("ca.pem"))), Reason::Tls, "not signed by the CA")
         .await;
     ping(&with(&tls, |t| {
@@ -133,7 +79,7 @@ async fn tls_with_own_ca_and_every_way_it_fails() {
 
 #[tokio::test]
 async fn tls_with_client_certificates() {
-    let bench = TlsBench::new("Our CA");
+    let bench = Authority::new("Our CA");
     bench.issue("server", &["localhost"], |_| {});
     bench.issue("client", &["watcher"], |_| {});
     let (_server, tls) = bench.serve("server", "yes");

@@ -10,6 +10,9 @@ mod reshard;
 #[path = "../support/proxy.rs"]
 mod proxy;
 
+#[path = "../support/tls.rs"]
+mod tls;
+
 mod cluster;
 mod connect;
 mod enqueue;

@@ -25,6 +25,7 @@ fn plan(key: &str, token: &str) -> Plan {
         valid_for: TIMEOUT,
         effects: Vec::new(),
         warnings: Vec::new(),
+        undo: redwarden::act::plan::Undo::Value,
         undo_of: None,
     }
 }

@@ -26,6 +26,7 @@ fn release_plan(key: Bytes, value: Bytes) -> Prepared {
             valid_for: s(30),
             effects: vec!["the key is deleted; whoever waits for the lock can take it".into()],
             warnings: vec!["its holder is not told: if it lives, two may work at once".into()],
+            undo: redwarden::act::plan::Undo::Value,
             undo_of: None,
         },
         needs_force: None,

@@ -14,6 +14,7 @@ fn fleet() -> AppState {
         lock("lock:alive").alive(),
         lock("lock:renewed").renewed(),
         lock("lock:unknown"),
+        lock("lock:slow").age(s(64)).usually(s(20), s(31)),
     ])]))
 }
 
@@ -29,6 +30,14 @@ fn a_column_tells_who_is_gone() {
 fn the_details_tell_the_evidence() {
     let mut state = fleet();
     select(&mut state, Panel::Locks, "lock:gone:forever");
+    press(&mut state, KeyCode::Enter);
+    insta::assert_snapshot!(text(&state, (100, 30)));
+}
+
+#[test]
+fn the_details_tell_what_is_usual() {
+    let mut state = fleet();
+    select(&mut state, Panel::Locks, "lock:slow");
     press(&mut state, KeyCode::Enter);
     insta::assert_snapshot!(text(&state, (100, 30)));
 }

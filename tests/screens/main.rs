@@ -9,13 +9,18 @@
     reason = "tests"
 )]
 
+#[path = "../support/groups.rs"]
+mod groups;
+
 #[path = "../support/fixtures.rs"]
 mod fixtures;
 
 mod dialogs;
 mod escape_output;
+mod groups_in_lists;
 mod holders;
 mod lists;
+mod queue_detail;
 mod quorums;
 mod robust;
 mod shot;

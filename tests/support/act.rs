@@ -36,6 +36,7 @@ impl Bench {
             directory: Arc::new(move |_| Some(endpoint.clone())),
             routes: Arc::new(|_| None),
             permit: Some(WritePermit::for_own_servers()),
+            families: redwarden::family::registry::LockFamilies::default(),
             audit: Audit::in_dir(self.state.path()),
             timeout: TIMEOUT,
         }

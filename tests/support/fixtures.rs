@@ -10,6 +10,7 @@ use redwarden::domain::diagnostics::{
     ClientGroup, Clients, Diagnostics, FEATURES, Hello, LatencyEvent, SlowCommand, SlowLog, Told,
 };
 use redwarden::domain::health::{Around, Tracker};
+use redwarden::domain::holds::Usual;
 use redwarden::domain::lock::{Renewal, Token, Ttl, Unknown};
 use redwarden::domain::node::{Database, NodeFacts, NodeState, NodeStatus, Reason, ReplicaLink, Role};
 use redwarden::domain::presence::{HolderState, Presence};
@@ -169,6 +170,31 @@ impl NodeBuilder {
         facts.primary_address = Some("10.0.0.1:6379".into());
         facts.primary_link_up = Some(false);
         facts.primary_link_down = Some(s(12));
+        self.0.facts = Some(Arc::new(facts));
+        self
+    }
+
+    /// A replica in good order.
+    pub fn replica(self) -> Self {
+        let mut node = self.broken_replica();
+        let mut facts = node.0.facts.as_deref().cloned().unwrap_or_default();
+        facts.primary_link_up = Some(true);
+        facts.primary_link_down = None;
+        node.0.facts = Some(Arc::new(facts));
+        node
+    }
+
+    /// A Sentinel: no data, few facts.
+    pub fn sentinel(mut self) -> Self {
+        let known = self.0.facts.as_deref().cloned().unwrap_or_default();
+        let facts = NodeFacts {
+            role: Some(Role::Sentinel),
+            engine: known.engine,
+            version: known.version,
+            uptime: known.uptime,
+            run_id: known.run_id,
+            ..NodeFacts::default()
+        };
         self.0.facts = Some(Arc::new(facts));
         self
     }
@@ -359,6 +385,9 @@ pub fn lock(key: impl Into<Bytes>) -> LockBuilder {
         held_before: None,
         waiters: None,
         presence: None,
+        usual: None,
+        holders: Arc::from([]),
+        holders_total: None,
     })
 }
 
@@ -403,6 +432,12 @@ impl LockBuilder {
     pub fn long_token(mut self) -> Self {
         self.0.token = Token::Long { head: vec![b'x'; 1024].into(), len: 70_000 };
         self.0.holder = None;
+        self
+    }
+
+    /// Held for so long about as often as not, of a dozen holds.
+    pub fn usually(mut self, p50: Duration, p95: Duration) -> Self {
+        self.0.usual = Some(Usual { p50: Some(p50), p95: Some(p95), holds: 12, handovers: 4 });
         self
     }
 

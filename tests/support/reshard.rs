@@ -94,6 +94,7 @@ impl Pair {
                 routes.iter().find(|(_, endpoint)| endpoint.address == *address).map(|(id, _)| id.clone())
             }),
             permit: Some(WritePermit::for_own_servers()),
+            families: redwarden::family::registry::LockFamilies::default(),
             audit: Audit::in_dir(self.state.path()),
             timeout: Duration::from_secs(5),
         }

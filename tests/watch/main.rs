@@ -2,15 +2,22 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "tests")]
 
 mod acl;
+mod clusters;
+mod databases;
 mod diagnostics;
+mod habits;
 mod holders;
 mod liveness;
 mod locks;
 mod push;
 mod queues;
 mod quorums;
+mod sentinels;
 
 #[path = "../support/fleet.rs"]
 mod fleet;
+
+#[path = "../support/proxy.rs"]
+mod proxy;
 
 pub(crate) use fleet::*;

@@ -46,7 +46,9 @@ async fn five_voters_of_which_one_forgets_and_one_freezes() {
     let mut rest = writer(&servers[4]).await;
     run(&mut rest, "SET lock:import 99999999-9b52-4d8e-8c0c-0d7a4c8ad0ab NX PX 700000").await;
     let fleet = Fleet::spawn(Arc::new(grouped(&servers)));
-    let view = wait_for(&fleet, "a majority", |v| votes(v) == Some((QuorumState::Held, 3, 5))).await;
+    let view =
+        wait_for(&fleet, "a majority", |v| votes(v) == Some((QuorumState::Held, 3, 5)) && v.locks.len() == 4)
+            .await;
     let spread = verdict(&view).unwrap().ttl_spread.unwrap();
     assert!(spread < Duration::from_secs(5), "{spread:?}");
     let folded = view.locks.iter().filter(|l| view.is_folded(l, Stamp::now().mono)).count();

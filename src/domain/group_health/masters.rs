@@ -1,6 +1,6 @@
 //! Not as many primaries as there should be: none refuses all writes, two in one group give two lock holders.
 
-use super::{GroupRule, GroupSample};
+use super::{GroupRule, GroupSample, claims_primary};
 use crate::domain::node::{NodeState, Role};
 use crate::domain::{NodeSnapshot, Severity};
 
@@ -17,7 +17,7 @@ fn judge(sample: &GroupSample<'_>) -> Option<(Severity, String)> {
         for shard in facts.shards.iter().filter(|s| !s.slots.is_empty()) {
             let members = shard.primary.iter().chain(&shard.replicas);
             let claim: Vec<&NodeSnapshot> =
-                members.filter_map(|m| sample.node(&m.node)).filter(|n| sample.claims_primary(n)).collect();
+                members.filter_map(|m| sample.node(&m.node)).filter(|n| claims_primary(n)).collect();
             if claim.len() > 1 {
                 return Some((Severity::Critical, two(&claim)));
             }
@@ -32,7 +32,7 @@ fn judge(sample: &GroupSample<'_>) -> Option<(Severity, String)> {
     let facts = sample.group.sentinel()?;
     let watches = |n: &NodeSnapshot| facts.sentinels.iter().any(|w| w.node == n.meta.id) || is_sentinel(n);
     let data = || sample.nodes.iter().filter(|n| !watches(n));
-    let claim: Vec<&NodeSnapshot> = data().map(|n| &**n).filter(|n| sample.claims_primary(n)).collect();
+    let claim: Vec<&NodeSnapshot> = data().map(|n| &**n).filter(|n| claims_primary(n)).collect();
     if claim.len() > 1 {
         return Some((Severity::Critical, two(&claim)));
     }

@@ -27,6 +27,6 @@ fn judge(sample: &Sample<'_>) -> Option<(Severity, String)> {
         }
         None => (WITHOUT_LOCKS, String::new()),
     };
-    (skew > bound)
-        .then(|| (Severity::Warning, format!("its clock is {off:+} ms off the fleet's median{why}")))
+    let whose = if sample.node.meta.group.is_some() { "its group's" } else { "the fleet's" };
+    (skew > bound).then(|| (Severity::Warning, format!("its clock is {off:+} ms off {whose} median{why}")))
 }

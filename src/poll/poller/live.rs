@@ -1,12 +1,12 @@
 //! Between two looks: changed keys are read at once, in small batches, and what they are now is published.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use tokio::time::sleep_until;
 
-use super::super::changes::Late;
+use super::super::database::Database;
 use super::super::fleet::Pace;
 use super::Poller;
 use crate::domain::Bytes;
@@ -31,9 +31,6 @@ const SEARCHES_WITHIN: Duration = Duration::from_secs(120);
 /// What is to be done before the next look, and when.
 #[derive(Default)]
 pub(super) struct Turns {
-    late: Late,
-    /// Known locks from this key on must be read again.
-    resync: Option<Bytes>,
     searched: VecDeque<Instant>,
     /// A whole search is owed.
     search: bool,
@@ -46,7 +43,9 @@ pub(super) struct Turns {
 impl Poller {
     /// Waits until the next look is due, or asked for.
     pub(super) async fn wait(&mut self, pace: &mut watch::Receiver<Pace>, known: &mut Pace, until: Instant) {
-        if self.reader.is_some() && (!self.push.dirty().is_empty() || self.turns.resync.is_some()) {
+        if self.reader.is_some()
+            && (!self.push.dirty().is_empty() || self.databases.iter().any(|db| db.resync.is_some()))
+        {
             self.want_changes(Duration::ZERO);
         }
         loop {
@@ -58,7 +57,7 @@ impl Poller {
                 Ok(()) = pace.changed() => {
                     let fresh = *pace.borrow_and_update();
                     if fresh.refreshes != known.refreshes {
-                        self.search.hurry = true;
+                        self.databases.iter_mut().for_each(|db| db.search.hurry = true);
                         self.diagnosis.hurry();
                     }
                     *known = fresh;
@@ -76,8 +75,17 @@ impl Poller {
 
     /// Everything must be read again: notices were lost, or all was flushed.
     pub(super) fn resync(&mut self) {
-        self.turns.resync = Some(Bytes::default());
-        self.turns.late.clear();
+        // The first search of a database is about to do that.
+        let known = |db: &&mut Database| db.table.len() > 0 || !db.search.is_fresh();
+        let mut any = false;
+        for db in self.databases.iter_mut().filter(known) {
+            db.resync = Some(Bytes::default());
+            db.late.clear();
+            any = true;
+        }
+        if !any {
+            return;
+        }
         self.turns.search = true;
         self.want_changes(COLLECT);
     }
@@ -117,7 +125,7 @@ impl Poller {
             && let Err(error) = self.take_changes().await
         {
             // Whether the node is alive is for the next PING to say.
-            self.search.failed(error.to_string());
+            self.databases.iter_mut().for_each(|db| db.search.failed(error.to_string()));
             self.reader = None;
             return true;
         }
@@ -136,7 +144,7 @@ impl Poller {
         }
         searched.push_back(now);
         self.turns.search = false;
-        self.search.hurry = true;
+        self.databases.iter_mut().for_each(|db| db.search.hurry = true);
         true
     }
 
@@ -156,49 +164,85 @@ impl Poller {
         let taken = self.take_batch().await;
         if taken.is_err() {
             // What was taken was not read.
-            self.turns.resync = Some(Bytes::default());
+            self.databases.iter_mut().for_each(|db| db.resync = Some(Bytes::default()));
         }
         taken
     }
 
     async fn take_batch(&mut self) -> Result<(), CallError> {
-        let started = Instant::now();
+        let (started, before) = (Instant::now(), self.cost.total());
         let Some(tracked) = self.push.tracked() else { return Ok(()) };
-        let mut late = std::mem::take(&mut self.turns.late);
-        let mut keys = late.take_due(started, BATCH);
-        keys.extend(self.push.dirty().take(BATCH.saturating_sub(keys.len())));
-        let room = BATCH.saturating_sub(keys.len());
-        let resync = self.turns.resync.take();
-        let Some(mut look) = self.at_keys() else { return Ok(()) };
-        let others = look.take_changes(keys, &mut late).await?;
-        self.push.dirty().were_others(&tracked, &others);
-        if let Some(from) = resync {
-            let mut again = self.table.locks_from(&from, room + 1);
-            self.turns.resync = if again.len() > room { again.pop() } else { None };
-            if let Some(mut look) = self.at_keys() {
-                look.reread_locks(&again).await?;
+        let changed = self.push.dirty().take(BATCH);
+        // A notice does not tell the database: a key is another's only where none of ours knows it.
+        let mut others: Option<Vec<Bytes>> = None;
+        for at in 0..self.databases.len() {
+            let watched = self.databases.get(at).is_some_and(|db| db.watches_keys(&self.shared.claims));
+            if !watched || !self.select(at).await? {
+                continue;
             }
+            let of_none = self.take_batch_of(at, started, changed.clone()).await?;
+            others = Some(match others {
+                None => of_none,
+                Some(mut known) => {
+                    let here: HashSet<Bytes> = of_none.into_iter().collect();
+                    known.retain(|key| here.contains(key));
+                    known
+                }
+            });
         }
-        self.turns.late = late;
+        self.push.dirty().were_others(&tracked, &others.unwrap_or_default());
         let now = Instant::now();
-        let spent = now.saturating_duration_since(started).saturating_sub(self.rtt_least);
+        let spent = self.cost.total().saturating_sub(before);
         self.turns.changes_from = Some(now + GAP.max(spent * REST));
-        if !self.push.dirty().is_empty() || self.turns.resync.is_some() {
+        if !self.push.dirty().is_empty() || self.databases.iter().any(|db| db.resync.is_some()) {
             self.want_changes(Duration::ZERO);
-        } else if let Some(at) = self.turns.late.next() {
+        } else if let Some(at) = self.databases.iter().filter_map(|db| db.late.next()).min() {
             self.want_changes(at.saturating_duration_since(now));
         }
-        if self.table.is_unpublished() && self.turns.publish.is_none() {
+        if self.databases.iter().any(|db| db.table.is_unpublished()) && self.turns.publish.is_none() {
             self.turns.publish = Some(self.turns.publish_from.map_or(now, |from| from.max(now)));
         }
         Ok(())
     }
 
+    /// Reads changed keys in one database, which is selected, and what else is due there. Gives back the keys that
+    /// are neither locks nor queues.
+    async fn take_batch_of(
+        &mut self,
+        at: usize,
+        now: Instant,
+        mut keys: Vec<Bytes>,
+    ) -> Result<Vec<Bytes>, CallError> {
+        let Some(db) = self.databases.get_mut(at) else { return Ok(Vec::new()) };
+        let mut late = std::mem::take(&mut db.late);
+        keys.extend(late.take_due(now, BATCH.saturating_sub(keys.len()).max(1)));
+        let room = BATCH.saturating_sub(keys.len());
+        let resync = db.resync.take();
+        let Some(mut look) = self.at_keys(at) else { return Ok(Vec::new()) };
+        let others = look.take_changes(keys, &mut late).await?;
+        if let (Some(from), Some(db)) = (resync, self.databases.get_mut(at)) {
+            let mut again = db.table.locks_from(&from, room + 1);
+            db.resync = if again.len() > room { again.pop() } else { None };
+            if let Some(mut look) = self.at_keys(at) {
+                look.reread_locks(&again).await?;
+            }
+        }
+        if let Some(db) = self.databases.get_mut(at) {
+            db.late = late;
+        }
+        Ok(others)
+    }
+
     fn publish_changes(&mut self) {
         self.turns.publish = None;
         let started = Instant::now();
-        let snapshot = self.snapshot();
-        self.shared.publish(snapshot);
+        for at in 0..self.databases.len() {
+            if self.databases.get(at).is_some_and(|db| db.table.is_unpublished())
+                && let Some(snapshot) = self.snapshot(at)
+            {
+                self.shared.publish(snapshot);
+            }
+        }
         let now = Instant::now();
         let took = now.saturating_duration_since(started);
         self.turns.publish_from = Some(now + PUBLISH_GAP.max(took * PUBLISH_REST));

@@ -95,6 +95,13 @@ fn guard_args(guard: &Guard) -> (&'static str, Bytes, Bytes) {
         Guard::ListElement { index, value, .. } => ("lindex", (*index).into(), value.clone()),
         Guard::ListHolds { value, searched, .. } => ("lpos", value.clone(), (*searched).into()),
         Guard::HashLen { len, .. } => ("hlen", (*len).into(), none()),
+        Guard::HashFieldAbsent { field, .. } => ("hnofield", field.clone(), none()),
+        Guard::ZsetMemberAbsent { member, .. } => ("znomember", member.clone(), none()),
+        Guard::ZsetLenAtMost { len, .. } => ("zatmost", (*len).into(), none()),
+        Guard::SetMember { member, .. } => ("smember", member.clone(), none()),
+        Guard::SetMemberAbsent { member, .. } => ("snomember", member.clone(), none()),
+        // Scripts may not ask for clients: such a plan never comes here.
+        Guard::ClientNamed { .. } => ("client", none(), none()),
     }
 }
 

@@ -86,6 +86,21 @@ fn guard_reads(guard: &Guard) -> Vec<Command> {
             Command::new("LPOS").arg(key.clone()).arg(value.clone()).arg("MAXLEN").arg(*searched),
             Command::new("EXISTS").arg(key.clone()),
         ],
+        Guard::HashFieldAbsent { field, .. } => {
+            vec![Command::new("HEXISTS").arg(key.clone()).arg(field.clone())]
+        }
+        Guard::ZsetMemberAbsent { member, .. } => {
+            vec![Command::new("ZSCORE").arg(key.clone()).arg(member.clone())]
+        }
+        Guard::ZsetLenAtMost { .. } => vec![Command::new("ZCARD").arg(key.clone())],
+        Guard::SetMember { member, .. } => vec![
+            Command::new("SISMEMBER").arg(key.clone()).arg(member.clone()),
+            Command::new("EXISTS").arg(key.clone()),
+        ],
+        Guard::SetMemberAbsent { member, .. } => {
+            vec![Command::new("SISMEMBER").arg(key.clone()).arg(member.clone())]
+        }
+        Guard::ClientNamed { .. } => Vec::new(),
     }
 }
 
@@ -122,7 +137,7 @@ fn holds(guard: &Guard, replies: &[&Reply]) -> Result<(), NotDone> {
                 Err(NotDone::Taken)
             }
         }
-        Guard::HashFieldExists { .. } if int(0) == Some(1) => Ok(()),
+        Guard::HashFieldExists { .. } | Guard::SetMember { .. } if int(0) == Some(1) => Ok(()),
         Guard::HashFieldEquals { value, .. }
             if replies.first().and_then(|r| r.as_bytes()).as_ref() == Some(value) =>
         {
@@ -138,6 +153,7 @@ fn holds(guard: &Guard, replies: &[&Reply]) -> Result<(), NotDone> {
         Guard::HashFieldExists { .. }
         | Guard::HashFieldEquals { .. }
         | Guard::ZsetMember { .. }
+        | Guard::SetMember { .. }
         | Guard::ListHolds { .. } => {
             if int(1) == Some(0) {
                 Err(NotDone::Gone)
@@ -145,6 +161,19 @@ fn holds(guard: &Guard, replies: &[&Reply]) -> Result<(), NotDone> {
                 Err(NotDone::Changed)
             }
         }
+        Guard::HashFieldAbsent { .. } | Guard::SetMemberAbsent { .. } if int(0) == Some(0) => Ok(()),
+        Guard::ZsetMemberAbsent { .. } if matches!(replies.first(), Some(Reply::Nil)) => Ok(()),
+        Guard::ZsetLenAtMost { len, .. }
+            if int(0).is_some_and(|is| is <= i64::try_from(*len).unwrap_or(i64::MAX)) =>
+        {
+            Ok(())
+        }
+        Guard::HashFieldAbsent { .. }
+        | Guard::SetMemberAbsent { .. }
+        | Guard::ZsetMemberAbsent { .. }
+        | Guard::ZsetLenAtMost { .. } => Err(NotDone::Taken),
+        // Compared by `connection`, which alone runs such plans.
+        Guard::ClientNamed { .. } => Err(NotDone::Changed),
         Guard::NoTtl { .. } => match int(0) {
             Some(-1) => Ok(()),
             Some(-2) => Err(NotDone::Gone),
@@ -155,8 +184,10 @@ fn holds(guard: &Guard, replies: &[&Reply]) -> Result<(), NotDone> {
 
 async fn commit(writer: &mut Writer, plan: &Plan, checked: Checked, tail: &[Command]) -> Ran {
     let mut steps = steps_to_send(plan);
-    if let (Some(rest), Some(set)) = (checked.rest, steps.first_mut()) {
-        set.args.extend(["PX".into(), rest.into()]);
+    if let Some(rest) = checked.rest {
+        for set in steps.iter_mut().filter(|step| step.name() == "SET") {
+            set.args.extend(["PX".into(), rest.into()]);
+        }
     }
     match begin(writer).await {
         Ok(Ok(())) => {}

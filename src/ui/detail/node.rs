@@ -20,7 +20,7 @@ pub(super) fn describe(scene: &Scene<'_>, node: &FleetNode, sheet: &mut Sheet) {
     let empty = NodeFacts::default();
     let f = n.facts.as_deref().unwrap_or(&empty);
     // The hazards of the configuration have a part of their own, each with what to set.
-    let mut found: Vec<Finding> = n.findings(&scene.state.settings.rules, scene.now.mono);
+    let mut found: Vec<Finding> = node.findings(&scene.state.settings.rules, scene.now.mono);
     found.retain(|f| f.code != "config-hazards");
     found.sort_by_key(|f| std::cmp::Reverse(f.severity));
     let style = look.severity(super::super::nodes::worst(&found));
@@ -43,6 +43,7 @@ pub(super) fn describe(scene: &Scene<'_>, node: &FleetNode, sheet: &mut Sheet) {
         sheet.field("last seen", &seen, look.plain());
     }
     findings(scene, &found, sheet);
+    super::group::describe(scene, n, sheet);
     figures(scene, n, f, sheet);
     stream(scene, n, f, sheet);
     watching(scene, n, sheet);

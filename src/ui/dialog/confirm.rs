@@ -258,7 +258,7 @@ fn guards(scene: &Scene<'_>, plan: &Plan) -> Vec<String> {
                 text::cut_bytes(field, 40, text::Cut::Middle, mark),
                 text::cut_bytes(value, 40, text::Cut::Middle, mark)
             ),
-            Guard::ZsetMember { member, .. } => {
+            Guard::ZsetMember { member, .. } | Guard::SetMember { member, .. } => {
                 format!("it still has the member {}", text::cut_bytes(member, 80, text::Cut::Middle, mark))
             }
             Guard::ListElement { value, .. } => format!(
@@ -268,6 +268,18 @@ fn guards(scene: &Scene<'_>, plan: &Plan) -> Vec<String> {
             Guard::ListHolds { value, .. } => format!(
                 "it still holds {}",
                 text::cut_bytes(value, 60, text::Cut::Middle, scene.look.ellipsis())
+            ),
+            Guard::HashFieldAbsent { field: part, .. }
+            | Guard::ZsetMemberAbsent { member: part, .. }
+            | Guard::SetMemberAbsent { member: part, .. } => {
+                format!("{} is still not in it", text::cut_bytes(part, 80, text::Cut::Middle, mark))
+            }
+            Guard::ZsetLenAtMost { len, .. } => {
+                format!("it has no more than {} members: nobody took the free place", format::count(*len))
+            }
+            Guard::ClientNamed { id, name, .. } => format!(
+                "the client with id {id} is still called {}",
+                text::cut_bytes(name, 80, text::Cut::Middle, mark)
             ),
             Guard::HashLen { len: 1, .. } => "it still has one field".into(),
             Guard::HashLen { len, .. } => format!("it still has {} fields", format::count(*len)),

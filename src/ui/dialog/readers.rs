@@ -16,7 +16,7 @@ use crate::ui::view::ViewCache;
 use crate::ui::{detail as details, format, text};
 
 /// Shows lines from an offset, clamped so that the last screenful stays full.
-fn read(
+pub(super) fn read(
     scene: &Scene<'_>,
     title: &str,
     lines: &[Line<'static>],
@@ -123,12 +123,12 @@ pub(super) fn events(
     let mut lines = Vec::new();
     for event in scene.state.events.iter() {
         let style = look.severity(event.severity);
-        let who = event.node.as_ref().map_or_else(String::new, |node| format!("{node}: "));
+        let who = event.who().map_or_else(String::new, |who| format!("{who}: "));
         let parts = text::wrap(&format!("{who}{}", event.text), width.saturating_sub(11));
         for (i, part) in parts.into_iter().enumerate() {
             let front = if i == 0 { format::clock(event.at.wall, scene.zone) } else { " ".repeat(8) };
             // Our own doing carries its own sign.
-            let sign = if event.node.is_none() { ">" } else { look.sign(event.severity) };
+            let sign = if event.who().is_none() { ">" } else { look.sign(event.severity) };
             lines.push(Line::from(vec![
                 Span::styled(front, look.dim()),
                 Span::styled(format!(" {} ", if i == 0 { sign } else { " " }), style),

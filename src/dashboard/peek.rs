@@ -1,0 +1,57 @@
+//! A peek runs beside the screen, on a connection of its own that can only read.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use crate::app::event::Event;
+use crate::config::Config;
+use crate::config::endpoint::Directory;
+use crate::decode::Redactor;
+use crate::domain::QueueId;
+use crate::domain::queue::PushEnd;
+use crate::family::registry::queue_family;
+use crate::peek::{Peek, peek};
+use crate::redis_io::{ClientRole, connect};
+
+/// Tasks of each end.
+const TASKS: u32 = 5;
+
+/// What a peek needs.
+#[derive(Clone)]
+pub(super) struct Peeking {
+    directory: Directory,
+    timeout: Duration,
+    redactor: Arc<Redactor>,
+}
+
+impl Peeking {
+    pub(super) fn new(config: &Config, directory: Directory) -> Self {
+        let redactor = Arc::new(Redactor::new(config.redact.iter().map(String::as_str)));
+        Self { directory, timeout: config.timeout, redactor }
+    }
+
+    async fn look(&self, queue: &QueueId, family: &str, push: PushEnd) -> Result<Peek, String> {
+        let endpoint = (self.directory)(&queue.node).ok_or("its node is gone")?;
+        let family = queue_family(family).ok_or("its kind is not known")?;
+        let endpoint = crate::config::Endpoint { db: queue.db, ..endpoint };
+        let reader = connect(&endpoint, ClientRole::Poll, self.timeout).await;
+        let mut reader = reader.map_err(|e| e.to_string())?;
+        peek(&mut reader, family, &queue.key, push, TASKS, &self.redactor).await
+    }
+}
+
+/// Looks, and sends what was seen.
+pub(super) fn spawn(
+    peeking: Peeking,
+    queue: QueueId,
+    family: &'static str,
+    push: PushEnd,
+    inbox: mpsc::Sender<Event>,
+) {
+    tokio::spawn(async move {
+        let seen = peeking.look(&queue, family, push).await.map(Arc::new);
+        let _ = inbox.send(Event::Peeked(queue, seen)).await;
+    });
+}
