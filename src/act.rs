@@ -1,6 +1,7 @@
 //! Actions: a request names an identity and what was seen, a plan is data, an executor runs it, an outcome comes back.
 
 pub mod audit;
+pub mod batch;
 mod execute;
 pub mod executor;
 pub mod follow;
@@ -18,6 +19,7 @@ pub mod transfer;
 mod undo;
 
 pub use audit::Audit;
+pub use batch::{BatchEvent, FleetPlan};
 pub use executor::{execute, prepare, spawn, spawn_with};
 pub use inspect::{QueueInspection, inspect_queue};
 pub use outcome::{NotDone, Outcome};

@@ -1,6 +1,9 @@
 //! The dashboard's state and its only mutator, [`update::update`]: synchronous, no I/O, time passed in.
 
 pub mod actions;
+pub mod batch;
+mod batch_keys;
+pub mod choose;
 pub mod columns;
 pub mod command;
 pub mod confirm;
@@ -18,6 +21,7 @@ pub mod hit;
 pub mod incident;
 pub mod key;
 pub mod keymap;
+mod marks;
 pub mod messages;
 pub mod mouse;
 pub mod pane;

@@ -53,6 +53,8 @@ pub enum Command {
     Queues(Look),
     /// `locks release`.
     Release(Release),
+    /// `locks release` of several keys, or by a filter.
+    ReleaseMany(ReleaseMany),
     /// `queues push`.
     Push(Push),
     /// `queues peek`.
@@ -130,6 +132,23 @@ pub struct Release {
     /// `--family`.
     pub family: Option<String>,
     /// Only print the plan.
+    pub dry_run: bool,
+    /// Do not ask.
+    pub yes: bool,
+}
+
+/// `locks release` of several keys, or by a filter.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ReleaseMany {
+    /// Exact keys; none with a filter.
+    pub keys: Vec<Bytes>,
+    /// `--filter`: the locks that the dashboard would list with it.
+    pub filter: Option<String>,
+    /// Where.
+    pub place: Where,
+    /// `--format`: how to print the result of each lock; `None`: in words on stderr only.
+    pub format: Option<Format>,
+    /// Only print the plans.
     pub dry_run: bool,
     /// Do not ask.
     pub yes: bool,
@@ -484,11 +503,30 @@ fn look(args: args::Look) -> Result<(GlobalArgs, Look), Usage> {
 }
 
 fn release(args: args::Release) -> Result<(GlobalArgs, Command), Usage> {
-    let key = args.lock.map(bytes).or(args.key_b64);
+    let if_token = args.if_token.map(bytes).or(args.token_b64);
+    let mut keys: Vec<Bytes> = args.lock.into_iter().map(bytes).chain(args.key_b64).collect();
+    if args.filter.is_some() || keys.len() > 1 || args.format.is_some() {
+        if if_token.is_some() || args.family.is_some() {
+            let words =
+                "--if-token, --token-b64 and --family are about one KEY, without --filter and --format";
+            return Err((ErrorKind::ArgumentConflict, words.into()));
+        }
+        // One key may be anything. Among several, a URL is a node in the wrong place, perhaps with its password.
+        if keys.len() > 1 && keys.iter().any(|key| key.as_slice().windows(3).any(|part| part == b"://")) {
+            let words = "one of the keys is a URL: nodes are given with -u URL; a key that looks like one is released alone";
+            return Err((ErrorKind::InvalidValue, words.into()));
+        }
+        let mut known = std::collections::HashSet::new();
+        keys.retain(|key| known.insert(key.clone()));
+        let keys = keys.into_iter().map(|key| some_key(Some(key))).collect::<Result<_, _>>()?;
+        let (filter, place, format) = (args.filter, args.place.into(), args.format);
+        let many = ReleaseMany { keys, filter, place, format, dry_run: args.dry_run, yes: args.yes };
+        return Ok((args.global, Command::ReleaseMany(many)));
+    }
     let release = Release {
-        key: some_key(key)?,
+        key: some_key(keys.pop())?,
         place: args.place.into(),
-        if_token: args.if_token.map(bytes).or(args.token_b64),
+        if_token,
         family: args.family,
         dry_run: args.dry_run,
         yes: args.yes,

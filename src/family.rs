@@ -185,16 +185,21 @@ pub trait QueueFamily: Send + Sync {
     fn site(&self, _clue: &Bytes, _replies: &[Reply], _ctx: &Context) -> Option<Site> {
         None
     }
-    /// Where its waiting tasks stand, for a peek.
+    /// Where its waiting tasks stand, for a peek. Where the key's type depends on how the library was set up, a place
+    /// for each type.
     fn tasks_at(&self, key: &Bytes, push: PushEnd) -> Vec<TaskPlace> {
         vec![TaskPlace::list(key.clone(), push)]
+    }
+    /// Field of a stream's entry with the id of a task that stands elsewhere; empty for elements without fields.
+    fn id_field(&self) -> &'static str {
+        ""
     }
     /// Where the rest of a task stands when its place holds only an id: what it is, and its read. None: the element
     /// itself is the task.
     fn task_parts(&self, _key: &Bytes, _element: &Bytes) -> Vec<(&'static str, Read)> {
         Vec::new()
     }
-    /// Takes a part of a task apart that only this library's own format tells.
+    /// Takes a part of a task apart that only this library's own format tells; the element itself has no label.
     fn unfold(&self, _label: &str, _part: &Bytes) -> Vec<(&'static str, Bytes)> {
         Vec::new()
     }
@@ -245,6 +250,11 @@ impl TaskPlace {
     /// A sorted set; the lowest score is next.
     pub fn sorted(key: Bytes) -> Self {
         Self { key, kind: TaskKind::Sorted, next_last: false }
+    }
+
+    /// A stream; the first entry is next.
+    pub fn stream(key: Bytes) -> Self {
+        Self { key, kind: TaskKind::Stream, next_last: false }
     }
 }
 

@@ -5,6 +5,7 @@ pub mod peek;
 pub mod place;
 pub mod push;
 pub mod release;
+pub mod release_many;
 pub mod run;
 pub mod transfer;
 pub mod wait;

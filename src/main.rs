@@ -98,13 +98,17 @@ async fn command(command: Command, config: Arc<Config>) -> anyhow::Result<u8> {
             let nodes = poll::fleet::discover(&config).await;
             headless::release::release(config, &nodes, wish, &mut out).await
         }
+        Command::ReleaseMany(wish) => {
+            let nodes = poll::fleet::discover(&config).await;
+            headless::release_many::release_many(config, &nodes, wish, &mut out).await?
+        }
         Command::Push(wish) => {
             let nodes = poll::fleet::discover(&config).await;
             headless::push::push(config, &nodes, wish, &mut out).await
         }
         Command::Peek(wish) => headless::peek::peek(config, wish, &mut out).await?,
         Command::Worker(wish) => {
-            let nodes = poll::fleet::discover(&config).await;
+            let nodes = poll::Nodes::follow(&config).await;
             headless::work::worker(config, &nodes, wish, &mut out).await
         }
         Command::Wait(wish) => headless::wait::wait(config, wish, &mut out).await,

@@ -57,7 +57,11 @@ pub async fn peek(
     let mut scripts = Scripts { reader, dialect: Dialect::default() };
     let replies = scripts.read(&reads).await?;
     let mut seen = Peek { waiting: 0, next: Vec::new(), newest: Vec::new(), at: Stamp::now() };
-    for (place, ends) in places.iter().zip(replies.chunks(2)) {
+    // A key of another type is not where the tasks are, if they are elsewhere.
+    let is_other = |ends: &[Reply]| matches!(ends.first(), Some(Reply::Error(e)) if e.code == "WRONGTYPE");
+    let all_other = replies.chunks(2).all(is_other);
+    for (place, ends) in places.iter().zip(replies.chunks(2)).filter(|(_, ends)| all_other || !is_other(ends))
+    {
         let next = items(place.kind, ends.first())?;
         let newest = items(place.kind, ends.get(1))?;
         seen.waiting = seen.waiting.saturating_add(next.len);
@@ -123,25 +127,30 @@ async fn task(
     redactor: &Redactor,
 ) -> Result<Task, String> {
     let show = |bytes: &Bytes, whole: bool| decode(bytes.as_slice(), whole, redactor);
-    let element = item.parts.first().map(|(_, _, head)| head.clone()).filter(|_| item.id.is_none());
+    let is_id = |name: &Bytes| name.as_slice() == family.id_field().as_bytes();
+    let element = item.parts.iter().find(|(name, ..)| is_id(name)).map(|(_, _, head)| head.clone());
     let wanted = element.as_ref().map(|e| family.task_parts(key, e)).unwrap_or_default();
+    let mut parts = Vec::new();
+    for (name, len, head) in item.parts.iter().filter(|(name, ..)| wanted.is_empty() || !is_id(name)) {
+        let whole = *len == head.len() as u64;
+        let unfolded = family.unfold("", head).into_iter().next().filter(|_| item.id.is_none());
+        let said = match unfolded {
+            _ if redactor.is_secret(&name.escaped()) => masked(),
+            Some((_, task)) => show(&task, whole),
+            None => show(head, whole),
+        };
+        parts.push((name.escaped(), said));
+    }
     if wanted.is_empty() {
-        let parts = item.parts.iter().map(|(name, len, head)| {
-            let label = if redactor.is_secret(&name.escaped()) {
-                masked()
-            } else {
-                show(head, *len == head.len() as u64)
-            };
-            (name.escaped(), label)
-        });
-        return Ok(Task { id: item.id.map(|id| id.escaped()), parts: parts.collect() });
+        return Ok(Task { id: item.id.map(|id| id.escaped()), parts });
     }
     let reads: Vec<Read> = wanted.iter().map(|(_, read)| read.clone()).collect();
     let replies = scripts.read(&reads).await?;
-    let mut parts = Vec::new();
-    for ((label, _), reply) in wanted.iter().zip(&replies) {
+    for ((label, read), reply) in wanted.iter().zip(&replies) {
+        // GETRANGE of a key that is not there is empty.
+        let gone = matches!(read, Read::Head(..)) && matches!(reply, Reply::Bulk(b) if b.is_empty());
         match reply {
-            Reply::Bulk(bytes) => {
+            Reply::Bulk(bytes) if !gone => {
                 let whole = bytes.len() < PART as usize;
                 let unfolded = family.unfold(label, bytes);
                 if unfolded.is_empty() {
@@ -149,7 +158,7 @@ async fn task(
                 }
                 parts.extend(unfolded.iter().map(|(label, part)| ((*label).to_owned(), show(part, true))));
             }
-            Reply::Nil => {
+            Reply::Nil | Reply::Bulk(_) => {
                 parts.push(((*label).to_owned(), note("not there: the task was taken or removed meanwhile")));
             }
             Reply::Error(e) => {

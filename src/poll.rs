@@ -11,6 +11,7 @@ mod diagnose;
 mod dirty;
 mod discover;
 pub mod fleet;
+mod follow;
 mod history;
 mod holders;
 pub mod info;
@@ -22,8 +23,10 @@ mod patience;
 mod poller;
 mod prefixes;
 mod push;
+mod refusals;
 mod roster;
 mod sample;
 mod search;
 
 pub use fleet::Fleet;
+pub use follow::Nodes;

@@ -141,6 +141,9 @@ fn entry(plan: &Plan, outcome: Option<&Outcome>) -> Value {
     let target = &plan.target;
     let mut map = head(phase, plan.id, plan.intent, &target.node, target.db, &plan.subject);
     map.insert("run_id".into(), json!(target.run_id));
+    if let Some(batch) = plan.batch {
+        map.insert("batch".into(), json!(batch.to_string()));
+    }
     map.insert("seen".into(), plan.guards.iter().map(seen).collect());
     map.insert("unchanged".into(), json!(plan.unchanged));
     map.insert("commands".into(), plan.steps.iter().map(|step| json!(shown(step))).collect());

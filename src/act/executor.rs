@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 use super::audit::Audit;
+use super::batch::{self, BatchEvent, KeptBatch};
 use super::execute::{Carried, carry_out};
 use super::follow::{after_release, follow, resolve, test_tasks};
 use super::prepare::{PreparedAction, build};
@@ -59,15 +60,20 @@ async fn run(
     events: mpsc::Sender<ActionEvent>,
 ) {
     let shelf = Shelf::default();
+    let batch = KeptBatch::default();
     let mut dialogs: HashMap<Ticket, oneshot::Sender<()>> = HashMap::new();
+    let mut batches: HashMap<Ticket, oneshot::Sender<Vec<usize>>> = HashMap::new();
     let mut keep_alive = tokio::time::interval(KEEP_ALIVE);
     keep_alive.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         let command = tokio::select! {
             command = inbox.recv() => command,
             _ = keep_alive.tick() => {
-                let shelf = shelf.clone();
-                tokio::spawn(async move { shelf.keep_alive().await });
+                let (shelf, batch) = (shelf.clone(), batch.clone());
+                tokio::spawn(async move {
+                    shelf.keep_alive().await;
+                    batch.keep_alive().await;
+                });
                 continue;
             }
         };
@@ -92,8 +98,93 @@ async fn run(
                     let _ = go.send(());
                 }
             }
-            Some(ActionCommand::Abandon(ticket)) => drop(dialogs.remove(&ticket)),
+            Some(ActionCommand::PrepareBatch(ticket, items)) => {
+                batches.retain(|_, go| !go.is_closed());
+                let (go, confirmed) = oneshot::channel();
+                batches.insert(ticket, go);
+                let action = BatchAction {
+                    ticket,
+                    services: services.clone(),
+                    shelf: shelf.clone(),
+                    kept: batch.clone(),
+                    events: events.clone(),
+                };
+                tokio::spawn(action.release(items, confirmed));
+            }
+            Some(ActionCommand::ExecuteBatch(ticket, only)) => {
+                if let Some(go) = batches.remove(&ticket) {
+                    let _ = go.send(only);
+                }
+            }
+            Some(ActionCommand::UndoBatch(ticket, of)) => {
+                let action = BatchAction {
+                    ticket,
+                    services: services.clone(),
+                    shelf: shelf.clone(),
+                    kept: batch.clone(),
+                    events: events.clone(),
+                };
+                tokio::spawn(action.undo(of));
+            }
+            Some(ActionCommand::Abandon(ticket)) => {
+                dialogs.remove(&ticket);
+                batches.remove(&ticket);
+            }
         }
+    }
+}
+
+/// A batch from its dialog to its end.
+struct BatchAction {
+    ticket: Ticket,
+    services: Services,
+    shelf: Shelf,
+    kept: KeptBatch,
+    events: mpsc::Sender<ActionEvent>,
+}
+
+impl BatchAction {
+    async fn release(self, items: Vec<batch::Item>, mut confirmed: oneshot::Receiver<Vec<usize>>) {
+        let (events, ticket) = (self.events.clone(), self.ticket);
+        // Progress may be lost where the UI is busy: the next one says more.
+        let looked = |done| drop(events.try_send(ActionEvent::Batch(ticket, BatchEvent::Looked(done))));
+        let built = tokio::select! {
+            built = batch::build(&self.services, items, looked) => built,
+            early = &mut confirmed => match early {
+                Err(_) => return,
+                Ok(_) => Err("it was confirmed before it could be shown: nothing was sent".into()),
+            },
+        };
+        let built = match built {
+            Ok(built) => built,
+            Err(why) => return self.tell(BatchEvent::Prepared(Box::new(Err(why)))).await,
+        };
+        self.tell(BatchEvent::Prepared(Box::new(Ok(built.plan.clone())))).await;
+        let Ok(only) = confirmed.await else { return };
+        let mut ran = batch::run(&self.services, built, Some(&only), self.ticket, &self.events).await;
+        let undoable = self.kept.put(self.ticket, &mut ran).await;
+        self.tell(BatchEvent::Ended { undoable }).await;
+        batch::watch_released(&self.services, &self.shelf, self.ticket, ran, &self.events).await;
+    }
+
+    /// Guarded by its plans, so that it needs no question.
+    async fn undo(self, of: Ticket) {
+        let built = match self.kept.take(of).await {
+            Ok(kept) => batch::build_undo(&self.services, kept).await,
+            Err(why) => Err(why),
+        };
+        let built = match built {
+            Ok(built) => built,
+            Err(why) => return self.tell(BatchEvent::Prepared(Box::new(Err(why)))).await,
+        };
+        self.tell(BatchEvent::Prepared(Box::new(Ok(built.plan.clone())))).await;
+        self.shelf.mark_undone(of);
+        batch::run(&self.services, built, None, self.ticket, &self.events).await;
+        self.tell(BatchEvent::Ended { undoable: 0 }).await;
+    }
+
+    async fn tell(&self, event: BatchEvent) {
+        let _ = self.events.send(ActionEvent::Batch(self.ticket, event)).await;
     }
 }
 

@@ -51,13 +51,7 @@ pub(super) async fn after_release(
         if told.as_ref() == Some(&found) {
             continue;
         }
-        let sentence = match &found {
-            Found::Gone => "the release stuck: the key is free".to_string(),
-            Found::Same => "it was re-taken by the same token: its holder is alive".to_string(),
-            Found::Another => "it was taken by another holder".to_string(),
-            Found::Count(count) => format!("the count is {count} now"),
-            Found::Unreadable(why) => format!("what became of it could not be read: {why}"),
-        };
+        let sentence = stuck(&found);
         told = Some(found);
         if events.send(ActionEvent::Afterwards(ticket, sentence)).await.is_err() {
             return;
@@ -65,11 +59,28 @@ pub(super) async fn after_release(
     }
 }
 
+/// What a re-read after a release found, a sentence.
+pub(super) fn stuck(found: &Found) -> String {
+    match found {
+        Found::Gone => "the release stuck: the key is free".into(),
+        Found::Same => "it was re-taken by the same token: its holder is alive".into(),
+        Found::Another => "it was taken by another holder".into(),
+        Found::Count(count) => format!("the count is {count} now"),
+        Found::Unreadable(why) => format!("what became of it could not be read: {why}"),
+    }
+}
+
 /// Waits until the node answers again after an unknown outcome and says what is there. Repeats nothing.
 pub(super) async fn resolve(services: &Services, ticket: Ticket, plan: &Plan, events: &Events) {
+    let sentence = resolved(services, plan, events).await;
+    let _ = events.send(ActionEvent::Afterwards(ticket, sentence)).await;
+}
+
+/// [`resolve`], as a sentence.
+pub(super) async fn resolved(services: &Services, plan: &Plan, events: &Events) -> String {
     let started = Instant::now();
     let mut pause = Duration::from_millis(500);
-    let sentence = loop {
+    loop {
         if started.elapsed() > GIVE_UP || events.is_closed() {
             break "the node has not answered since: what became of it is still unknown".to_string();
         }
@@ -82,8 +93,7 @@ pub(super) async fn resolve(services: &Services, ticket: Ticket, plan: &Plan, ev
             continue;
         }
         break format!("the node answers again: {}", what_is_there(&mut reader, plan).await);
-    };
-    let _ = events.send(ActionEvent::Afterwards(ticket, sentence)).await;
+    }
 }
 
 async fn what_is_there(reader: &mut Reader, plan: &Plan) -> String {

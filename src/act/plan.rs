@@ -182,6 +182,10 @@ pub struct Plan {
     pub undo: Undo,
     /// Undo re-creates the value with what is left of its TTL since the release.
     pub undo_of: Option<Restore>,
+    /// A release: the lock frees itself after this time, as read when the plan was made. `None`: never, or not known.
+    pub frees_in: Option<Duration>,
+    /// The batch it is a part of.
+    pub batch: Option<uuid::Uuid>,
 }
 
 impl Plan {

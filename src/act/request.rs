@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::batch::{BatchEvent, Item};
 use super::transfer::Transfer;
 use super::{Outcome, Plan};
 use crate::domain::lock::{Token, Ttl};
@@ -86,6 +87,8 @@ pub enum ActionEvent {
     Outcome(Ticket, Box<Plan>, Outcome),
     /// What a re-read found a moment after a release: a sentence, escaped.
     Afterwards(Ticket, String),
+    /// News of a batch.
+    Batch(Ticket, BatchEvent),
     /// Where an enqueued test task is now.
     Followed {
         /// The queue.
@@ -119,6 +122,12 @@ pub enum ActionCommand {
     Prepare(Ticket, Request),
     /// The user confirmed the plan of that ticket.
     Execute(Ticket),
+    /// Build the fleet plan that releases all of these.
+    PrepareBatch(Ticket, Vec<Item>),
+    /// The user confirmed these locks of a fleet plan, by their numbers.
+    ExecuteBatch(Ticket, Vec<usize>),
+    /// Put the locks of a released batch back: the ticket of the undo, that of the batch.
+    UndoBatch(Ticket, Ticket),
     /// The user cancelled: drop plan and connection.
     Abandon(Ticket),
 }

@@ -139,6 +139,12 @@ impl Session {
         if error.reason == Reason::Timeout {
             return Err(NotDone::NotSent(error.to_string()));
         }
+        Self::again(services, plan).await
+    }
+
+    /// Another connection for a plan whose own was closed, to the same server process only. Where the slot has moved
+    /// since, the plan must be made anew.
+    pub(super) async fn again(services: &Services, plan: &Plan) -> Result<Self, NotDone> {
         let target = &plan.target;
         let fresh =
             Self::open(services, &target.node, target.db, &plan.subject).await.map_err(NotDone::NotSent)?;

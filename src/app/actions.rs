@@ -1,5 +1,6 @@
 //! Release, undo, and what the executor reports.
 
+use super::batch;
 use super::confirm;
 use super::effect::Effect;
 use super::messages::{fail, note, say};
@@ -32,61 +33,26 @@ pub(super) fn seen(lock: &Lock) -> Seen {
     }
 }
 
-/// `R`: asks for the marked locks one after another, else for the selected one.
+/// `R`: asks for the marked locks as one batch, else for the selected one; votes for one token are released together.
 pub(super) fn release(state: &mut AppState, out: &mut Vec<Effect>) {
     let in_detail = matches!(state.dialogs.last(), Some(Dialog::Detail(..)));
-    state.release_queue.clear();
-    if in_detail || state.locks.marks.is_empty() {
-        match lock_subject(state) {
-            Some(id) => {
-                let all = with_votes(state, id);
-                if all.len() > 1 {
-                    say(state, format!("{} votes: each node asks on its own, Esc stops", all.len()));
-                }
-                state.release_queue.extend(all);
-            }
-            None => return fail(state, "no lock is selected"),
-        }
-    } else {
-        let mut marked: Vec<LockId> = state
-            .locks
-            .marks
-            .iter()
-            .filter_map(|m| if let RowId::Lock(id) = m { Some(id.clone()) } else { None })
-            .collect();
-        marked = marked.into_iter().flat_map(|id| with_votes(state, id)).collect();
-        marked.sort();
-        marked.dedup();
-        if marked.len() > 1 {
-            say(state, format!("{} marked locks: each asks on its own, Esc stops", marked.len()));
-        }
-        state.release_queue.extend(marked);
+    let marked = if in_detail { Vec::new() } else { batch::marked(state) };
+    if marked.len() > 1 {
+        return batch::open(state, marked, out);
     }
-    next_release(state, out);
-}
-
-/// A lock whose row stands for the votes for its token: all of these.
-fn with_votes(state: &AppState, id: LockId) -> Vec<LockId> {
-    let now = state.view_time().mono;
-    let lock = selection::lock(state, &id);
-    let quorum = lock.and_then(|l| Some((l, state.shown.quorum_of(l, now)?)));
-    let all: Vec<LockId> = quorum
-        .map(|(lock, quorum)| quorum.locks_of(&lock.token, now).map(|l| l.id.clone()).collect())
-        .unwrap_or_default();
-    if all.contains(&id) { all } else { vec![id] }
-}
-
-/// Opens the dialog of the next lock to be released, if one is left.
-pub(super) fn next_release(state: &mut AppState, out: &mut Vec<Effect>) {
-    while let Some(id) = state.release_queue.pop_front() {
-        let now = state.now.mono;
-        match selection::lock(state, &id) {
-            Some(lock) if !lock.has_ended(now) => {
-                let request = Request::Release { seen: seen(lock), lock: id };
-                return confirm::open(state, request, out);
-            }
-            _ => fail(state, format!("{} on {} is gone already: nothing to release", id.key, id.node)),
+    let one = marked.into_iter().next().map(|item| item.lock).or_else(|| lock_subject(state));
+    let Some(id) = one else { return fail(state, "no lock is selected") };
+    let votes = batch::votes(state, &id);
+    if votes.len() > 1 {
+        return batch::open(state, votes, out);
+    }
+    let now = state.now.mono;
+    match selection::lock(state, &id) {
+        Some(lock) if !lock.has_ended(now) => {
+            let request = Request::Release { seen: seen(lock), lock: id };
+            confirm::open(state, request, out);
         }
+        _ => fail(state, format!("{} on {} is gone already: nothing to release", id.key, id.node)),
     }
 }
 
@@ -100,6 +66,10 @@ pub(super) fn requeue(state: &mut AppState, out: &mut Vec<Effect>) {
 
 /// `u`: puts back the newest release. Guarded by its plan, so that it needs no question.
 pub(super) fn undo(state: &mut AppState, out: &mut Vec<Effect>) {
+    let newest = state.undoable.iter().map(|(ticket, _)| *ticket).max();
+    if let Some((of, _)) = state.undoable_batch.filter(|(of, _)| newest.is_none_or(|single| *of > single)) {
+        return batch::undo(state, of, out);
+    }
     let busy: Vec<Ticket> = state.undoing.values().copied().collect();
     let Some((of, lock)) = state.undoable.iter().rev().find(|(t, _)| !busy.contains(t)).cloned() else {
         let text = if busy.is_empty() { "nothing to undo" } else { "the undo is under way" };
@@ -121,6 +91,7 @@ pub(super) fn on_event(state: &mut AppState, event: ActionEvent, out: &mut Vec<E
             state.events.ours(Severity::Info, text.clone(), state.now);
             say(state, text);
         }
+        ActionEvent::Batch(ticket, event) => batch::on_event(state, ticket, event, out),
         ActionEvent::Followed { queue, task, place } => follow(state, queue, task, place),
     }
 }

@@ -43,6 +43,14 @@ pub enum Command {
     FlipSort,
     /// Mark the row.
     Mark,
+    /// Mark all rows that are listed.
+    MarkAll,
+    /// Mark all locks of the selected one's holder.
+    MarkHolder,
+    /// Release all locks of the selected one's holder.
+    ReleaseHolder,
+    /// The last batch: its plan, its progress, its results.
+    Batch,
     /// Freeze the display while data flows.
     Freeze,
     /// Help.
@@ -180,6 +188,15 @@ const WORKER: &[Panel] = &[Panel::Worker];
 pub const COMMANDS: &[Entry] = &[
     on(&[Panel::Locks], writes(entry(Command::Release, "release", &[c('R')], "force-release the lock"))),
     on(&[Panel::Locks], writes(entry(Command::Expire, "expire", &[c('E')], "give the lock a TTL"))),
+    on(
+        &[Panel::Locks],
+        writes(entry(
+            Command::ReleaseHolder,
+            "release-holder",
+            &[c('X')],
+            "release all locks of the same holder",
+        )),
+    ),
     writes(entry(Command::Undo, "undo", &[c('u')], "undo the last release")),
     on(&[Panel::Queues], writes(entry(Command::Enqueue, "enqueue", &[c('t')], "enqueue a test task"))),
     on(
@@ -200,6 +217,11 @@ pub const COMMANDS: &[Entry] = &[
     on(LISTS, entry(Command::Sort, "sort", &[c('s')], "sort by the next column")),
     on(LISTS, entry(Command::FlipSort, "flip-sort", &[c('S')], "flip the order")),
     on(LISTS, entry(Command::Mark, "mark", &[c(' ')], "mark the row")),
+    on(LISTS, entry(Command::MarkAll, "mark-all", &[c('a')], "mark all listed rows, or none")),
+    on(
+        &[Panel::Locks],
+        entry(Command::MarkHolder, "mark-holder", &[c('A')], "mark all locks of the same holder"),
+    ),
     on(LISTS, entry(Command::Copy, "copy", &[c('y'), c('c')], "copy the value")),
     on(LISTS, entry(Command::CopyCommand, "copy-command", &[c('Y')], "copy as a redis-cli command")),
     entry(Command::NextPanel, "next-panel", &[key(KeyCode::Tab), key(KeyCode::Right), c('l')], "next panel"),
@@ -227,6 +249,7 @@ pub const COMMANDS: &[Entry] = &[
     entry(Command::Messages, "messages", &[c('@')], "messages and command log"),
     entry(Command::Events, "events", &[c('5')], "what happened to the fleet"),
     entry(Command::Report, "report", &[c('I')], "save an incident report"),
+    entry(Command::Batch, "batch", &[c('B')], "the last batch and its results"),
     entry(Command::ToggleMouse, "toggle-mouse", &[c('m')], "mouse on or off"),
     entry(Command::CommandLine, "command-line", &[c(':')], "command line"),
     entry(Command::Help, "help", &[c('?'), key(KeyCode::F(1))], "help"),

@@ -2,12 +2,12 @@
 
 use tui_input::Input;
 
-use super::actions::{next_release, ticket};
+use super::actions::ticket;
 use super::effect::Effect;
 use super::key::{Key, KeyCode};
 use super::messages::say;
 use super::state::{AppState, Button, Confirm, Dialog, PlanState};
-use super::{task, text};
+use super::{choose, task, text};
 use crate::act::request::ActionCommand;
 use crate::act::transfer::Transfer;
 use crate::act::{Prepared, Request};
@@ -57,11 +57,14 @@ fn is_typed(dialog: &Confirm) -> bool {
 pub(super) fn on_key(state: &mut AppState, key: Key, out: &mut Vec<Effect>) {
     let Some(Dialog::Confirm(dialog)) = state.dialogs.last_mut() else { return };
     if key.code == KeyCode::Esc {
-        state.release_queue.clear();
         return cancel(state, out);
     }
-    if matches!(dialog.plan, PlanState::Preparing) && matches!(key.code, KeyCode::Char('q' | 'n')) {
-        state.release_queue.clear();
+    let preparing = matches!(dialog.plan, PlanState::Preparing);
+    if choose::on_key(state, key, out) {
+        return;
+    }
+    let Some(Dialog::Confirm(dialog)) = state.dialogs.last_mut() else { return };
+    if preparing && matches!(key.code, KeyCode::Char('q' | 'n')) {
         return cancel(state, out);
     }
     if !dialog.armed {
@@ -87,11 +90,7 @@ pub(super) fn on_key(state: &mut AppState, key: Key, out: &mut Vec<Effect>) {
         KeyCode::Enter if dialog.button == Button::Confirm && can_confirm => confirm(state, out),
         KeyCode::Enter => cancel(state, out),
         KeyCode::Char('y') if plain && can_confirm => confirm(state, out),
-        KeyCode::Char('n') if plain => cancel(state, out),
-        KeyCode::Char('q') if plain => {
-            state.release_queue.clear();
-            cancel(state, out);
-        }
+        KeyCode::Char('n' | 'q') if plain => cancel(state, out),
         KeyCode::Char('f') if plain => force(state, out),
         KeyCode::Tab | KeyCode::BackTab | KeyCode::Left | KeyCode::Right if can_confirm => {
             dialog.button = other(dialog.button);
@@ -132,7 +131,6 @@ fn cancel(state: &mut AppState, out: &mut Vec<Effect>) {
     {
         out.push(Effect::Action(ActionCommand::Abandon(dialog.ticket)));
     }
-    next_release(state, out);
 }
 
 fn confirm(state: &mut AppState, out: &mut Vec<Effect>) {
@@ -152,10 +150,19 @@ fn confirm(state: &mut AppState, out: &mut Vec<Effect>) {
     );
     state.running.insert(dialog.ticket, Some(prepared.plan));
     out.push(Effect::Action(ActionCommand::Execute(dialog.ticket)));
-    next_release(state, out);
 }
 
-/// Asks again for the same with force: a new plan, a new ticket, to be read and confirmed again.
+/// Asks for something else in place of the topmost dialog: a new plan, a new ticket, to be read and confirmed again.
+pub(super) fn reopen(state: &mut AppState, request: Request, out: &mut Vec<Effect>) {
+    if let Some(Dialog::Confirm(dialog)) = state.dialogs.pop()
+        && !matches!(dialog.plan, PlanState::Refused(_))
+    {
+        out.push(Effect::Action(ActionCommand::Abandon(dialog.ticket)));
+    }
+    open(state, request, out);
+}
+
+/// Asks again for the same with force.
 fn force(state: &mut AppState, out: &mut Vec<Effect>) {
     let Some(Dialog::Confirm(dialog)) = state.dialogs.last() else { return };
     let PlanState::Ready(prepared) = &dialog.plan else { return };
@@ -170,7 +177,5 @@ fn force(state: &mut AppState, out: &mut Vec<Effect>) {
         library: *library,
         force: true,
     };
-    out.push(Effect::Action(ActionCommand::Abandon(dialog.ticket)));
-    state.dialogs.pop();
-    open(state, request, out);
+    reopen(state, request, out);
 }

@@ -5,7 +5,7 @@ use super::confirm::other;
 use super::effect::Effect;
 use super::key::{Key, KeyCode};
 use super::state::{AppState, Button, Dialog};
-use super::{confirm, forms, keymap, pane, peek, run, selection};
+use super::{batch_keys, confirm, forms, keymap, pane, peek, run, selection};
 
 /// Furthest scroll offset of a row's details, lines; drawing stops at the last line.
 const MAX_DETAIL: usize = 500;
@@ -18,6 +18,7 @@ pub(super) fn on_key(state: &mut AppState, key: Key, out: &mut Vec<Effect>) {
         Some(Dialog::Detail(..)) => on_detail_key(state, key, out),
         Some(Dialog::Peek(..)) => peek::on_key(state, key, out),
         Some(Dialog::Confirm(_)) => confirm::on_key(state, key, out),
+        Some(Dialog::Batch) => batch_keys::on_key(state, key, out),
         Some(Dialog::Enqueue(_)) => forms::on_enqueue_key(state, key, out),
         Some(Dialog::Expire(_)) => forms::on_expire_key(state, key, out),
         Some(Dialog::StartWorker(..)) => pane::on_start_key(state, key, out),
@@ -30,6 +31,7 @@ pub(super) fn on_key(state: &mut AppState, key: Key, out: &mut Vec<Effect>) {
 pub(super) fn on_button(state: &mut AppState, button: Button, out: &mut Vec<Effect>) {
     match (state.dialogs.last(), button) {
         (Some(Dialog::Confirm(_)), _) => confirm::on_button(state, button, out),
+        (Some(Dialog::Batch), _) => batch_keys::on_button(state, button, out),
         (Some(Dialog::StartWorker(..)), _) => pane::on_start_button(state, button, out),
         (Some(Dialog::Quit(..)), Button::Confirm) => out.push(Effect::Quit),
         (Some(_), Button::Cancel) => {
@@ -74,6 +76,8 @@ fn on_detail_key(state: &mut AppState, key: Key, out: &mut Vec<Effect>) {
         && matches!(
             entry.command,
             Command::Release
+                | Command::ReleaseHolder
+                | Command::Batch
                 | Command::Expire
                 | Command::Undo
                 | Command::Peek
@@ -125,6 +129,11 @@ pub(super) fn scroll(state: &mut AppState, lines: isize) {
         Some(Dialog::Help(offset)) => *offset = moved(*offset, lines, COMMANDS.len()),
         Some(Dialog::Detail(_, offset)) => *offset = moved(*offset, lines, MAX_DETAIL),
         Some(Dialog::Peek(_, offset)) => *offset = moved(*offset, lines, peek::MOST_LINES),
+        Some(Dialog::Batch) => {
+            if let Some(batch) = &mut state.batch {
+                batch.offset = moved(batch.offset, lines, batch_keys::MOST_LINES);
+            }
+        }
         // Its offset counts from the newest line, at the bottom.
         Some(Dialog::Messages(offset)) => {
             let up = lines.checked_neg().unwrap_or(isize::MAX);

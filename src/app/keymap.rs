@@ -1,5 +1,6 @@
 //! From keys to commands and back: lookup, the footer and the help screen, all from the one registry.
 
+use super::batch::Stage;
 use super::command::{COMMANDS, Command, Danger, Entry, Panel};
 use super::key::Key;
 use super::selection;
@@ -30,7 +31,8 @@ fn is_valid(state: &AppState, entry: &Entry, panel: Panel) -> bool {
     let refused = state.settings.read_only && entry.danger == Danger::Writes;
     let here = entry.panels.is_empty() || entry.panels.contains(&panel);
     let useful = match entry.command {
-        Command::Undo => !state.undoable.is_empty(),
+        Command::Undo => !state.undoable.is_empty() || state.undoable_batch.is_some(),
+        Command::Batch => state.batch.is_some(),
         _ => true,
     };
     here && useful && !refused
@@ -45,6 +47,7 @@ pub fn footer(state: &AppState) -> Vec<&'static Entry> {
     let panel = selection::panel(state);
     let general = [
         Command::Undo,
+        Command::Batch,
         Command::Help,
         Command::Quit,
         Command::NextPanel,
@@ -56,7 +59,10 @@ pub fn footer(state: &AppState) -> Vec<&'static Entry> {
         Command::Back,
         Command::Refresh,
     ];
-    let own = COMMANDS.iter().filter(|e| !e.panels.is_empty());
+    // Of these the help tells: there is little room.
+    let rare =
+        |e: &Entry| matches!(e.command, Command::MarkAll | Command::MarkHolder | Command::ReleaseHolder);
+    let own = COMMANDS.iter().filter(|e| !e.panels.is_empty() && !rare(e));
     let general = general.into_iter().filter_map(entry_of);
     own.chain(general).filter(|e| is_valid(state, e, panel)).collect()
 }
@@ -94,6 +100,7 @@ pub fn dialog_keys(state: &AppState) -> Vec<(&'static str, &'static str)> {
                 vec![("y", "confirm"), ("Tab Enter", "confirm"), ("Enter", "cancel"), ("Esc", "cancel")]
             }
         },
+        Some(Dialog::Batch) => batch_keys(state),
         Some(Dialog::Enqueue(_)) => vec![("Enter", "go on"), ("Tab", "next field"), ("Esc", "cancel")],
         Some(Dialog::Expire(_)) => vec![("Enter", "go on"), ("Esc", "cancel")],
         Some(Dialog::StartWorker(..)) if state.start.typed.is_some() => {
@@ -103,6 +110,30 @@ pub fn dialog_keys(state: &AppState) -> Vec<(&'static str, &'static str)> {
             vec![("y", "start"), ("f", "with or without force"), ("Enter", "cancel")]
         }
         Some(Dialog::Quit(..)) => vec![("y", "quit"), ("Enter", "stay"), ("Ctrl-c", "quit")],
+    }
+}
+
+fn batch_keys(state: &AppState) -> Vec<(&'static str, &'static str)> {
+    let Some(batch) = &state.batch else { return Vec::new() };
+    match &batch.stage {
+        Stage::Preparing(_) => vec![("Esc", "cancel")],
+        Stage::Refused(_) => vec![("Enter", "close")],
+        Stage::Running => vec![("j/k", "scroll"), ("Esc", "close, it goes on")],
+        Stage::Ended if state.undoable_batch.is_some_and(|(of, _)| of == batch.ticket) => {
+            vec![("j/k", "scroll"), ("u", "put them back"), ("Esc", "close")]
+        }
+        Stage::Ended => vec![("j/k", "scroll"), ("Esc", "close")],
+        Stage::Ready => {
+            let confirm = match batch.typed {
+                Some(_) => ("type the number, then Enter", "confirm"),
+                None => ("y", "confirm"),
+            };
+            let wait = (!batch.plan.soon_free().0.is_empty()).then_some(("w", "wait for the short ones"));
+            [Some(confirm), wait, Some(("j/k", "scroll")), Some(("Esc", "cancel"))]
+                .into_iter()
+                .flatten()
+                .collect()
+        }
     }
 }
 

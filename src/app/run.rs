@@ -7,7 +7,7 @@ use super::command::{Command, Danger, Entry, Panel};
 use super::effect::Effect;
 use super::selection::{self, move_by};
 use super::state::{AppState, Button, Dialog, RowId};
-use super::{actions, copy, forms, incident, messages, pane, peek, prompt, rows, update};
+use super::{actions, batch, copy, forms, incident, marks, messages, pane, peek, prompt, rows, update};
 
 /// Intervals between two looks that `+` and `-` step through, milliseconds.
 pub const INTERVALS_MS: [u64; 8] = [250, 500, 1_000, 2_000, 5_000, 10_000, 30_000, 60_000];
@@ -55,7 +55,11 @@ pub fn run(state: &mut AppState, entry: &Entry, out: &mut Vec<Effect>) {
             sort_by(state, panel, next);
         }
         Command::FlipSort => flip(state, panel),
-        Command::Mark => mark(state, panel),
+        Command::Mark => marks::toggle(state, panel),
+        Command::MarkAll => marks::all(state, panel),
+        Command::MarkHolder => marks::same_holder(state),
+        Command::ReleaseHolder => marks::release_holder(state, out),
+        Command::Batch => batch::show(state),
         Command::Freeze => freeze(state),
         Command::Help => state.dialogs.push(Dialog::Help(0)),
         Command::Messages => state.dialogs.push(Dialog::Messages(0)),
@@ -170,17 +174,6 @@ fn flip(state: &mut AppState, panel: Panel) {
         list.sort.descending = !list.sort.descending;
     }
     rows::rebuild(state, panel);
-}
-
-fn mark(state: &mut AppState, panel: Panel) {
-    if let Some(list) = state.list_mut(panel)
-        && let Some(id) = list.selected.clone()
-    {
-        if !list.marks.remove(&id) {
-            list.marks.insert(id);
-        }
-        move_by(state, panel, 1);
-    }
 }
 
 fn freeze(state: &mut AppState) {

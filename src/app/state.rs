@@ -6,6 +6,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use tui_input::Input;
 
+use super::batch::{Batch, Stage};
 use super::columns;
 use super::command::Panel;
 use super::counts::Counts;
@@ -187,6 +188,8 @@ pub enum Dialog {
     Peek(QueueId, usize),
     /// Confirm an action.
     Confirm(Box<Confirm>),
+    /// The batch: its plan, its progress, its results.
+    Batch,
     /// Enqueue a test task.
     Enqueue(Box<EnqueueForm>),
     /// Choose a TTL.
@@ -306,8 +309,10 @@ pub struct AppState {
     pub hits: HitMap,
     /// The dialog that starts the worker.
     pub start: StartGate,
-    /// Marked locks that still wait for their release dialog.
-    pub release_queue: VecDeque<LockId>,
+    /// The release of many locks, or its undo: the last one.
+    pub batch: Option<Box<Batch>>,
+    /// The last batch of which something can be put back, and how many locks.
+    pub undoable_batch: Option<(Ticket, usize)>,
     /// Undos that run: their own ticket, the release's ticket.
     pub undoing: BTreeMap<Ticket, Ticket>,
     /// Test tasks that are being enqueued: their queue and ids.
@@ -362,7 +367,8 @@ impl AppState {
             history_at: 0,
             hits: HitMap::default(),
             start: StartGate::default(),
-            release_queue: VecDeque::new(),
+            batch: None,
+            undoable_batch: None,
             undoing: BTreeMap::new(),
             enqueuing: BTreeMap::new(),
             critical: None,
@@ -408,6 +414,10 @@ impl AppState {
         match self.dialogs.last()? {
             Dialog::Confirm(c) if !c.armed && !matches!(c.plan, PlanState::Preparing) => Some(c.ticket.0),
             Dialog::StartWorker(..) if !self.start.armed => Some(self.start.ticket),
+            Dialog::Batch => {
+                let batch = self.batch.as_ref()?;
+                (batch.stage == Stage::Ready && !batch.armed).then_some(batch.ticket.0)
+            }
             _ => None,
         }
     }

@@ -2,13 +2,17 @@
 
 use std::sync::Arc;
 
+use super::batch::Stage;
 use super::counts::Counts;
 use super::critical;
 use super::effect::Effect;
 use super::event::Event;
 use super::key::{Key, KeyCode};
 use super::state::{AppState, Dialog, PlanState};
-use super::{actions, confirm, dialogs, keymap, messages, mouse, pane, peek, prompt, rows, run, selection};
+use super::{
+    actions, batch, batch_keys, confirm, dialogs, keymap, messages, mouse, pane, peek, prompt, rows, run,
+    selection,
+};
 use crate::act::request::ActionCommand;
 use crate::act::{ActionEvent, NotDone, Outcome};
 use crate::domain::snapshot::Board;
@@ -133,6 +137,11 @@ fn on_undelivered(state: &mut AppState, effect: &Effect, why: &str, out: &mut Ve
                 actions::on_event(state, ActionEvent::Outcome(*ticket, Box::new(plan), outcome), out);
             }
         }
+        Effect::Action(
+            ActionCommand::PrepareBatch(ticket, _)
+            | ActionCommand::ExecuteBatch(ticket, _)
+            | ActionCommand::UndoBatch(ticket, _),
+        ) => batch::on_undelivered(state, *ticket, why),
         Effect::Worker(WorkerCommand::Start { .. }) => pane::not_started(state, why),
         Effect::Peek { queue, .. } => peek::on_seen(state, queue, Err(why.to_owned())),
         _ => messages::fail(state, why),
@@ -143,6 +152,9 @@ fn on_undelivered(state: &mut AppState, effect: &Effect, why: &str, out: &mut Ve
 /// waits for its next frame.
 fn disarm(state: &mut AppState) {
     state.start.armed = false;
+    if let Some(batch) = &mut state.batch {
+        batch.armed = false;
+    }
     for dialog in &mut state.dialogs {
         if let Dialog::Confirm(c) = dialog {
             c.armed = false;
@@ -155,6 +167,12 @@ fn arm(state: &mut AppState, ticket: u64) {
     match state.dialogs.last_mut() {
         Some(Dialog::Confirm(c)) if c.ticket.0 == ticket && c.plan != PlanState::Preparing => c.armed = true,
         Some(Dialog::StartWorker(..)) if state.start.ticket == ticket => state.start.armed = true,
+        Some(Dialog::Batch) => {
+            if let Some(batch) = state.batch.as_mut().filter(|b| b.ticket.0 == ticket) {
+                batch.armed = batch.stage == Stage::Ready;
+            }
+            batch_keys::sync_button(state);
+        }
         _ => {}
     }
     confirm::sync_button(state);

@@ -134,7 +134,7 @@ pub(super) struct Locks {
 pub(super) enum LocksSub {
     /// Print the locks (the default).
     List(Look),
-    /// Delete a lock, if it still is the one that was seen.
+    /// Delete locks, each only if it still is the one that was seen: 0 all, 1 not all, 2 usage, 3 not known.
     Release(Release),
 }
 
@@ -154,9 +154,15 @@ pub(super) struct Where {
 
 #[derive(Args, Debug)]
 pub(super) struct Release {
-    /// Key of the lock.
-    #[arg(value_name = "KEY", required_unless_present = "key_b64", conflicts_with = "key_b64")]
-    pub(super) lock: Option<OsString>,
+    /// Keys of the locks; of several, each is compared and released on its own.
+    #[arg(value_name = "KEY", required_unless_present_any = ["key_b64", "filter"], conflicts_with_all = ["key_b64", "filter"])]
+    pub(super) lock: Vec<OsString>,
+    /// All locks that this filter of the dashboard lets through, such as 'holder:web-3 state:no_ttl'.
+    #[arg(long, value_name = "FILTER", conflicts_with = "key_b64")]
+    pub(super) filter: Option<String>,
+    /// Print the plan and the result of each lock in this format; table: in words, on stderr.
+    #[arg(long, value_enum)]
+    pub(super) format: Option<Format>,
     /// Key of the lock in base64, as the JSON output gives it.
     #[arg(long, value_name = "BASE64", value_parser = base64)]
     pub(super) key_b64: Option<Bytes>,

@@ -11,7 +11,7 @@ use crate::config::endpoint::Directory;
 use crate::decode::Redactor;
 use crate::domain::QueueId;
 use crate::domain::queue::PushEnd;
-use crate::family::registry::queue_family;
+use crate::family::Registry;
 use crate::peek::{Peek, peek};
 use crate::redis_io::{ClientRole, connect};
 
@@ -24,17 +24,20 @@ pub(super) struct Peeking {
     directory: Directory,
     timeout: Duration,
     redactor: Arc<Redactor>,
+    /// With the kinds of queues that the user describes.
+    registry: Arc<Registry>,
 }
 
 impl Peeking {
     pub(super) fn new(config: &Config, directory: Directory) -> Self {
         let redactor = Arc::new(Redactor::new(config.redact.iter().map(String::as_str)));
-        Self { directory, timeout: config.timeout, redactor }
+        let registry = Arc::new(Registry::new(config));
+        Self { directory, timeout: config.timeout, redactor, registry }
     }
 
     async fn look(&self, queue: &QueueId, family: &str, push: PushEnd) -> Result<Peek, String> {
         let endpoint = (self.directory)(&queue.node).ok_or("its node is gone")?;
-        let family = queue_family(family).ok_or("its kind is not known")?;
+        let family = self.registry.queue_family(family).ok_or("its kind is not known")?;
         let endpoint = crate::config::Endpoint { db: queue.db, ..endpoint };
         let reader = connect(&endpoint, ClientRole::Poll, self.timeout).await;
         let mut reader = reader.map_err(|e| e.to_string())?;

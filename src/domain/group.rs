@@ -78,6 +78,8 @@ pub struct GroupSnapshot {
     pub facts: GroupFacts,
     /// Commands that nobody would answer us because of the ACL, such as `CLUSTER|INFO`.
     pub denied: Vec<String>,
+    /// Since when something is in `denied`.
+    pub denied_since: Option<Stamp>,
     /// What the rules say of it, steadied by a [`super::group_health::GroupTracker`].
     pub health: Arc<[Finding]>,
 }
@@ -92,6 +94,7 @@ impl GroupSnapshot {
             trouble: None,
             facts: GroupFacts::Unknown,
             denied: Vec::new(),
+            denied_since: None,
             health: [].into(),
         }
     }
@@ -163,11 +166,18 @@ impl GroupSnapshot {
         self
     }
 
+    /// Takes in what nobody would answer us at this round.
+    pub fn deny(&mut self, denied: Vec<String>, now: Stamp) {
+        self.denied_since = if denied.is_empty() { None } else { self.denied_since.or(Some(now)) };
+        self.denied = denied;
+    }
+
     /// What is found of the group as a whole: what the rules say, and what is not permitted.
     pub fn findings(&self) -> Vec<Finding> {
         let denied = self.denied.iter().map(|command| {
             Finding::new(Severity::Unknown, "not-permitted", format!("not permitted ({command})"))
                 .with_remedy("grant the ACL line from the README")
+                .since(self.denied_since)
         });
         self.health.iter().cloned().chain(denied).collect()
     }

@@ -89,9 +89,23 @@ impl Reply {
 }
 
 impl ReplyError {
-    /// NOPERM, as Redis 6 and later and Valkey answer a command, key or channel outside the user's ACL.
+    /// NOPERM, as Redis 6 and later and Valkey answer a command, key or channel outside the user's ACL. From within a
+    /// script the same comes as ERR with a sentence: one of Redis 7.2, Valkey 8 and later, one of Redis before 7.
     pub fn is_denied(&self) -> bool {
-        self.code == "NOPERM"
+        let in_script = ["ACL failure in script", "The user executing the script can't"];
+        self.code == "NOPERM" || in_script.iter().any(|words| self.message.contains(words))
+    }
+
+    /// The same, also where only a script says so of what it runs. Part of the script may then have run.
+    pub fn is_denied_somewhere(&self) -> bool {
+        self.is_denied() || self.is_denied_inside()
+    }
+
+    /// The script itself is permitted, a command or key that it uses is not: in the words of 6 and 7.0, and of 7.2.
+    pub fn is_denied_inside(&self) -> bool {
+        ["The user executing the script can't", "ACL failure in script"]
+            .iter()
+            .any(|words| self.message.contains(words))
     }
 
     /// MOVED and ASK: `MOVED 3999 127.0.0.1:6381`. Nothing of the command was run.
@@ -136,5 +150,16 @@ mod tests {
         for (code, message) in [("ERR", "3999 a:1"), ("MOVED", "3999"), ("MOVED", "3999 a:b"), ("ASK", "")] {
             assert_eq!(of(code, message), None, "{code} {message}");
         }
+    }
+
+    #[test]
+    fn a_refusal_within_a_script_is_one_too() {
+        let of =
+            |code: &str, message: &str| ReplyError { code: code.into(), message: message.into() }.is_denied();
+        assert!(of("NOPERM", "this user has no permissions"));
+        // Valkey 9.1, Redis 7.2; and Redis 6.2.
+        assert!(of("ERR", "ACL failure in script: User u has no permissions to run the 'hlen' command"));
+        assert!(of("ERR", "The user executing the script can't run this command or subcommand"));
+        assert!(!of("ERR", "user_script:1: attempt to index a nil value"));
     }
 }

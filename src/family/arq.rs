@@ -2,9 +2,10 @@
 
 use super::backlog::{age, begin, is_wrong_type, list_step, settle, unreadable};
 use super::list::Look;
+use super::read::PART;
 use super::scored::{Counts, Scored};
 use super::site::{Site, is_type, join, single, text};
-use super::{Context, KeyFact, QueueFamily, QueueMemory, Read};
+use super::{Context, KeyFact, QueueFamily, QueueMemory, Read, TaskPlace};
 use crate::domain::queue::{Detail, Oldest, PushEnd, RateSource};
 use crate::domain::{Bytes, Queue, Reply};
 
@@ -63,6 +64,14 @@ impl QueueFamily for ArqFamily {
         let jobs = replies.get(2..).unwrap_or_default();
         let ours = health || jobs.iter().any(|reply| is_type(Some(reply), "string"));
         ours.then(|| single(queue_key(clue).into(), Some("zset")))
+    }
+
+    fn tasks_at(&self, key: &Bytes, _: PushEnd) -> Vec<TaskPlace> {
+        vec![TaskPlace::sorted(key.clone())]
+    }
+
+    fn task_parts(&self, _: &Bytes, id: &Bytes) -> Vec<(&'static str, Read)> {
+        vec![("job", Read::Head(join(&[b"arq:job:", id.as_slice()]), PART))]
     }
 
     fn reads(&self, key: &Bytes, _: PushEnd, _: &QueueMemory) -> Vec<Read> {

@@ -5,7 +5,7 @@ use super::backlog::{age, at_least, begin, is_wrong_type, list_step, settle, unr
 use super::list::{Look, payload_time_ms};
 use super::scored::Scored;
 use super::site::{Site, count, is_type, join, single, text};
-use super::{Context, KeyFact, QueueFamily, QueueMemory, Read, UsualPrefix};
+use super::{Context, KeyFact, QueueFamily, QueueMemory, Read, TaskPlace, UsualPrefix};
 use crate::domain::queue::{Detail, Oldest, PushEnd, RateSource};
 use crate::domain::{Bytes, Queue, Reply};
 
@@ -56,6 +56,14 @@ impl QueueFamily for DramatiqFamily {
         let queue = queue_of(clue.as_slice())?;
         let free = is_type(replies.get(1), "list") || is_type(replies.get(1), "none");
         (is_type(replies.first(), "zset") && free).then(|| single(queue.into(), None))
+    }
+
+    fn tasks_at(&self, key: &Bytes, _: PushEnd) -> Vec<TaskPlace> {
+        vec![TaskPlace::list(key.clone(), PushEnd::Right)]
+    }
+
+    fn task_parts(&self, key: &Bytes, id: &Bytes) -> Vec<(&'static str, Read)> {
+        vec![("message", Read::part(&join(&[key.as_slice(), MESSAGES]), id.clone()))]
     }
 
     fn reads(&self, key: &Bytes, _: PushEnd, memory: &QueueMemory) -> Vec<Read> {

@@ -4,7 +4,7 @@ use super::backlog::{at_least, at_least_from, begin, is_wrong_type, list_step, s
 use super::list::Look;
 use super::scored::Scored;
 use super::site::{Site, count, join, single};
-use super::{Context, KeyFact, QueueFamily, QueueMemory, Read};
+use super::{Context, KeyFact, QueueFamily, QueueMemory, Read, TaskPlace};
 use crate::domain::queue::{Oldest, PushEnd, RateSource};
 use crate::domain::{Bytes, Queue, Reply};
 
@@ -16,6 +16,8 @@ const SCHEDULE: &[u8] = b"huey.schedule.";
 const COUNTERS: &[u8] = b"huey.counters.";
 /// Tasks of the queue by priority that are looked at for the oldest.
 const LOOKED_AT: u32 = 32;
+/// Bytes of the time in front of a task in the queue by priority.
+const TIME_BYTES: usize = 8;
 
 impl QueueFamily for HueyFamily {
     fn id(&self) -> &'static str {
@@ -53,6 +55,17 @@ impl QueueFamily for HueyFamily {
             _ => return None,
         };
         Some(single(join(&[QUEUE, app]), key_type))
+    }
+
+    fn tasks_at(&self, key: &Bytes, _: PushEnd) -> Vec<TaskPlace> {
+        vec![TaskPlace::list(key.clone(), PushEnd::Left), TaskPlace::sorted(key.clone())]
+    }
+
+    fn unfold(&self, _: &str, part: &Bytes) -> Vec<(&'static str, Bytes)> {
+        // No pickle, JSON or compressed data begins with a zero; the time of a queue by priority does until 4253.
+        let timed = part.as_slice().first() == Some(&0);
+        let task = part.as_slice().get(TIME_BYTES..).filter(|_| timed);
+        task.map(|task| ("", task.into())).into_iter().collect()
     }
 
     fn reads(&self, key: &Bytes, _: PushEnd, memory: &QueueMemory) -> Vec<Read> {
@@ -135,6 +148,6 @@ fn app(key: &[u8]) -> Option<&[u8]> {
 
 /// The time with which the member of a queue by priority begins: eight bytes, microseconds.
 fn enqueued_ms(member: &Bytes) -> Option<i64> {
-    let micros = u64::from_be_bytes(member.as_slice().get(..8)?.try_into().ok()?);
+    let micros = u64::from_be_bytes(member.as_slice().get(..TIME_BYTES)?.try_into().ok()?);
     i64::try_from(micros / 1000).ok()
 }

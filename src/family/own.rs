@@ -8,7 +8,7 @@ use super::list::{self, Look};
 use super::scored::{Counts, Scored};
 use super::site::{Site, SiteQueue, count, members, single};
 use super::stream::{self, StreamFamily};
-use super::{Context, KeyFact, QueueFamily, QueueMemory, Read};
+use super::{Context, KeyFact, QueueFamily, QueueMemory, Read, TaskPlace};
 use crate::config::{Liveness, QueueSchema, QueueType};
 use crate::domain::lock::Unknown;
 use crate::domain::queue::{Detail, Oldest, PushEnd, RateSource};
@@ -220,6 +220,15 @@ impl QueueFamily for OwnFamily {
             _ => false,
         };
         fits.then(|| single(self.schema.queue.fill(name), None))
+    }
+
+    fn tasks_at(&self, key: &Bytes, _: PushEnd) -> Vec<TaskPlace> {
+        let key = key.clone();
+        vec![match self.schema.kind {
+            QueueType::List => TaskPlace::list(key, self.schema.push),
+            QueueType::Stream => TaskPlace::stream(key),
+            QueueType::Zset => TaskPlace::sorted(key),
+        }]
     }
 
     fn reads(&self, key: &Bytes, _: PushEnd, memory: &QueueMemory) -> Vec<Read> {

@@ -198,10 +198,10 @@ impl Dialect {
 
 /// `{depth, newest length, newest head, next length, next head, {positions}}`. Positions count from the pushing
 /// end, at most two are searched for. Elements are cut to 4096 bytes. LPOS came with 6.0.6; without it there are
-/// no positions.
+/// no positions. Where LINDEX is not permitted the depth alone.
 const LIST_LOOK: &str = "\
 local k=KEYS[1] local n=redis.call('LLEN',k) if n==0 then return {0} end \
-local a=redis.call('LINDEX',k,ARGV[1]) local b=redis.call('LINDEX',k,ARGV[2]) \
+local a=redis.pcall('LINDEX',k,ARGV[1]) if type(a)=='table' then return n end local b=redis.call('LINDEX',k,ARGV[2]) \
 local r={n,#a,string.sub(a,1,4096),#b,string.sub(b,1,4096)} \
 if ARGV[3]=='1' then local p=redis.pcall('LPOS',k,ARGV[4],'RANK',ARGV[5],'COUNT',2,'MAXLEN',ARGV[6]) \
 if type(p)=='table' and p.err then r[6]=p.err elseif type(p)=='table' then if ARGV[5]=='-1' then for i=1,#p do p[i]=n-1-p[i] end end r[6]=p end end \
@@ -462,11 +462,16 @@ impl Read {
     }
 
     /// A command inside the script that is not permitted although the script itself ran.
-    pub fn denied_inside(&self, reply: &Reply) -> Option<&'static str> {
-        let (Self::ListLook { .. }, Reply::Array(items)) = (self, reply) else { return None };
+    pub fn denied_inside(&self, reply: &Reply, dialect: Dialect) -> Option<&'static str> {
+        let items = match (self, reply) {
+            (Self::ListLook { .. }, Reply::Int(_)) if dialect != Dialect::NoScripts => return Some("LINDEX"),
+            (Self::ListLook { .. }, Reply::Array(items)) => items,
+            _ => return None,
+        };
         let text = items.get(5).and_then(Reply::as_bytes)?.escaped().to_ascii_lowercase();
-        // "NOPERM ..." from 7.0 on, "The user executing the script can't run this command" before.
-        (text.contains("noperm") || text.contains("the user")).then_some("LPOS")
+        // "NOPERM ..." of 7.0, "ACL failure in script" of 7.2 and Valkey, "The user executing the script can't run this
+        // command" before.
+        ["noperm", "acl failure", "the user"].iter().any(|words| text.contains(words)).then_some("LPOS")
     }
 
     /// What the pane says is not permitted when this read is denied.
@@ -503,6 +508,29 @@ impl Read {
             | Self::StreamConsumers { .. }
             | Self::AnyLen(_)
             | Self::ListHeads { .. } => "EVAL_RO",
+        }
+    }
+
+    /// The commands in the script of this read, any of which may be what is not permitted.
+    pub fn runs(&self) -> &'static str {
+        use super::TaskKind::{List, Sorted, Stream};
+        match self {
+            Self::ElementHead { .. } => "LINDEX",
+            Self::ListLook { .. } => "LLEN",
+            Self::HashHead { .. } => "HGET",
+            Self::HashValues { .. } => "HLEN, HSCAN",
+            Self::TaskHeads { kind: List, .. } => "LLEN, LINDEX",
+            Self::TaskHeads { kind: Sorted, .. } => "ZCARD, ZRANGE",
+            Self::TaskHeads { kind: Stream, .. } => "XLEN, XRANGE, XREVRANGE",
+            Self::QueuesNamed { hash: true, .. } => "HLEN, HVALS",
+            Self::QueuesNamed { hash: false, .. } => "ZCARD, ZRANGE",
+            Self::StreamLook(_) => "XINFO|STREAM",
+            Self::StreamAhead { .. } | Self::StreamEntry { .. } => "XRANGE",
+            Self::StreamConsumers { .. } => "XINFO|CONSUMERS",
+            Self::AnyLen(_) => "TYPE, LLEN, ZCARD, SCARD, HLEN, XLEN",
+            Self::Due { .. } => "TIME, ZCARD, ZCOUNT",
+            Self::ListHeads { .. } => "LLEN, LRANGE",
+            plain => plain.needs(),
         }
     }
 }

@@ -212,6 +212,7 @@ impl Row {
             self.source.values.iter().find_map(|s| s.captures(value.as_slice())).unwrap_or_default();
         captures.push(("value", value.escaped()));
         captures.push(("name", escape(self.name(key))));
+        captures.push(("last", escape(self.last(key))));
         fill(template, &captures)
     }
 
@@ -254,6 +255,16 @@ impl Row {
         let suffix = source.rsplit('*').next().filter(|_| source.contains('*')).unwrap_or_default();
         let name = key.strip_prefix(prefix.as_bytes()).unwrap_or(key);
         name.strip_suffix(suffix.as_bytes()).unwrap_or(name)
+    }
+
+    /// What the second star of the pattern stands for, from the first place that fits; the name where it has one.
+    fn last<'k>(&self, key: &'k [u8]) -> &'k [u8] {
+        let name = self.name(key);
+        let glob = self.keys.iter().find(|g| g.matches(key));
+        let between = glob.and_then(|g| g.source().split('*').nth(1)).filter(|text| !text.is_empty());
+        let Some(between) = between.map(str::as_bytes) else { return name };
+        let at = name.windows(between.len()).position(|w| w == between);
+        at.and_then(|at| name.get(at + between.len()..)).unwrap_or(name)
     }
 
     /// Exact bytes of a template: `{key}`, `{name}`, `{value}`, `{registry}` (the key up to its first colon),

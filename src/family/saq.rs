@@ -3,9 +3,10 @@
 
 use super::backlog::{age, at_least, begin, is_wrong_type, list_step, settle, unreadable};
 use super::list::Look;
+use super::read::PART;
 use super::scored::{Counts, Scored};
 use super::site::{Site, count, join, single, text};
-use super::{Context, KeyFact, QueueFamily, QueueMemory, Read};
+use super::{Context, KeyFact, QueueFamily, QueueMemory, Read, TaskPlace};
 use crate::domain::bytes::escape_text;
 use crate::domain::queue::{Detail, Oldest, PushEnd, RateSource};
 use crate::domain::{Bytes, Queue, Reply};
@@ -14,6 +15,8 @@ use crate::domain::{Bytes, Queue, Reply};
 pub struct SaqFamily;
 
 const PREFIX: &[u8] = b"saq:";
+/// What the keys of jobs begin with, which are also their ids.
+const JOBS: &[u8] = b"saq:job:";
 /// The key that stands for the queue: producers push there.
 const QUEUED: &[u8] = b":queued";
 /// Ends of the keys by which a queue is found. The lists alone may be another library's.
@@ -48,10 +51,20 @@ impl QueueFamily for SaqFamily {
         let base = base(clue.as_slice())?;
         let look = Scored::parse(replies.first())?;
         let name = base.strip_prefix(PREFIX)?;
-        let heads = [join(&[b"saq:job:", name, b":"]), join(&[base, b":worker_info:"])];
+        let heads = [join(&[JOBS, name, b":"]), join(&[base, b":worker_info:"])];
         let (member, _) = look.first.first()?;
         let ours = heads.iter().any(|head| member.as_slice().starts_with(head.as_slice()));
         ours.then(|| single(join(&[base, QUEUED]), None))
+    }
+
+    fn tasks_at(&self, key: &Bytes, _: PushEnd) -> Vec<TaskPlace> {
+        vec![TaskPlace::list(key.clone(), PushEnd::Right)]
+    }
+
+    fn task_parts(&self, _: &Bytes, job: &Bytes) -> Vec<(&'static str, Read)> {
+        // Nobody who writes to the queue chooses which other keys are shown.
+        let is_job = job.as_slice().starts_with(JOBS);
+        is_job.then(|| ("job", Read::Head(job.clone(), PART))).into_iter().collect()
     }
 
     fn reads(&self, key: &Bytes, _: PushEnd, memory: &QueueMemory) -> Vec<Read> {
@@ -69,7 +82,7 @@ impl QueueFamily for SaqFamily {
     fn more_reads(&self, _: &Bytes, replies: &[Reply]) -> Vec<Read> {
         let next = Look::parse(replies.first()).ok().and_then(|look| look.next_id().cloned());
         // A place for the next job also where there is none, so that those behind are found.
-        let mut reads = vec![Read::Head(next.unwrap_or_else(|| "saq:job:".into()), JOB_HEAD)];
+        let mut reads = vec![Read::Head(next.unwrap_or_else(|| JOBS.into()), JOB_HEAD)];
         reads.extend(active(replies).1.into_iter().map(|job| Read::Head(job, JOB_HEAD)));
         reads.extend(workers(replies).into_iter().map(|(key, _)| Read::Head(key, 1024)));
         reads

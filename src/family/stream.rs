@@ -36,8 +36,7 @@ impl QueueFamily for StreamFamily {
     }
 
     fn tasks_at(&self, key: &Bytes, _: PushEnd) -> Vec<super::TaskPlace> {
-        let kind = super::TaskKind::Stream;
-        vec![super::TaskPlace { key: key.clone(), kind, next_last: false }]
+        vec![super::TaskPlace::stream(key.clone())]
     }
 
     fn reads(&self, key: &Bytes, _: PushEnd, _: &QueueMemory) -> Vec<Read> {

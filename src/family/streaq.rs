@@ -1,8 +1,9 @@
 //! streaQ: a stream for each priority of a queue with the group `workers`, whose consumers keep a health key.
 
+use super::read::PART;
 use super::site::{Site, count, is_type, join, single};
 use super::stream::{self, StreamFamily};
-use super::{Context, KeyFact, QueueFamily, QueueMemory, Read};
+use super::{Context, KeyFact, QueueFamily, QueueMemory, Read, TaskPlace};
 use crate::domain::queue::{Detail, Oldest, PushEnd};
 use crate::domain::{Bytes, Queue, Reply};
 
@@ -46,6 +47,19 @@ impl QueueFamily for StreaqFamily {
         let names = stream::group_names(replies.first()?);
         names.iter().any(|name| name.as_slice() == GROUP).then_some(())?;
         Some(single(stream_key(clue)?, Some("stream")))
+    }
+
+    fn tasks_at(&self, key: &Bytes, _: PushEnd) -> Vec<TaskPlace> {
+        vec![TaskPlace::stream(key.clone())]
+    }
+
+    fn id_field(&self) -> &'static str {
+        "task_id"
+    }
+
+    fn task_parts(&self, key: &Bytes, id: &Bytes) -> Vec<(&'static str, Read)> {
+        let base = split(key.as_slice()).map_or(key.as_slice(), |(base, _)| base);
+        vec![("data", Read::Head(join(&[base, b":task:data:", id.as_slice()]), PART))]
     }
 
     fn reads(&self, key: &Bytes, push: PushEnd, memory: &QueueMemory) -> Vec<Read> {

@@ -320,7 +320,7 @@ fn renewal(previous: &Lock, ttl: &Ttl, ctx: &Context) -> Renewal {
 /// Why a reply tells nothing.
 pub(super) fn unknown(reply: Option<&Reply>, command: &'static str) -> Unknown {
     match reply {
-        Some(Reply::Error(e)) if e.is_denied() => Unknown::NotPermitted(command),
+        Some(Reply::Error(e)) if e.is_denied_somewhere() => Unknown::NotPermitted(command),
         Some(Reply::Error(e)) if e.is_unknown_command() => Unknown::Unsupported,
         Some(Reply::Error(e)) => Unknown::Failed(e.to_string()),
         _ => Unknown::NotRead,

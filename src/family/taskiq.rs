@@ -4,7 +4,7 @@ use super::backlog::{at_least, begin, is_wrong_type, list_step, settle, unreadab
 use super::list::Look;
 use super::site::{Site, single};
 use super::stream::{self, StreamFamily};
-use super::{Context, KeyFact, QueueFamily, QueueMemory, Read};
+use super::{Context, KeyFact, QueueFamily, QueueMemory, Read, TaskPlace};
 use crate::domain::queue::{Oldest, PushEnd, RateSource};
 use crate::domain::{Bytes, Queue, Reply};
 
@@ -69,6 +69,10 @@ impl QueueFamily for TaskiqFamily {
             _ => clue.as_slice() == USUAL && names.iter().any(|name| name.as_slice() == USUAL),
         };
         (told && !names.is_empty()).then(|| single(clue.clone(), Some("stream")))
+    }
+
+    fn tasks_at(&self, key: &Bytes, _: PushEnd) -> Vec<TaskPlace> {
+        vec![TaskPlace::list(key.clone(), PushEnd::Left), TaskPlace::stream(key.clone())]
     }
 
     fn reads(&self, key: &Bytes, push: PushEnd, memory: &QueueMemory) -> Vec<Read> {

@@ -8,9 +8,10 @@ use super::watch::settled;
 use super::{EXIT_NOT_DONE, EXIT_OK, EXIT_USAGE, Out};
 use crate::cli::{Format, Peek as Wish};
 use crate::config::Config;
+use crate::config::endpoint::Directory;
 use crate::decode::Redactor;
 use crate::domain::Queue;
-use crate::family::registry::queue_family;
+use crate::family::Registry;
 use crate::peek::{Peek, Task, peek as look};
 use crate::poll::Fleet;
 use crate::redis_io::{ClientRole, connect};
@@ -44,10 +45,10 @@ pub async fn peek(config: Arc<Config>, wish: Wish, out: &mut Out<'_>) -> std::io
         return Ok(EXIT_USAGE);
     }
     let redactor = Redactor::new(config.redact.iter().map(String::as_str));
-    let directory = fleet.directory();
+    let (directory, registry) = (fleet.directory(), Registry::new(&config));
     let (mut code, mut all) = (EXIT_OK, Vec::new());
     for queue in found {
-        match one(&config, &directory, queue, wish.count, &redactor).await {
+        match one(&config, (&directory, &registry), queue, wish.count, &redactor).await {
             Ok(seen) => all.push((queue, seen)),
             Err(why) => {
                 out.say(format!("{} on {}: not seen: {why}", queue.id.key, queue.id.node));
@@ -69,13 +70,13 @@ pub async fn peek(config: Arc<Config>, wish: Wish, out: &mut Out<'_>) -> std::io
 
 async fn one(
     config: &Config,
-    directory: &crate::config::endpoint::Directory,
+    (directory, registry): (&Directory, &Registry),
     queue: &Queue,
     count: u32,
     redactor: &Redactor,
 ) -> Result<Peek, String> {
     let endpoint = directory(&queue.id.node).ok_or("its node is gone")?;
-    let family = queue_family(queue.family).ok_or("its kind is not known")?;
+    let family = registry.queue_family(queue.family).ok_or("its kind is not known")?;
     let reader = connect(&endpoint, ClientRole::Poll, config.timeout).await;
     let mut reader = reader.map_err(|e| e.to_string())?;
     look(&mut reader, family, &queue.id.key, queue.push, count, redactor).await

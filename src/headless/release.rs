@@ -57,7 +57,7 @@ async fn release_one(
     out: &mut Out<'_>,
 ) -> u8 {
     let place = format!("{} on {}", wish.key, candidate.node);
-    let lock = match look(&Registry::new(config), &mut candidate, wish)
+    let lock = match look(&Registry::new(config), &mut candidate, &wish.key)
         .await
         .and_then(|lock| chosen(lock, config, wish))
     {
@@ -129,30 +129,34 @@ async fn release_one(
 }
 
 /// Reads the lock once, as the dashboard does.
-async fn look(registry: &Registry, candidate: &mut Candidate, wish: &Release) -> Result<Lock, String> {
+pub(super) async fn look(
+    registry: &Registry,
+    candidate: &mut Candidate,
+    key: &Bytes,
+) -> Result<Lock, String> {
     if !candidate.exists
-        && let Some(lock) = connection(registry, candidate, &wish.key).await
+        && let Some(lock) = connection(registry, candidate, key).await
     {
         return Ok(lock);
     }
     let failed = |e: crate::redis_io::CallError| e.to_string();
-    let kind = candidate.reader.read(&[Read::Type(wish.key.clone())], Dialect::default()).await;
+    let kind = candidate.reader.read(&[Read::Type(key.clone())], Dialect::default()).await;
     let key_type: Arc<str> = match kind.map_err(failed)?.first() {
         Some(Reply::Status(name)) => name.as_str().into(),
         // TYPE is denied: the reads will say what it is not.
         _ => "string".into(),
     };
     // Named by a person: as good as a lock pattern.
-    let fact = KeyFact { key: wish.key.clone(), key_type, lock_pattern: true, queue_pattern: false };
+    let fact = KeyFact { key: key.clone(), key_type, lock_pattern: true, queue_pattern: false };
     let Some(Kind::Lock(family)) = registry.recognise(&fact) else {
         return Err(format!("it is no lock: its type is {}", escape_text(&fact.key_type)));
     };
-    let reads = family.reads(&wish.key, None);
+    let reads = family.reads(key, None);
     let replies = candidate.reader.read(&reads, Dialect::default()).await.map_err(failed)?;
     let ctx = context(candidate);
     let lock = family.interpret(&fact, None, &replies, &ctx).ok_or("it is gone, or no lock")?;
     Ok(Lock {
-        id: LockId { node: candidate.node.clone(), db: candidate.endpoint.db, key: wish.key.clone() },
+        id: LockId { node: candidate.node.clone(), db: candidate.endpoint.db, key: key.clone() },
         ..lock
     })
 }
@@ -177,7 +181,7 @@ fn chosen(lock: Lock, config: &Config, wish: &Release) -> Result<Lock, String> {
 }
 
 /// A lock that is a client's connection, by its name; `None` too where CLIENT LIST is not permitted.
-async fn connection(registry: &Registry, candidate: &mut Candidate, key: &Bytes) -> Option<Lock> {
+pub(super) async fn connection(registry: &Registry, candidate: &mut Candidate, key: &Bytes) -> Option<Lock> {
     if !registry.seeks_connections() {
         return None;
     }

@@ -9,16 +9,18 @@ use crate::cli::{Where, Worker};
 use crate::config::{Config, NodeConfig};
 use crate::domain::{Bytes, NodeId, QueueId};
 use crate::family::Registry;
+use crate::poll::Nodes;
 use crate::redis_io::WritePermit;
 use crate::worker::view::WorkerState;
 use crate::worker::{Source, WorkerSpec, run_headless, signals};
 
 /// `redwarden worker QUEUE...`: takes tasks until stopped (SIGTERM or Ctrl-C drains, a second one ends what runs).
 /// Its log goes to stdout, one line an event.
-pub async fn worker(config: Arc<Config>, nodes: &[NodeConfig], wish: Worker, out: &mut Out<'_>) -> u8 {
+pub async fn worker(config: Arc<Config>, nodes: &Nodes, wish: Worker, out: &mut Out<'_>) -> u8 {
+    let known = nodes.now();
     let mut sources = Vec::new();
     for (key, weight) in &wish.queues {
-        match places(&config, nodes, &wish, key, out).await {
+        match places(&config, &known, &wish, key, out).await {
             Ok(places) => {
                 sources.extend(places.into_iter().map(|(node, db)| {
                     source(&config, &wish, QueueId { node, db, key: key.clone() }, *weight)
@@ -27,11 +29,7 @@ pub async fn worker(config: Arc<Config>, nodes: &[NodeConfig], wish: Worker, out
             Err(code) => return code,
         }
     }
-    let places: Vec<NodeConfig> = nodes.to_vec();
-    let directory: crate::config::endpoint::Directory =
-        Arc::new(move |id: &NodeId| places.iter().find(|n| n.meta.id == *id).map(|n| n.endpoint.clone()));
-    let peers: Vec<_> = nodes.iter().map(|n| n.endpoint.clone()).collect();
-    let mut spec = WorkerSpec::configured(&config, sources, directory, Arc::new(move || peers.clone()));
+    let mut spec = WorkerSpec::configured(&config, sources, nodes.directory(), nodes.endpoints());
     spec.force = wish.force;
     spec.concurrency = wish.concurrency.unwrap_or(spec.concurrency);
     spec.policy.task_timeout = wish.task_timeout.or(spec.policy.task_timeout);

@@ -114,9 +114,11 @@ impl Cluster {
         }
         for (i, node) in self.nodes.iter().enumerate() {
             if i < primaries {
-                let first = (i * SLOTS / primaries).to_string();
-                let last = ((i + 1) * SLOTS / primaries - 1).to_string();
-                say(node, &["CLUSTER", "ADDSLOTSRANGE", &first, &last])?;
+                // ADDSLOTSRANGE came with 7.0.
+                let slots = i * SLOTS / primaries..(i + 1) * SLOTS / primaries;
+                let slots: Vec<String> = slots.map(|slot| slot.to_string()).collect();
+                let words = ["CLUSTER", "ADDSLOTS"].into_iter().chain(slots.iter().map(String::as_str));
+                say(node, &words.collect::<Vec<_>>())?;
             }
             // Each meets each: faster than waiting for the gossip.
             for other in self.nodes.iter().skip(i + 1) {

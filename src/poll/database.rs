@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::changes::Late;
 use super::claims::Claims;
 use super::keys::KeyTable;
+use super::refusals::Refusals;
 use super::sample::Sampler;
 use super::search::Search;
 use crate::config::NodeConfig;
@@ -26,6 +27,8 @@ pub(super) struct Database {
     /// INFO, with the number of keys of this database.
     pub(super) facts: Option<Arc<NodeFacts>>,
     pub(super) denied: DeniedSet,
+    /// What reads of single keys were refused, also before this look.
+    pub(super) refusals: Refusals,
     denied_since: BTreeMap<(&'static str, String), Stamp>,
     /// What was refused, and what the rules said, at the last look.
     pub(super) told_denied: Vec<Denied>,
@@ -47,6 +50,7 @@ impl Database {
             health: Tracker::default(),
             facts: None,
             denied: DeniedSet::new(),
+            refusals: Refusals::default(),
             denied_since: BTreeMap::new(),
             told_denied: Vec::new(),
             verdicts: [].into(),
@@ -75,6 +79,7 @@ impl Database {
     /// Another server process: nothing that was seen holds.
     pub(super) fn forget(&mut self) {
         self.table.clear();
+        self.refusals = Refusals::default();
         self.search.restart();
     }
 
@@ -90,7 +95,8 @@ impl Database {
 
     /// What is not permitted here or on the whole server, each with the time it was first seen.
     pub(super) fn denials(&mut self, of_server: &DeniedSet, now: Stamp) -> Vec<Denied> {
-        let all: DeniedSet = self.denied.union(of_server).cloned().collect();
+        let mut all: DeniedSet = self.denied.union(of_server).cloned().collect();
+        all.extend(self.refusals.lately(now.mono));
         let since = &mut self.denied_since;
         since.retain(|what, _| all.contains(what));
         all.into_iter()

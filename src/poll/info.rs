@@ -35,7 +35,8 @@ pub fn parse(text: &Bytes, db: u32) -> NodeFacts {
             Some("master") => Some(Role::Primary),
             Some("slave") => Some(Role::Replica),
             Some("sentinel") => Some(Role::Sentinel),
-            _ if get("redis_mode") == Some("sentinel") => Some(Role::Sentinel),
+            // Valkey 9 calls it server_mode.
+            _ if get("redis_mode").or_else(|| get("server_mode")) == Some("sentinel") => Some(Role::Sentinel),
             _ => None,
         },
         ops_per_sec: number("instantaneous_ops_per_sec"),
@@ -190,5 +191,8 @@ mod tests {
         let valkey =
             parse(&"redis_version:7.2.4\r\nserver_name:valkey\r\nvalkey_version:9.0.0\r\n".into(), 0);
         assert_eq!((valkey.engine.as_deref(), valkey.version.as_deref()), (Some("valkey"), Some("9.0.0")));
+        for mode in ["redis_mode:sentinel\r\n", "server_mode:sentinel\r\n"] {
+            assert_eq!(parse(&mode.into(), 0).role, Some(Role::Sentinel), "{mode}");
+        }
     }
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::cost::CostMeter;
 use super::keys::KeyTable;
 use super::prefixes::Prefixes;
+use super::refusals::{Refusals, SOME_KEYS};
 use super::sample::Sampler;
 use super::search::{Pace as SearchPace, Search};
 use crate::domain::reply::ReplyError;
@@ -32,6 +33,7 @@ pub(super) struct Look<'a> {
     pub(super) sampler: &'a mut Sampler,
     pub(super) cost: &'a mut CostMeter,
     pub(super) denied: &'a mut BTreeSet<(&'static str, String)>,
+    pub(super) refusals: &'a mut Refusals,
     pub(super) dialect: &'a mut Dialect,
     pub(super) rtt: Duration,
     pub(super) clock_offset_ms: i64,
@@ -289,20 +291,28 @@ impl Look<'_> {
             }
             let mut scripts_refused = None;
             for (read, reply) in reads.iter().zip(&replies) {
-                if let (Some(pane), Some(command)) = (pane, read.denied_inside(reply)) {
+                if let (Some(pane), Some(command)) = (pane, read.denied_inside(reply, *self.dialect)) {
                     self.denied.insert((pane, command.to_string()));
                 }
-                let Some(error) = reply.as_error() else { continue };
+                let Some(error) = reply.as_error() else {
+                    self.refusals.allowed(read.needs());
+                    continue;
+                };
                 let is_script = read.is_script() && *self.dialect != Dialect::NoScripts;
                 let refused = error.is_unknown_command() || (error.is_denied() && !about_keys(error));
-                // A command inside one of the other scripts that is not permitted says nothing of scripts.
-                let whole = matches!(read, Read::ListLook { .. }) || !error.message.contains("script");
+                // A command inside a script that is not permitted says nothing of scripts.
+                let whole = !error.message.contains("script");
                 // The in-flight list of a queue is only looked for: its key may lie outside the user's patterns.
                 let aside = matches!(read, Read::ListLen(_)) && about_keys(error);
                 if is_script && refused && whole {
                     scripts_refused = Some(error);
                 } else if let Some(pane) = pane.filter(|_| !aside) {
-                    self.note_denied(pane, read.needs(), error);
+                    let what = if error.is_denied_inside() { read.runs() } else { read.needs() };
+                    self.note_denied(pane, what, error);
+                    if error.is_denied_somewhere() {
+                        let what = if about_keys(error) { SOME_KEYS } else { what };
+                        self.refusals.refused((pane, what), read.needs(), Instant::now());
+                    }
                 }
             }
             let Some(error) = scripts_refused else { return Ok(replies) };
@@ -339,8 +349,8 @@ impl Look<'_> {
     }
 
     fn note_denied(&mut self, pane: &'static str, command: &str, error: &ReplyError) {
-        if error.is_denied() {
-            let what = if about_keys(error) { "access to some keys" } else { command };
+        if error.is_denied_somewhere() {
+            let what = if about_keys(error) { SOME_KEYS } else { command };
             self.denied.insert((pane, what.to_string()));
         }
     }

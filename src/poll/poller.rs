@@ -61,11 +61,8 @@ pub(super) struct Poller {
 impl Poller {
     /// A poller of one server, over one connection; `nodes` are its databases, at least one.
     pub(super) fn new(nodes: &[NodeConfig], shared: Arc<Shared>, now: Stamp) -> Option<Self> {
-        let mut endpoint = nodes.first()?.endpoint.clone();
-        if nodes.len() > 1 {
-            // A database that does not exist is no reason not to reach the others.
-            endpoint.db = 0;
-        }
+        // A database that does not exist, or may not be selected, is no reason to take the server for down.
+        let endpoint = Endpoint { db: 0, ..nodes.first()?.endpoint.clone() };
         let wanted = nodes.iter().flat_map(|node| shared.registry.prefixes(&node.meta.id)).collect();
         Some(Self {
             live: Liveness::new(shared.config.rules.down_after, now),

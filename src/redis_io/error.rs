@@ -19,7 +19,7 @@ pub struct CallError {
 impl CallError {
     /// A failure after which the connection is dropped.
     pub fn new(reason: Reason, detail: impl AsRef<str>) -> Self {
-        Self { reason, detail: escape_text(detail.as_ref()), broken: true }
+        Self { reason, detail: escape_text(&without_number(detail.as_ref())), broken: true }
     }
 
     /// No answer in time.
@@ -52,6 +52,14 @@ impl CallError {
             _ => Reason::Other,
         };
         Self::new(reason, error.to_string())
+    }
+}
+
+/// The words of the operating system without its number: `Connection refused (os error 111)`.
+fn without_number(words: &str) -> String {
+    match words.split_once(" (os error ").and_then(|(head, tail)| Some((head, tail.split_once(')')?.1))) {
+        Some((head, tail)) => format!("{head}{tail}"),
+        None => words.to_owned(),
     }
 }
 

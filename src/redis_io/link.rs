@@ -70,7 +70,8 @@ impl Link {
             Ok(Ok(values)) => {
                 let answered = values.into_iter().zip(wanted).filter(|(_, wanted)| *wanted);
                 let replies: Vec<Reply> = answered.map(|(value, _)| to_reply(value)).collect();
-                self.was_denied |= replies.iter().any(Reply::is_denied);
+                self.was_denied |=
+                    replies.iter().any(|r| r.as_error().is_some_and(ReplyError::is_denied_somewhere));
                 Ok(replies)
             }
             Ok(Err(error)) => Err(CallError::from_redis(&error)),

@@ -1,6 +1,7 @@
 //! Dialogs: one frame for all, of which the less important parts give way on small screens, never the token, the
 //! warnings, the commands and the buttons.
 
+mod batch;
 mod confirm;
 mod forms;
 mod peek;
@@ -87,6 +88,13 @@ pub fn draw(scene: &Scene<'_>, area: Rect, frame: &mut Frame<'_>, cache: &mut Vi
         Dialog::Peek(id, offset) => return peek::peek(scene, id, *offset, area, frame, cache),
         Dialog::Detail(id, offset) => return readers::detail(scene, id, *offset, area, frame, cache),
         Dialog::Confirm(c) => confirm::ask(scene, c, width),
+        Dialog::Batch => {
+            let Some(batch) = &scene.state.batch else { return };
+            if batch::draw(scene, batch, area, frame, cache) {
+                cache.drawn = scene.state.dialog_to_arm();
+            }
+            return;
+        }
         Dialog::Enqueue(form) => forms::enqueue(scene, form, width),
         Dialog::Expire(form) => forms::expire(scene, form, width),
         Dialog::StartWorker(queue, button) => forms::start_worker(scene, queue, *button, width),

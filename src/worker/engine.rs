@@ -1,7 +1,5 @@
 //! The loop on one queue: takes, runs, settles, beats; reconnects after any error and compares its lists with its hand.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,15 +20,15 @@ use super::task::Ended;
 use super::trouble::Trouble;
 use super::view::{Counts, LineKind, WorkerState};
 use crate::config::Endpoint;
+use fetch::{Fetch, meanwhile, next};
 
+mod fetch;
 mod life;
 mod primary;
 mod settle;
 
 /// Time between two looks for retries that another worker scheduled.
 const LOOK_FOR_RETRIES: Duration = Duration::from_secs(1);
-
-type Fetch = Pin<Box<dyn Future<Output = (Taker, Result<Option<Taken>, Trouble>)> + Send>>;
 
 pub(super) struct Engine {
     shared: Arc<Shared>,
@@ -158,17 +156,9 @@ impl Engine {
             if self.compare && fetch.is_none() {
                 self.compare(session).await?;
             }
-            self.settle(session).await?;
             // From here on a change of the gate is news.
             self.gate.borrow_and_update();
             let mut wake = self.start_parked();
-            if self.ending.is_some()
-                && self.tasks.is_empty()
-                && fetch.is_none()
-                && self.hand.finished.is_empty()
-            {
-                return Ok(());
-            }
             let mut held_up = !self.hand.parked.is_empty();
             if !self.compare && self.may_take() {
                 held_up |= !self.take_due(session).await?;
@@ -178,8 +168,8 @@ impl Engine {
                 }
                 if let Some(taker) = idle.take() {
                     match self.shared.gate.ask(self.lane, std::time::Instant::now()) {
-                        Turn::Take => fetch = Some(Box::pin(taker.take(Patience::None))),
-                        Turn::Block => fetch = Some(Box::pin(taker.take(Patience::Block))),
+                        Turn::Take => fetch = Some(Fetch::begin(taker, Patience::None)),
+                        Turn::Block => fetch = Some(Fetch::begin(taker, Patience::Block)),
                         Turn::NotNow(at) => {
                             held_up = true;
                             wake = earlier(wake, at.map(Instant::from_std));
@@ -188,10 +178,18 @@ impl Engine {
                     }
                 }
             }
+            // The next task is on its way meanwhile: another connection, one round trip for both.
+            meanwhile(&mut fetch, self.settle(session)).await?;
+            if self.ending.is_some()
+                && self.tasks.is_empty()
+                && fetch.is_none()
+                && self.hand.finished.is_empty()
+            {
+                return Ok(());
+            }
             tokio::select! {
                 _ = self.orders.changed() => self.heed(),
                 (back, outcome) = next(&mut fetch) => {
-                    fetch = None;
                     idle = Some(back);
                     self.proven |= outcome.is_ok();
                     let taken = outcome?;
@@ -385,13 +383,6 @@ fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
     match (a, b) {
         (Some(a), Some(b)) => Some(a.min(b)),
         (one, other) => one.or(other),
-    }
-}
-
-async fn next(fetch: &mut Option<Fetch>) -> (Taker, Result<Option<Taken>, Trouble>) {
-    match fetch {
-        Some(fetch) => fetch.await,
-        None => std::future::pending().await,
     }
 }
 

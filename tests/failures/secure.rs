@@ -146,3 +146,63 @@ async fn ipv6_loopback() {
     server.kill();
     down(&fleet, Reason::Refused, "").await;
 }
+
+#[tokio::test]
+async fn a_cluster_and_a_sentinel_group_over_ipv6() {
+    if std::net::TcpListener::bind("[::1]:0").is_err() {
+        eprintln!("no IPv6 loopback here: not tested");
+        return;
+    }
+    let args = ["--bind", "127.0.0.1 ::1", "--cluster-announce-ip", "::1"];
+    let shape =
+        ClusterShape { replicas: 1, args: args.map(String::from).to_vec(), ..ClusterShape::default() };
+    let mut cluster = blocking(move || Cluster::start(&shape)).await.unwrap();
+    let ports: Vec<u16> = cluster.servers().map(Server::port).collect();
+    let mut followed = Followed::start(patient(of_cluster(Endpoint::tcp("::1", ports[1]))));
+    let six = |v: &redwarden::domain::FleetView| {
+        v.nodes.iter().all(|n| n.snapshot.meta.address.starts_with("[::1]:"))
+    };
+    followed
+        .until("six nodes by IPv6", |v| {
+            v.nodes.len() == 6
+                && six(v)
+                && ports[..3].iter().all(|p| is_up(v, *p, Role::Primary))
+                && ports[3..].iter().all(|p| is_up(v, *p, Role::Replica))
+        })
+        .await;
+    cluster.server_mut(0).unwrap().kill();
+    followed.until("the replica took over", |v| is_up(v, ports[3], Role::Primary) && six(v)).await;
+
+    let args = ["--bind", "127.0.0.1 ::1", "--replica-announce-ip", "::1"];
+    let shape = SentinelShape { args: args.map(String::from).to_vec(), ..SentinelShape::default() };
+    let mut group = blocking(move || SentinelGroup::start(&shape)).await.unwrap();
+    let data: Vec<u16> = (0..2).map(|i| group.server(i).unwrap().port()).collect();
+    let seed = group.sentinels().next().unwrap().endpoint();
+    let mut followed = Followed::start(patient(of_sentinels(vec![seed], None)));
+    followed
+        .until("the replica by IPv6", |v| {
+            let replica = format!("[::1]:{}", data[1]);
+            is_up(v, data[0], Role::Primary)
+                && v.nodes.iter().any(|n| n.snapshot.meta.address == replica)
+                && is_up(v, data[1], Role::Replica)
+        })
+        .await;
+    group.server_mut(0).unwrap().kill();
+    followed.until("it leads", |v| is_up(v, data[1], Role::Primary)).await;
+}
+
+#[tokio::test]
+async fn a_cluster_whose_seed_is_a_unix_socket() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("redis.sock");
+    let args = ["--unixsocket".to_owned(), path.display().to_string()];
+    let shape = ClusterShape { primaries: 1, args: args.to_vec(), ..ClusterShape::default() };
+    let cluster = blocking(move || Cluster::start(&shape)).await.unwrap();
+    let port = cluster.server(0).unwrap().port();
+    let seed = Endpoint { address: Address::Unix(path), ..Endpoint::tcp("unused", 0) };
+    let fleet = Fleet::spawn(Arc::new(patient(of_cluster(seed))));
+    wait_for(&fleet, "its node where it announces itself, once", |v| {
+        v.nodes.len() == 1 && v.groups[0].told.is_some() && is_up(v, port, Role::Primary)
+    })
+    .await;
+}

@@ -10,7 +10,7 @@ use redwarden::app::state::{Button, Dialog, PlanState};
 use redwarden::domain::lock::{Token, Ttl};
 
 use crate::fixtures::{HOSTILE, board, lock, node, rich_board, s, settings};
-use crate::harness::{asked, done, flow, flow_with, lock_row, plan, writes};
+use crate::harness::{asked, flow, flow_with, lock_row, plan, writes};
 
 #[test]
 fn release_carries_the_identity_and_the_value_seen() {
@@ -170,33 +170,6 @@ fn a_plan_that_comes_after_cancelling_opens_nothing() {
     assert_eq!(f.press("<esc>"), [Effect::Action(ActionCommand::Abandon(ticket))]);
     assert_eq!(f.prepared(ticket, &request), []);
     assert!(f.state.dialogs.is_empty());
-}
-
-#[test]
-fn marked_locks_ask_one_after_another() {
-    let mut f = flow(&board(vec![node("a").locks(vec![lock("lock:a"), lock("lock:b"), lock("lock:c")])]));
-    f.press("2 g <space> <space> <space>");
-    let (first, request) = asked(&f.press("R"));
-    assert!(f.toast().contains("3 marked locks"));
-    f.prepared(first, &request);
-    f.draw();
-    let effects = f.press("y");
-    assert_eq!(effects[0], Effect::Action(ActionCommand::Execute(first)));
-    let (second, request_b) = asked(&effects);
-    assert_ne!(first, second);
-    assert_eq!(f.press("y y"), [], "the next one counts no keys yet");
-    f.outcome(first, &request, done());
-    assert_eq!(f.state.locks.marks.len(), 2, "a released lock is no longer marked");
-    f.prepared(second, &request_b);
-    f.draw();
-    // n skips this one, Esc stops the series.
-    let (third, request_c) = asked(&f.press("n"));
-    assert!(matches!(&request_c, Request::Release { lock, .. } if lock.key == "lock:c".into()));
-    assert_eq!(f.press("<esc>"), [Effect::Action(ActionCommand::Abandon(third))]);
-    assert!(f.state.dialogs.is_empty());
-    let (again, _) = asked(&f.press("R"));
-    assert_eq!(f.press("<esc>"), [Effect::Action(ActionCommand::Abandon(again))]);
-    assert!(f.state.dialogs.is_empty(), "Esc does not go on to the next one");
 }
 
 #[test]

@@ -160,7 +160,13 @@ pub fn writes(effects: &[Effect]) -> Vec<&Effect> {
         .filter(|e| {
             matches!(
                 e,
-                Effect::Action(ActionCommand::Prepare(..) | ActionCommand::Execute(_)) | Effect::Worker(_)
+                Effect::Action(
+                    ActionCommand::Prepare(..)
+                        | ActionCommand::Execute(_)
+                        | ActionCommand::PrepareBatch(..)
+                        | ActionCommand::ExecuteBatch(..)
+                        | ActionCommand::UndoBatch(..)
+                ) | Effect::Worker(_)
             )
         })
         .collect()
@@ -191,5 +197,7 @@ pub fn plan(request: &Request) -> Plan {
         warnings: Vec::new(),
         undo: redwarden::act::plan::Undo::Value,
         undo_of: None,
+        frees_in: None,
+        batch: None,
     }
 }

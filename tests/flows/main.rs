@@ -13,6 +13,7 @@ mod fixtures;
 #[path = "../support/keys.rs"]
 mod keys;
 
+mod batches;
 mod confirming;
 mod events;
 mod filtering;

@@ -1,10 +1,11 @@
 //! Votes for one token are one row; what is done to the row is done to each vote.
 
-use redwarden::act::Request;
+use redwarden::act::request::ActionCommand;
+use redwarden::app::effect::Effect;
 use redwarden::domain::snapshot::Board;
 
 use crate::fixtures::{board, lock, node, s};
-use crate::harness::{asked, done, flow};
+use crate::harness::flow;
 
 const TOKEN: &str = "3dcb04b8-2e15-4208-8244-348d3fb4fa6c";
 
@@ -50,33 +51,17 @@ fn three_votes_are_one_row_and_a_namesake_is_another() {
 }
 
 #[test]
-fn a_release_asks_for_each_vote() {
+fn a_release_is_one_batch_of_all_votes() {
     let mut f = flow(&fleet());
     f.select_lock("lock:x");
-    let mut nodes = Vec::new();
-    let (mut ticket, mut request) = asked(&f.press("R"));
-    loop {
-        let Request::Release { lock, seen } = &request else { panic!("{request:?}") };
-        assert_eq!(seen.token.known().unwrap().as_slice(), TOKEN.as_bytes());
-        nodes.push(lock.node.to_string());
-        f.prepared(ticket, &request);
-        f.draw();
-        let mut effects = f.press("y");
-        effects.extend(f.outcome(ticket, &request, done()));
-        if nodes.len() == 3 {
-            break;
-        }
-        (ticket, request) = asked(
-            &effects
-                .into_iter()
-                .filter(|e| {
-                    use redwarden::act::request::ActionCommand;
-                    use redwarden::app::effect::Effect;
-                    matches!(e, Effect::Action(ActionCommand::Prepare(..)))
-                })
-                .collect::<Vec<_>>(),
-        );
-    }
-    assert_eq!(nodes, ["a", "b", "c"]);
-    assert!(f.state.dialogs.is_empty() && f.state.release_queue.is_empty());
+    let nodes = |effects: &[Effect]| -> Vec<String> {
+        let [Effect::Action(ActionCommand::PrepareBatch(_, items))] = effects else { panic!("{effects:?}") };
+        assert!(items.iter().all(|i| i.seen.token.known().unwrap().as_slice() == TOKEN.as_bytes()));
+        items.iter().map(|i| i.lock.node.to_string()).collect()
+    };
+    assert_eq!(nodes(&f.press("R")), ["a", "b", "c"]);
+    f.press("<esc>");
+    // Marking the row marks its votes.
+    f.press("<space>");
+    assert_eq!(nodes(&f.press("R")), ["a", "b", "c"]);
 }

@@ -162,6 +162,6 @@ fn zoom_resize_and_unknown_keys() {
     assert!(f.state.zoom);
     f.send(Event::Resize(120, 40));
     assert_eq!(f.state.size, (120, 40));
-    assert_eq!(f.press("X <f1> <esc>"), []);
+    assert_eq!(f.press("T <f1> <esc>"), []);
     assert_eq!(f.press("r"), [Effect::Refresh]);
 }

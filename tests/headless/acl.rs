@@ -23,7 +23,8 @@ fn denials(server: &Server) -> Vec<String> {
     let mut denied = Vec::new();
     while let Some(line) = lines.next() {
         if line == "object" {
-            denied.extend(lines.next().map(str::to_string));
+            // A command of 7.2 and later that the README adds for those.
+            denied.extend(lines.next().filter(|what| *what != "client|no-touch").map(str::to_string));
         }
     }
     denied

@@ -29,6 +29,17 @@ fn tasks_are_shown_and_stay() {
     std::fs::write(&config, "[peek]\nredact = [\"n\"]\n").unwrap();
     let own = shell.run(&["queues", "peek", "queue:a", "-u", &url, "--config", config.to_str().unwrap()]);
     assert!(own.out.contains("{n: ***, api_key: \"k-123\"}"), "{}{}", own.out, own.err);
+    // A kind of queue that only the user knows.
+    let kind = "[[queue_family]]\nid = \"urgent\"\nqueue = \"urgent:{name}\"\ntype = \"zset\"\n";
+    std::fs::write(&config, kind).unwrap();
+    cli(&server, &["ZADD", "urgent:a", "9", "later", "5", "sooner"]);
+    let own = shell.run(&["queues", "peek", "urgent:a", "-u", &url, "--config", config.to_str().unwrap()]);
+    assert!(
+        own.out.contains("(urgent): 2 waiting\n\nnext 1\n  [text]\n    \"sooner\""),
+        "{}{}",
+        own.out,
+        own.err
+    );
     std::fs::write(&config, "[peek]\nredact = [\"_\"]\n").unwrap();
     let bad = shell.run(&["queues", "peek", "queue:a", "-u", &url, "--config", config.to_str().unwrap()]);
     assert_eq!(bad.code, 2);

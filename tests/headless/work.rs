@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use redwarden::launcher::Server;
+use redwarden::launcher::{SentinelGroup, SentinelShape, Server};
 
 use super::{Shell, cli, wait_until};
 
@@ -65,6 +65,46 @@ fn several_queues_on_all_nodes_with_retries() {
     assert_eq!(ran.code, 0, "{} {}", ran.out, ran.err);
     assert!(ran.err.contains("4 done, 4 failed, 4 retried"), "{} {}", ran.err, ran.out);
     assert!(servers.iter().all(|s| left(s).is_empty()), "a clean stop leaves nothing");
+}
+
+#[test]
+fn a_replica_that_came_later_takes_over_and_the_worker_goes_on_there() {
+    let shape = SentinelShape { sentinels: 1, quorum: 1, ..SentinelShape::default() };
+    let mut group = SentinelGroup::start(&shape).unwrap();
+    let sentinel = group.sentinels().next().unwrap().url();
+    let primary = group.server(0).unwrap().port().to_string();
+    let shell = Shell::new();
+    let task = |id: &str| format!(r#"{{"id":"{id}","kind":"redwarden.test"}}"#);
+    cli(group.server(0).unwrap(), &["LPUSH", "queue:q", &task("first")]);
+    let mut worker = shell
+        .command(&["worker", "queue:q", "--sentinel", &sentinel, "--master-name", group.name()])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    wait_until("it works", || cli(group.server(0).unwrap(), &["EXISTS", "queue:q"]) == "0");
+    // Nobody had heard of it when the worker began; its rank makes it the next primary.
+    let later =
+        Server::start(&["--replicaof", &format!("127.0.0.1 {primary}"), "--replica-priority", "1"]).unwrap();
+    let told = |server: &Server, what: &str, text: &str| {
+        cli(server, &[&["SENTINEL"][..], &what.split(' ').collect::<Vec<_>>()].concat()).contains(text)
+    };
+    let port = later.port().to_string();
+    let watcher = || group.sentinels().next().unwrap();
+    wait_until("Sentinel knows it", || told(watcher(), "REPLICAS mymaster", &format!("port\n{port}\n")));
+    wait_until("it is in sync", || cli(&later, &["INFO", "replication"]).contains("master_link_status:up"));
+    wait_until("its rank is known", || told(watcher(), "REPLICAS mymaster", "slave-priority\n1\n"));
+    group.server_mut(0).unwrap().kill();
+    wait_until("it is the primary", || cli(&later, &["INFO", "replication"]).contains("role:master"));
+    cli(&later, &["LPUSH", "queue:q", &task("second")]);
+    wait_until("the worker goes on there", || cli(&later, &["EXISTS", "queue:q"]) == "0");
+    let pid = rustix::process::Pid::from_raw(i32::try_from(worker.id()).unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    wait_until("it ends", || worker.try_wait().unwrap().is_some());
+    let ran = super::ran(worker.wait_with_output().unwrap());
+    assert_eq!(ran.code, 0, "{} {}", ran.out, ran.err);
+    assert!(ran.out.contains(&format!("goes on with 127.0.0.1:{port}")), "{}", ran.out);
+    assert!(ran.err.contains("2 done"), "{}", ran.err);
 }
 
 #[test]

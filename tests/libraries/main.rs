@@ -1,14 +1,26 @@
-//! Real libraries with their own workers: what they count is what we count, at several moments.
+//! Real libraries. Queues with their own workers: what they count is what we count, at several moments. Locks with a
+//! holder and a waiter: recognised, released, and both do what the plan said.
 //!
-//! RQ and Celery always; the others are slower to fetch and come with `cargo test --test libraries -- --ignored`.
+//! The most common always; the others are slower to fetch and come with `cargo test --test libraries -- --ignored`.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "tests")]
 
 #[path = "../support/db.rs"]
 mod db;
+#[path = "../support/driver.rs"]
+mod driver;
+mod locks;
+#[path = "../support/node.rs"]
+mod node;
+mod node_locks;
+mod node_queues;
 #[path = "../support/python.rs"]
 mod python;
+mod python_locks;
+mod python_more_locks;
 mod python_queues;
+#[path = "../support/shell.rs"]
+mod shell;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

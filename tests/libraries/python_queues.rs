@@ -9,7 +9,8 @@ use redwarden::poll::Fleet;
 use serde_json::{Value, json};
 
 use super::db::{Db, eventually};
-use super::python::{Driver, Process, Python};
+use super::driver::{Driver, Process};
+use super::python::Python;
 use super::{agree, watch};
 
 /// A library, its program and a server that both use.
@@ -264,4 +265,29 @@ async fn taskiq_has_open_what_is_not_done() {
         })
         .await;
     }
+}
+
+#[tokio::test]
+#[ignore = "fetches streaQ: cargo test --test libraries -- --ignored"]
+async fn streaq_counts_as_its_queue_size_does() {
+    let mut s = Stage::new("streaq", &[]).await;
+    s.ask("enqueue");
+    let told = |q: &Queue| {
+        let ready = q.waiting.zip(q.in_flight).map(|(waiting, taken)| waiting + taken);
+        json!({ "ready": ready, "scheduled": q.scheduled })
+    };
+    let before = json!({ "ready": 6, "scheduled": 1 });
+    assert_eq!(s.ask("counts"), before);
+    let worker = s.worker();
+    s.busy().await;
+    s.driver.until("counts", &before);
+    agree(&s.fleet, "streaq:default:queues:normal", "streaq", "busy", |q| {
+        told(q) == before && q.in_flight >= Some(1) && q.workers == Some(1)
+    })
+    .await;
+    s.open_gate().await;
+    let done = json!({ "ready": 0, "scheduled": 1 });
+    s.driver.until("counts", &done);
+    agree(&s.fleet, "streaq:default:queues:normal", "streaq", "done", |q| told(q) == done).await;
+    drop(worker);
 }

@@ -62,6 +62,8 @@ fn plan() -> redwarden::act::Plan {
         warnings: Vec::new(),
         undo: redwarden::act::plan::Undo::No(""),
         undo_of: None,
+        frees_in: None,
+        batch: None,
     }
 }
 

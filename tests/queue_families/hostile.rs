@@ -8,7 +8,7 @@ use redwarden::domain::queue::PushEnd;
 use redwarden::domain::reply::ReplyError;
 use redwarden::domain::{Bytes, NodeId, Reply, Stamp};
 use redwarden::family::template::Template;
-use redwarden::family::{Context, KeyFact, QueueMemory, Registry};
+use redwarden::family::{Context, Dialect, KeyFact, QueueMemory, Registry};
 
 fn text() -> impl Strategy<Value = Bytes> {
     prop_oneof![
@@ -134,6 +134,16 @@ proptest! {
                     memory.part = part.part;
                 }
                 let _ = (family.reads(&key, PushEnd::Left, &memory), family.more_reads(&key, replies));
+                let _ = family.tasks_at(&key, PushEnd::Left);
+                for part in replies.iter().filter_map(Reply::as_bytes) {
+                    for label in ["", "msg"] {
+                        let _ = family.unfold(label, &part);
+                    }
+                    // Only reads of the closed list, whatever the element says; they can be sent.
+                    for (_, read) in family.task_parts(&key, &part) {
+                        prop_assert!(["GETRANGE", "EVAL_RO"].contains(&read.command(Dialect::EvalRo).name().as_str()));
+                    }
+                }
                 queue = family.interpret(&fact, queue.as_ref(), &mut memory, replies, &ctx);
                 if let (Some(queue), Some(text)) = (&mut queue, replies.iter().find_map(Reply::as_bytes)) {
                     redwarden::family::consumers::Consumers::parse(&text, 0).enter(queue);

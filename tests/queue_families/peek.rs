@@ -97,6 +97,73 @@ async fn jobs_that_stand_elsewhere() {
 }
 
 #[tokio::test]
+async fn tasks_of_python_libraries_are_read_where_they_stand() {
+    let server = Server::start(&[]).unwrap();
+    let mut w = writer(&server).await;
+    let next = async |family: &str, key: &str| {
+        let seen = look(&server, family, key, PushEnd::Left).await.unwrap();
+        (seen.next[0].id.clone().unwrap_or_default(), text(&seen.next[0]))
+    };
+    restore(&mut w, "arq", "0.28.0", "worker max_jobs=1").await;
+    let (id, said) = next("arq", "arq:queue").await;
+    assert_eq!(id, "e68b4d995fc140f8ba88c1f6fb5c0c71");
+    assert!(said.starts_with("job [pickle (not executed)] ") && said.contains("slow"), "{said}");
+    restore(&mut w, "dramatiq", "2.2.1", "no worker yet").await;
+    run(&mut w, "DEL dramatiq:default").await;
+    run(&mut w, "RPUSH dramatiq:default ec684560-241b-4f75-a439-631451871d0e newer").await;
+    let (id, said) = next("dramatiq", "dramatiq:default").await;
+    assert_eq!(id, "ec684560-241b-4f75-a439-631451871d0e");
+    assert!(said.starts_with("message [json] ") && said.contains("args: [3]"), "{said}");
+    restore(&mut w, "streaq", "7.2.0", "worker concurrency=1").await;
+    let (id, said) = next("streaq", "streaq:default:queues:normal").await;
+    assert_eq!(id, "9d97e83977614ecdada67741af351393");
+    assert!(
+        said.starts_with("enqueue_time [text] \"1795434980643\"\ndata [pickle (not executed)] "),
+        "{said}"
+    );
+    assert!(said.contains("slow"), "{said}");
+    restore(&mut w, "saq", "0.26.4", "worker concurrency=1").await;
+    let (id, said) = next("saq", "saq:default:queued").await;
+    assert_eq!(id, "saq:job:default:6640dace-e734-11f1-9c3e-02fc00000001");
+    assert!(said.starts_with("job [json] ") && said.contains("kwargs: {x: 0}"), "{said}");
+    // What stands in a queue does not choose which key is read.
+    run(&mut w, "SET app:secret hidden").await;
+    run(&mut w, "LPUSH saq:default:queued app:secret").await;
+    assert_eq!(next("saq", "saq:default:queued").await.1, " [text] \"app:secret\"");
+    run(&mut w, "LPUSH saq:default:queued saq:job:default:gone").await;
+    assert!(next("saq", "saq:default:queued").await.1.contains("taken or removed"));
+}
+
+#[tokio::test]
+async fn the_type_of_the_key_tells_how_a_library_was_set_up() {
+    let server = Server::start(&[]).unwrap();
+    let mut w = writer(&server).await;
+    let next = async |family: &str, key: &str| {
+        let seen = look(&server, family, key, PushEnd::Left).await.unwrap();
+        (seen.waiting, text(&seen.next[0]))
+    };
+    restore(&mut w, "taskiq-redis", "1.2.4", "list broker").await;
+    let (waiting, said) = next("taskiq", "taskiq").await;
+    assert!(waiting == 4 && said.starts_with(" [json] ") && said.contains("tq:ok"), "{waiting} {said}");
+    run(&mut w, "DEL taskiq").await;
+    restore(&mut w, "taskiq-redis", "1.2.4", "stream broker").await;
+    let (waiting, said) = next("taskiq", "taskiq").await;
+    assert!(waiting == 8 && said.starts_with("data [json] ") && said.contains("tq:boom"), "{waiting} {said}");
+    restore(&mut w, "huey", "3.5.4", "plain storage").await;
+    let (waiting, said) = next("huey", "huey.redis.myapp").await;
+    assert!(waiting == 6 && said.starts_with(" [pickle (not executed)] "), "{waiting} {said}");
+    run(&mut w, "DEL huey.redis.myapp").await;
+    restore(&mut w, "huey", "3.5.4", "prio storage").await;
+    let (waiting, said) = next("huey", "huey.redis.myapp").await;
+    assert!(waiting == 6 && said.starts_with(" [pickle (not executed)] "), "{waiting} {said}");
+    assert!(said.contains("40a4423d-0370-42ef-a532-e0551b072b92"), "the most urgent one: {said}");
+    run(&mut w, "DEL huey.redis.myapp").await;
+    run(&mut w, "SET huey.redis.myapp x").await;
+    let refused = look(&server, "huey", "huey.redis.myapp", PushEnd::Left).await.unwrap_err();
+    assert!(refused.contains("another type"), "{refused}");
+}
+
+#[tokio::test]
 async fn without_the_right_to_run_scripts_it_says_so() {
     let server = Server::start(&[]).unwrap();
     let mut w = writer(&server).await;

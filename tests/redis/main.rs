@@ -13,6 +13,7 @@ mod proxy;
 #[path = "../support/tls.rs"]
 mod tls;
 
+mod batch;
 mod cluster;
 mod connect;
 mod enqueue;

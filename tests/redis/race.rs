@@ -27,6 +27,8 @@ fn plan(key: &str, token: &str) -> Plan {
         warnings: Vec::new(),
         undo: redwarden::act::plan::Undo::Value,
         undo_of: None,
+        frees_in: None,
+        batch: None,
     }
 }
 

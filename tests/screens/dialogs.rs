@@ -28,6 +28,8 @@ fn release_plan(key: Bytes, value: Bytes) -> Prepared {
             warnings: vec!["its holder is not told: if it lives, two may work at once".into()],
             undo: redwarden::act::plan::Undo::Value,
             undo_of: None,
+            frees_in: None,
+            batch: None,
         },
         needs_force: None,
     }

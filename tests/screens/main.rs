@@ -15,6 +15,7 @@ mod groups;
 #[path = "../support/fixtures.rs"]
 mod fixtures;
 
+mod batches;
 mod dialogs;
 mod escape_output;
 mod groups_in_lists;

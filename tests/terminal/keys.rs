@@ -207,6 +207,8 @@ fn worker(hands: &mut Hands, stage: &mut Stage, esc: Key) {
     hands.selects("first", c('g'), "queue:a");
     hands.shows("enqueue", c('t'), "Enqueue a test task");
     hands.hides("back", esc, "Enqueue a test task");
+    hands.shows("peek", c('v'), "╭ Tasks ");
+    hands.hides("back", esc, "╭ Tasks ");
     hands.shows("requeue", c('M'), "is empty: there is nothing to do");
     hands.hides("back", esc, "is empty: there is nothing to do");
 

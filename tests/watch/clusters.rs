@@ -167,6 +167,65 @@ async fn whoever_may_not_ask_for_shards_asks_for_slots_or_nodes() {
 }
 
 #[tokio::test]
+async fn each_right_for_clusters_removed_in_turn_leaves_the_rest_going() {
+    let cluster = tokio::task::spawn_blocking(|| {
+        Cluster::start(&ClusterShape { primaries: 2, replicas: 1, ..ClusterShape::default() }).unwrap()
+    })
+    .await
+    .unwrap();
+    let rights = super::acl::listed("In a cluster both also need");
+    assert_eq!(rights.len(), 4);
+    let all = rights.join(" ");
+    for right in rights.iter().copied().chain([all.as_str()]) {
+        let left: Vec<&str> = rights.iter().copied().filter(|r| !right.contains(r)).collect();
+        for server in cluster.servers() {
+            let words =
+                format!("ACL SETUSER watcher reset on >pw {} {}", super::acl::without(&[]), left.join(" "));
+            assert!(run(&mut writer(server).await, words.trim()).await.as_error().is_none());
+        }
+        let seed = Endpoint {
+            username: Some("watcher".into()),
+            password: Some(redwarden::config::Secret::new("pw")),
+            ..cluster.server(0).unwrap().endpoint()
+        };
+        let fleet = Fleet::spawn(Arc::new(one(vec![seed])));
+        if left.is_empty() {
+            // Nothing tells the nodes: the seed is watched all the same, and the reason is said.
+            let view = wait_for(&fleet, "nobody tells", |v| {
+                has(v, "topology-unknown") == Some(Severity::Unknown) && all_up(v, 1)
+            })
+            .await;
+            let why = group(&view).trouble.clone().unwrap();
+            assert!(why.contains("no permissions"), "{why}");
+            continue;
+        }
+        let view = wait_for(&fleet, right, |v| {
+            all_up(v, 4) && group(v).cluster().is_some_and(|c| c.assigned() == 16384)
+        })
+        .await;
+        let said = group(&view).findings().into_iter().find(|f| f.code == "not-permitted");
+        match right {
+            // One of the others tells the same.
+            "+cluster|shards" | "+cluster|slots" => assert!(said.is_none(), "{right}: {said:?}"),
+            _ => {
+                let said = said.expect(right);
+                let command = right.trim_start_matches('+').to_uppercase();
+                assert!(said.message.contains(&command) && said.since.is_some(), "{right}: {said:?}");
+                assert_eq!(
+                    view.verdict(&redwarden::domain::Rules::default(), std::time::Instant::now()).code(),
+                    "unknown"
+                );
+            }
+        }
+        assert_eq!(
+            group(&view).cluster().unwrap().is_ok,
+            (right != "+cluster|info").then_some(true),
+            "{right}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn announced_addresses_that_cannot_be_reached_are_mapped() {
     let cluster = tokio::task::spawn_blocking(|| {
         let args = [

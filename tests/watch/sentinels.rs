@@ -120,3 +120,51 @@ async fn sentinels_with_a_password_of_their_own() {
     assert!(why.contains("user or password is wrong") && !why.contains("wrong password"), "{why}");
     assert_eq!(has(&view, "topology-unknown"), Some(Severity::Unknown));
 }
+
+#[tokio::test]
+async fn each_right_for_sentinels_removed_in_turn_leaves_the_rest_going() {
+    let redis = start().await;
+    let rights = super::acl::listed("A user of Sentinels needs");
+    for right in rights.iter().copied() {
+        let left: Vec<&str> = rights.iter().copied().filter(|r| *r != right).collect();
+        for sentinel in redis.sentinels() {
+            let words = format!("ACL SETUSER watcher reset on >pw {}", left.join(" "));
+            let reply = run(&mut writer(sentinel).await, &words).await;
+            assert!(reply.as_error().is_none(), "{words}: {reply:?}");
+        }
+        let seed = |server: &Server| redwarden::config::Endpoint {
+            username: Some("watcher".into()),
+            password: Some(redwarden::config::Secret::new("pw")),
+            ..server.endpoint()
+        };
+        let seeds: Vec<_> = redis.sentinels().map(seed).collect();
+        let fleet = Fleet::spawn(Arc::new(watching(Sentinel { seeds, ..Sentinel::default() })));
+        if right == "+sentinel|masters" {
+            let view =
+                wait_for(&fleet, right, |v| v.up_of_total() == (3, 3) && group(v).trouble.is_some()).await;
+            let why = group(&view).trouble.clone().unwrap();
+            assert!(why.contains("no permissions"), "{why}");
+            wait_for(&fleet, "said", |v| has(v, "topology-unknown") == Some(Severity::Unknown)).await;
+            continue;
+        }
+        let view = wait_for(&fleet, right, |v| {
+            let facts = group(v).sentinel();
+            let (up, all) = v.up_of_total();
+            up == all && up >= 4 && facts.is_some_and(|s| s.answering() == 3 && s.primary.is_some())
+        })
+        .await;
+        let facts = group(&view).sentinel().unwrap();
+        let said: Vec<String> = group(&view).findings().into_iter().map(|f| f.message).collect();
+        if let Some(command) = right.strip_prefix("+sentinel|") {
+            let wanted = format!("not permitted (SENTINEL|{})", command.to_uppercase());
+            assert!(said.contains(&wanted), "{right}: {said:?}");
+            // What is not told is no alarm.
+            assert_eq!(said.len(), 1, "{right}: {said:?}");
+            let findings = group(&view).findings();
+            assert!(findings.iter().all(|f| f.since.is_some() && f.remedy.is_some()), "{findings:?}");
+        } else {
+            assert!(said.is_empty(), "{right}: {said:?}");
+        }
+        assert_eq!(facts.ckquorum, (right != "+sentinel|ckquorum").then_some(Ok(())), "{right}");
+    }
+}

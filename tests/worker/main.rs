@@ -8,6 +8,7 @@ mod cut_proxy;
 #[path = "../support/db.rs"]
 mod db;
 
+mod cost;
 mod crash;
 mod exec;
 mod failover;

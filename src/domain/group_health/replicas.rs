@@ -27,6 +27,8 @@ fn judge(sample: &GroupSample<'_>) -> Option<(Severity, String)> {
             let more = if bare.len() > 1 { format!(" and {} more", bare.len() - 1) } else { String::new() };
             Some((Severity::Warning, format!("no replica could take over from {first}{more}")))
         }
+        // Not permitted is not none.
+        GroupFacts::Sentinel(_) if sample.group.denied.iter().any(|d| d == "SENTINEL|SLAVES") => None,
         GroupFacts::Sentinel(facts) => {
             let fit = facts.replicas.iter().any(|r| r.is_online != Some(false));
             let name = facts.primary.as_ref().map(|p| format!(" from {p}")).unwrap_or_default();

@@ -140,6 +140,7 @@ impl Poller {
             sampler: &mut db.sampler,
             cost: &mut self.cost,
             denied: &mut db.denied,
+            refusals: &mut db.refusals,
             dialect: &mut self.dialect,
             rtt: self.rtt_least,
             clock_offset_ms: self.clock_offset_ms.unwrap_or(0),

@@ -150,9 +150,9 @@ impl ClusterWatch {
             told: Some(Told { by: teller.meta.id.clone(), at: Stamp::now() }),
             trouble: None,
             facts: GroupFacts::Cluster(facts),
-            denied: denied(words),
             ..self.group.clone()
         };
+        self.group.deny(denied(words), Stamp::now());
     }
 }
 

@@ -205,12 +205,14 @@ impl SentinelWatch {
             });
             nodes.push(in_group(sentinel.clone(), &id));
         }
-        let group = GroupSnapshot {
+        let before = self.parts.iter().find(|p| p.group.id == id).and_then(|p| p.group.denied_since);
+        let mut group = GroupSnapshot {
             told: Some(Told { by: by.meta.id.clone(), at: Stamp::now() }),
             facts: GroupFacts::Sentinel(facts),
-            denied: denied(&told),
+            denied_since: before,
             ..GroupSnapshot::unheard(id, GroupKind::Sentinel)
         };
+        group.deny(denied(&told), Stamp::now());
         let mut seen = std::collections::HashSet::new();
         nodes.retain(|node| seen.insert(node.meta.id.clone()));
         Part { group, nodes }

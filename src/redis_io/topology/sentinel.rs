@@ -72,6 +72,9 @@ impl TopologyReader {
             myself: own.as_bytes().and_then(|id| id.as_utf8().map(str::to_owned)),
             ..SentinelWord::default()
         };
+        if own.is_denied() {
+            word.denied.push("SENTINEL|MYID");
+        }
         for entry in masters.as_array().unwrap_or_default().iter().take(MAX_PRIMARIES) {
             let Some(mut primary) = read_primary(entry) else { continue };
             if !names.is_empty() && !names.contains(&primary.name) {

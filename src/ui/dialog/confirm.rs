@@ -6,6 +6,7 @@ use super::{Ask, Field, MUST, Section};
 use crate::act::plan::Guard;
 use crate::act::transfer::{Transfer, TransferTo};
 use crate::act::{Plan, Prepared, Request, Seen};
+use crate::app::choose;
 use crate::app::state::{Button, Confirm, PlanState};
 use crate::domain::lock::Ttl;
 use crate::domain::{LockId, NodeId, Severity};
@@ -28,7 +29,8 @@ pub(super) fn ask<'a>(scene: &Scene<'_>, confirm: &'a Confirm, width: u16) -> As
         _ => None,
     };
     if let Some((id, seen)) = request_lock {
-        sections.extend(lock_sections(scene, id, seen, width));
+        let choice = choice(scene, confirm, seen, width);
+        sections.extend(lock_sections(scene, id, seen, choice, width));
     }
     let mut can_confirm = None;
     match &confirm.plan {
@@ -110,16 +112,50 @@ fn identity(scene: &Scene<'_>, confirm: &Confirm, width: u16) -> Section {
     Section::must(sheet.lines, short.lines)
 }
 
+/// Which of several holders is meant, as which of several families it is released, and the keys that choose.
+fn choice(scene: &Scene<'_>, confirm: &Confirm, seen: &Seen, width: u16) -> Option<Section> {
+    let look = scene.look;
+    let choice = choose::of(scene.state, confirm)?;
+    let (mut sheet, mut short) = (Sheet::new(look, width), Sheet::new(look, width));
+    if let Some((at, all)) = choice.holder {
+        let words = choice.words.unwrap_or_default();
+        let others = all.saturating_sub(1);
+        let line = format!("{words}: {at} of {all}, the other {others} stay (Up/Down: another one)");
+        sheet.field("holder", &line, look.strong());
+        short.field("holder", &format!("{at} of {all} (Up/Down)"), look.strong());
+    }
+    if !choice.families.is_empty() {
+        let named = |(id, sure): &(&'static str, u8)| {
+            if *id == seen.family { format!("[{id} {sure} %]") } else { format!("{id} {sure} %") }
+        };
+        let families: Vec<String> = choice.families.iter().map(named).collect();
+        let line = format!("released as {} (Ctrl-f: as another)", families.join(", "));
+        sheet.field("family", &line, look.plain());
+        short.field("family", &format!("as {} (Ctrl-f)", seen.family), look.plain());
+    }
+    (!sheet.lines.is_empty()).then(|| Section { joined: true, ..Section::must(sheet.lines, short.lines) })
+}
+
 /// Token as seen, TTL left, age, and the verdict with its reasons.
-fn lock_sections(scene: &Scene<'_>, id: &LockId, seen: &Seen, width: u16) -> Vec<Section> {
+fn lock_sections(
+    scene: &Scene<'_>,
+    id: &LockId,
+    seen: &Seen,
+    choice: Option<Section>,
+    width: u16,
+) -> Vec<Section> {
     let look = scene.look;
     let now = scene.state.now;
     let mut sheet = Sheet::new(look, width);
     let token = locks::token_text(look, &seen.token, LONGEST);
     sheet.known("token seen", token);
     let mut out = vec![Section::new(MUST, sheet.lines)];
+    out.extend(choice);
     let mut sheet = Sheet::new(look, width);
-    let current = find_lock(&scene.state.fleet, id);
+    let listed = find_lock(&scene.state.fleet, id);
+    // Of several holders the one that is meant counts.
+    let meant = listed.zip(seen.token.known()).and_then(|(lock, token)| lock.of_holder(token));
+    let current = meant.as_ref().or(listed);
     let ttl = match &seen.ttl {
         Ttl::Never => "never expires".to_owned(),
         Ttl::Left(left) => {
