@@ -95,6 +95,8 @@ pub struct Config {
     pub log: Option<PathBuf>,
     /// Directory of `audit.jsonl`: `$XDG_STATE_HOME/redwarden`.
     pub state_dir: PathBuf,
+    /// Whether what is usual for locks is kept there.
+    pub remember: bool,
     /// Said once at the start: a password on the command line, `--insecure`, ... Escaped.
     pub warnings: Vec<String>,
     /// Environment variables that no child process may inherit: [`secrets::SECRET_VARIABLES`] and those that
@@ -314,6 +316,7 @@ impl Default for Config {
             },
             log: None,
             state_dir: PathBuf::new(),
+            remember: true,
             warnings: Vec::new(),
             secret_variables: secrets::SECRET_VARIABLES.map(String::from).to_vec(),
         }

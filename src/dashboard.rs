@@ -235,6 +235,7 @@ fn carry_out(
 async fn leave(guard: TerminalGuard, mut backstage: Backstage, state: &mut AppState) -> Vec<String> {
     drop(guard);
     let deadline = tokio::time::Instant::now() + GOODBYE;
+    let _ = timeout(GOODBYE, backstage.fleet.save_memory()).await;
     while !state.running.is_empty() {
         match tokio::time::timeout_at(deadline, backstage.outcomes.recv()).await {
             Ok(Some(event)) => drop(update(state, Event::Action(event), Stamp::now())),

@@ -6,6 +6,7 @@
 pub mod apalis;
 pub mod arq;
 pub mod asynq;
+pub mod attendance;
 mod backlog;
 pub mod bee_queue;
 pub mod bull;
@@ -47,6 +48,7 @@ pub mod string;
 pub mod taskiq;
 pub mod template;
 pub mod unique_jobs;
+pub mod witness;
 
 use std::sync::Arc;
 

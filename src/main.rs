@@ -66,6 +66,8 @@ fn run(invocation: Invocation) -> anyhow::Result<u8> {
     if let Some(fleet) = &fleet {
         config.nodes = fleet.node_configs();
         config.topology = fleet.topology();
+        // Nothing of a demo is left behind.
+        config.remember = false;
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let code = runtime.block_on(command(invocation.command, Arc::new(config)));

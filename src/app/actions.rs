@@ -34,7 +34,7 @@ pub(super) fn seen(lock: &Lock) -> Seen {
     }
 }
 
-/// `R`: asks for the marked locks as one batch, else for the selected one.
+/// `R`: asks for the marked locks as one batch, else for the selected one; votes for one token are released together.
 pub(super) fn release(state: &mut AppState, out: &mut Vec<Effect>) {
     let in_detail = matches!(state.dialogs.last(), Some(Dialog::Detail(..)));
     let marked = if in_detail { Vec::new() } else { batch::marked(state) };
@@ -43,6 +43,10 @@ pub(super) fn release(state: &mut AppState, out: &mut Vec<Effect>) {
     }
     let one = marked.into_iter().next().map(|item| item.lock).or_else(|| lock_subject(state));
     let Some(id) = one else { return fail(state, "no lock is selected") };
+    let votes = batch::votes(state, &id);
+    if votes.len() > 1 {
+        return batch::open(state, votes, out);
+    }
     let now = state.now.mono;
     match selection::lock(state, &id) {
         Some(lock) if !lock.has_ended(now) => {

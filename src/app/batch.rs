@@ -10,7 +10,7 @@ use super::state::{AppState, Button, Dialog, RowId};
 use crate::act::batch::{BatchEvent, FleetPlan, Item, MOST_LOCKS};
 use crate::act::request::ActionCommand;
 use crate::act::{Outcome, Ticket};
-use crate::domain::{LockId, Severity};
+use crate::domain::{Lock, LockId, Severity};
 
 /// How far a batch is.
 #[derive(Clone, PartialEq, Debug)]
@@ -299,11 +299,25 @@ pub(super) fn on_undelivered(state: &mut AppState, ticket: Ticket, undo_of: Opti
 
 /// The marked locks as shown now, each with the value seen; those that ended are left out.
 pub(super) fn marked(state: &AppState) -> Vec<Item> {
-    let is_marked = |id: &LockId| state.locks.marks.contains(&RowId::Lock(id.clone()));
-    let shown = state.shown.locks.iter().filter(|lock| is_marked(&lock.id));
     let now = state.now.mono;
-    shown
-        .filter(|lock| !lock.has_ended(now))
-        .map(|lock| Item { lock: lock.id.clone(), seen: super::actions::seen(lock) })
-        .collect()
+    let is_marked = |id: &LockId| state.locks.marks.contains(&RowId::Lock(id.clone()));
+    // A marked row may stand for the votes on other nodes too.
+    let by_its_row = |lock: &Lock| {
+        let quorum = state.shown.quorum_of(lock, now);
+        quorum.and_then(|q| q.stands_for(&lock.token, now)).is_some_and(is_marked)
+    };
+    let shown = state.shown.locks.iter().filter(|lock| is_marked(&lock.id) || by_its_row(lock));
+    shown.filter(|lock| !lock.has_ended(now)).map(|lock| item(lock)).collect()
+}
+
+/// The votes for the token of this lock, where several primaries hold it.
+pub(super) fn votes(state: &AppState, id: &LockId) -> Vec<Item> {
+    let now = state.now.mono;
+    let lock = super::selection::lock(state, id);
+    let quorum = lock.and_then(|lock| Some((lock, state.shown.quorum_of(lock, now)?)));
+    quorum.map(|(lock, q)| q.locks_of(&lock.token, now).map(|l| item(l)).collect()).unwrap_or_default()
+}
+
+fn item(lock: &Lock) -> Item {
+    Item { lock: lock.id.clone(), seen: super::actions::seen(lock) }
 }

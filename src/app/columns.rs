@@ -9,7 +9,8 @@ use crate::domain::fleet::FleetNode;
 use crate::domain::lock::Ttl;
 use crate::domain::node::NodeFacts;
 use crate::domain::queue::Drain;
-use crate::domain::{Lock, Queue, Rules, Severity};
+use crate::domain::stale;
+use crate::domain::{FleetView, Lock, Queue, Rules, Severity};
 
 /// What a row is sorted by; borrowed, so that nothing is allocated for each row or compare.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -63,6 +64,8 @@ pub struct At<'a> {
     pub rules: &'a Rules,
     /// The moment.
     pub now: Instant,
+    /// What stands beside the row.
+    pub fleet: &'a FleetView,
 }
 
 /// One column of a panel.
@@ -121,6 +124,9 @@ pub const LOCKS: &[Column<Lock>] = &[
     column!("AGE", "age", true, |l, at| SortKey::duration(l.age(at.now))),
     column!("WAITERS", "waiters", true, |l, _| SortKey::number(l.waiters)),
     column!("FAMILY", "family", false, |l, _| SortKey::Bytes(l.family.as_bytes())),
+    column!("STALE", "stale", true, |l, at| SortKey::Number(u64::from(stale::score(l, at.rules, at.now)))),
+    column!("ALIVE", "alive", true, |l, _| SortKey::Number(l.holder_state() as u64)),
+    column!("QUORUM", "quorum", true, |l, at| SortKey::number(votes(l, at).map(|n| n as u64))),
 ];
 
 /// Queues.
@@ -138,6 +144,12 @@ pub const QUEUES: &[Column<Queue>] = &[
     column!("NET/S", "net", true, |q, _| SortKey::rate(q.rates.net)),
     column!("OLDEST", "oldest", true, |q, at| SortKey::duration(q.oldest_age(at.now))),
 ];
+
+/// How many voters of its quorum hold a lock; `None`: it is of no quorum.
+pub fn votes(lock: &Lock, at: At<'_>) -> Option<usize> {
+    let quorum = at.fleet.quorum_of(lock, at.now)?;
+    Some(quorum.locks_of(&lock.token, at.now).count())
+}
 
 fn fact(node: &FleetNode, figure: impl Fn(&NodeFacts) -> Option<u64>) -> SortKey<'_> {
     SortKey::number(node.snapshot.facts.as_ref().and_then(|f| figure(f)))

@@ -9,7 +9,7 @@ use crate::domain::{FleetView, Rules, Severity};
 /// Figures for the header and the panels' titles.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Counts {
-    /// Locks that are held, ended ones left out.
+    /// Locks that are held, ended ones left out; the votes for one token count once.
     pub locks: usize,
     /// Locks without a TTL: stuck if their holder died.
     pub never_expires: usize,
@@ -29,7 +29,7 @@ impl Counts {
     /// Counts the whole fleet at this moment.
     pub fn of(fleet: &FleetView, rules: &Rules, now: Instant) -> Self {
         let mut out = Self::default();
-        for lock in fleet.locks.iter().filter(|l| !l.has_ended(now)) {
+        for lock in fleet.locks.iter().filter(|l| !l.has_ended(now) && !fleet.is_folded(l, now)) {
             out.locks += 1;
             match lock.state(rules, now) {
                 LockState::NoTtl if lock.severity(rules, now) == Severity::Critical => out.never_expires += 1,

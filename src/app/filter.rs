@@ -6,13 +6,14 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use super::columns::At;
+use super::columns::{At, votes};
 use super::command::Panel;
 use crate::domain::bytes::escape;
 use crate::domain::fleet::FleetNode;
 use crate::domain::lock::{LockState, Token};
 use crate::domain::node::NodeState;
 use crate::domain::queue::Drain;
+use crate::domain::stale;
 use crate::domain::{Lock, Queue};
 
 /// A parsed filter. The default one lets everything through.
@@ -46,6 +47,8 @@ enum Field {
     Token,
     Family,
     Role,
+    Quorum,
+    HolderState,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -67,6 +70,8 @@ fn fields(panel: Panel) -> &'static [(&'static str, Field)] {
             ("holder", Field::Holder),
             ("token", Field::Token),
             ("family", Field::Family),
+            ("quorum", Field::Quorum),
+            ("holder_state", Field::HolderState),
         ],
         Panel::Queues => &[("key", Field::Key), ("node", Field::Node), ("family", Field::Family)],
         Panel::Worker => &[],
@@ -83,7 +88,9 @@ fn figures(panel: Panel) -> &'static [(&'static str, bool)] {
             ("blocked", false),
             ("memory", false),
         ],
-        Panel::Locks => &[("ttl", true), ("age", true), ("waiters", false)],
+        Panel::Locks => {
+            &[("ttl", true), ("age", true), ("waiters", false), ("votes", false), ("stale", false)]
+        }
         Panel::Queues => {
             &[("waiting", false), ("oldest", true), ("in", false), ("out", false), ("net", false)]
         }
@@ -168,7 +175,13 @@ impl Filter {
         self.all(|test| match test {
             Test::Text(field, needle) => {
                 let key = || raw(lock.id.key.as_slice(), needle);
-                let node = || plain(lock.id.node.as_str(), needle);
+                let quorum = || at.fleet.quorum_of(lock, at.now);
+                let node = || {
+                    plain(lock.id.node.as_str(), needle)
+                        || quorum().is_some_and(|q| {
+                            q.locks_of(&lock.token, at.now).any(|l| plain(l.id.node.as_str(), needle))
+                        })
+                };
                 let holder = || lock.holder.as_deref().is_some_and(|h| plain(h, needle));
                 let token = || match &lock.token {
                     Token::Known(bytes) | Token::Long { head: bytes, .. } => raw(bytes.as_slice(), needle),
@@ -181,6 +194,10 @@ impl Filter {
                     Field::Holder => holder() || (lock.holder.is_none() && token()),
                     Field::Token => token(),
                     Field::Family => plain(lock.family, needle),
+                    Field::HolderState => lock.holder_state().code().starts_with(needle.as_str()),
+                    Field::Quorum => quorum()
+                        .and_then(|q| q.verdict(at.now))
+                        .is_some_and(|v| v.state.code().starts_with(needle.as_str())),
                     Field::Any | Field::Role => key() || node() || holder() || token(),
                 }
             }
@@ -197,6 +214,8 @@ impl Filter {
                 let value = match *name {
                     "ttl" => lock.ttl_left(at.now).map(|d| d.as_secs_f64()),
                     "age" => lock.age(at.now).map(|d| d.as_secs_f64()),
+                    "stale" => Some(f64::from(stale::score(lock, at.rules, at.now))),
+                    "votes" => votes(lock, at).map(|n| n as f64),
                     _ => lock.waiters.map(|w| w as f64),
                 };
                 value.is_some_and(|v| cmp.holds(v, *limit))

@@ -20,7 +20,7 @@ pub fn rebuild_all(state: &mut AppState) {
 pub fn rebuild(state: &mut AppState, panel: Panel) {
     let shown = state.shown.clone();
     let rules = state.settings.rules.clone();
-    let at = At { rules: &rules, now: state.view_time().mono };
+    let at = At { rules: &rules, now: state.view_time().mono, fleet: &shown };
     let Some(list) = state.list_mut(panel) else { return };
     // Only texts that parse are put in force.
     let filter = Filter::parse(panel, &list.filter).unwrap_or_default();
@@ -42,8 +42,10 @@ pub fn rebuild(state: &mut AppState, panel: Panel) {
             at,
             shown.locks.iter().map(|l| &**l).enumerate(),
             |l| {
-                let Some(left) = l.ttl_left(at.now) else { return filter.lock(l, at) };
-                if left.is_zero() || !filter.lock(l, at) {
+                let Some(left) = l.ttl_left(at.now) else {
+                    return !shown.is_folded(l, at.now) && filter.lock(l, at);
+                };
+                if left.is_zero() || shown.is_folded(l, at.now) || !filter.lock(l, at) {
                     return false;
                 }
                 let end = at.now.checked_add(left);

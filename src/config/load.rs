@@ -314,6 +314,7 @@ fn settings(picker: &mut Picker<'_>, problems: &mut Problems) -> Config {
         },
         log: picker.optional("log", |l| &l.log),
         state_dir: PathBuf::new(),
+        remember: true,
         warnings: Vec::new(),
         secret_variables: Vec::new(),
     }

@@ -106,6 +106,13 @@ impl fmt::Debug for Bytes {
     }
 }
 
+/// So that a part of a value can be looked up among known bytes: both hash and compare alike.
+impl std::borrow::Borrow<[u8]> for Bytes {
+    fn borrow(&self) -> &[u8] {
+        &self.0
+    }
+}
+
 impl From<&[u8]> for Bytes {
     fn from(value: &[u8]) -> Self {
         Self(Arc::from(value))

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use self::once::Once;
 use super::node::NodeState;
+use super::quorum::{self, Quorum};
 use super::snapshot::Board;
 use super::{Finding, GroupId, GroupSnapshot, Lock, NodeSnapshot, Queue, Rules, Severity};
 
@@ -22,6 +23,8 @@ pub struct FleetView {
     pub locks: Vec<Arc<Lock>>,
     /// Queues of all primaries, sorted by key, then node.
     pub queues: Vec<Arc<Queue>>,
+    /// Keys that several independent primaries vote on, sorted by key.
+    pub quorums: Vec<Quorum>,
 }
 
 /// A node and the other names under which the same server is configured.
@@ -109,7 +112,8 @@ impl FleetView {
         }
         once.leave_one(&mut locks);
         once.leave_one(&mut queues);
-        Self { nodes, groups: board.groups.to_vec(), locks, queues }
+        let quorums = quorum::find(&nodes, &board.groups, &locks);
+        Self { nodes, groups: board.groups.to_vec(), locks, queues, quorums }
     }
 
     /// Nodes that are up, and all nodes.
@@ -121,6 +125,17 @@ impl FleetView {
     /// The group of this name.
     pub fn group(&self, id: &GroupId) -> Option<&Arc<GroupSnapshot>> {
         self.groups.iter().find(|g| g.id == *id)
+    }
+
+    /// The quorum that this lock is a vote of.
+    pub fn quorum_of(&self, lock: &Lock, now: Instant) -> Option<&Quorum> {
+        quorum::of(&self.quorums, lock, now)
+    }
+
+    /// True where a list shows this lock by the row of another one: votes for one token are one row.
+    pub fn is_folded(&self, lock: &Lock, now: Instant) -> bool {
+        let quorum = self.quorum_of(lock, now);
+        quorum.and_then(|q| q.stands_for(&lock.token, now)).is_some_and(|first| *first != lock.id)
     }
 
     /// The verdict at this moment. Locks and queues of one kind are summed up in one sentence.
@@ -149,8 +164,13 @@ impl FleetView {
             .locks
             .iter()
             .filter(|l| !l.has_ended(now))
-            .filter_map(|l| l.findings(rules, now).pop().map(|f| (f, l.id.key.escaped())));
+            .flat_map(|l| l.findings(rules, now).into_iter().map(|f| (f, l.id.key.escaped())));
         reasons.extend(summed("lock", locks));
+        let quorums = self.quorums.iter().filter_map(|q| {
+            let worst = q.verdict(now)?.findings.into_iter().next()?;
+            (worst.severity > Severity::Info).then(|| (worst, q.key.escaped()))
+        });
+        reasons.extend(summed("lock", quorums));
         let queues =
             self.queues.iter().filter_map(|q| q.findings(rules, now).pop().map(|f| (f, q.name.clone())));
         reasons.extend(summed("queue", queues));

@@ -5,6 +5,9 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use super::holds::Usual;
+use super::presence::{HolderState, Presence};
+use super::stale::longer_than_usual;
 use super::stamp::short;
 use super::{Bytes, Finding, NodeId, Rules, Severity, Stamp};
 
@@ -143,6 +146,10 @@ pub struct Lock {
     pub held_before: Option<Duration>,
     /// Who waits for it; `None` where waiters poll and cannot be counted.
     pub waiters: Option<u64>,
+    /// What is known of its holder beside the lock itself.
+    pub presence: Option<Presence>,
+    /// How long it is usually held; `None`: no hold of it was seen to end.
+    pub usual: Option<Usual>,
     /// Who holds it beside others: all of them, or the first [`MAX_HOLDERS`]. Empty where one holder has it alone.
     /// `token` and `holder` are those of one of them.
     pub holders: Arc<[Holder]>,
@@ -279,11 +286,67 @@ impl Lock {
     /// How much its state weighs. No TTL is a fault unless the library takes its locks without one; then only a
     /// long hold is worth a look.
     pub fn severity(&self, rules: &Rules, now: Instant) -> Severity {
+        let gone = self.holder_state() == HolderState::Gone;
         match self.state(rules, now) {
+            // Nobody will ever release it.
+            LockState::NoTtl if gone => Severity::Critical,
+            state if gone => state.severity().max(Severity::Warning),
             LockState::NoTtl if self.no_ttl_is_normal && self.is_overdue(rules, now) => Severity::Warning,
             LockState::NoTtl if self.no_ttl_is_normal => Severity::Info,
             state => state.severity(),
         }
+    }
+
+    /// Is its holder alive? A renewal says so, as do clients, heartbeats and other keys of its library; the newest
+    /// word counts.
+    pub fn holder_state(&self) -> HolderState {
+        match (self.renewal, &self.presence) {
+            (Renewal::Renewed(at), Some(told))
+                if told.state == HolderState::Gone && told.at.mono > at.mono =>
+            {
+                HolderState::Gone
+            }
+            (Renewal::Renewed(_), _) => HolderState::Alive,
+            (_, Some(told)) => told.state,
+            (_, None) => HolderState::Unknown,
+        }
+    }
+
+    /// What speaks for [`Lock::holder_state`], a sentence, escaped. `None`: nothing speaks for either.
+    pub fn evidence(&self, now: Instant) -> Option<String> {
+        if let Some(at) = self.lives_by_renewal() {
+            let ago = short(now.saturating_duration_since(at.mono));
+            return Some(format!("its TTL was renewed {ago} ago"));
+        }
+        let told = self.presence.as_ref()?;
+        let ago = short(now.saturating_duration_since(told.at.mono));
+        let since = match told.state {
+            HolderState::Gone => "missed for",
+            HolderState::Alive | HolderState::Unknown => "as of",
+        };
+        let ago = if told.state == HolderState::Gone { ago } else { format!("{ago} ago") };
+        Some(format!("{} ({since} {ago})", told.evidence))
+    }
+
+    /// The renewal that alone says that its holder is alive.
+    fn lives_by_renewal(&self) -> Option<Stamp> {
+        let told = self.presence.as_ref().map(|p| p.state);
+        match self.renewal {
+            Renewal::Renewed(at)
+                if self.holder_state() == HolderState::Alive && told != Some(HolderState::Alive) =>
+            {
+                Some(at)
+            }
+            _ => None,
+        }
+    }
+
+    /// How long it is held against its usual hold, once that is at least twice as long; a sentence.
+    fn usually(&self, now: Instant) -> Option<String> {
+        let times = longer_than_usual(self, now)?;
+        let usual = self.usual?;
+        let [p50, p95] = [usual.p50?, usual.p95?].map(short);
+        Some(format!("{times:.1}x its usual {p50} (95 % end within {p95}, {} holds seen)", usual.holds))
     }
 
     /// The same lock with another of its holders shown; `None` when it is not among them.
@@ -307,6 +370,13 @@ impl Lock {
         let state = self.state(rules, now);
         let age = self.age(now).map(|a| format!("held for at least {}", short(a)));
         let mut reasons = Vec::new();
+        if let Some(evidence) = self.evidence(now).filter(|_| self.lives_by_renewal().is_none()) {
+            reasons.push(match self.holder_state() {
+                HolderState::Gone => format!("its holder is gone: {evidence}"),
+                HolderState::Alive => format!("its holder is alive: {evidence}"),
+                HolderState::Unknown => evidence,
+            });
+        }
         match (&self.ttl, state) {
             (Ttl::Unknown(why), _) => reasons.push(format!("its TTL could not be read: {why}")),
             (Ttl::Never, _) if self.no_ttl_is_normal => {
@@ -340,6 +410,7 @@ impl Lock {
             Renewal::Unknown => {}
         }
         reasons.extend(age);
+        reasons.extend(self.usually(now));
         if let [(first, sure), others @ ..] = &*self.candidates
             && *sure < 90
             && !others.is_empty()
@@ -359,14 +430,26 @@ impl Lock {
     /// Findings for JSON and `check`.
     pub fn findings(&self, rules: &Rules, now: Instant) -> Vec<Finding> {
         let verdict = self.verdict(rules, now);
+        let gone = self.holder_state() == HolderState::Gone;
+        let mut found = Vec::new();
         let code = match verdict.state {
-            LockState::NoTtl if verdict.severity == Severity::Critical => "never-expires",
-            LockState::NoTtl if verdict.severity == Severity::Info => return Vec::new(),
-            LockState::NoTtl | LockState::Overdue => "overdue",
-            LockState::Unknown => "ttl-unknown",
-            LockState::Held | LockState::Renewed | LockState::Expiring => return Vec::new(),
+            LockState::NoTtl if verdict.severity == Severity::Critical => Some("never-expires"),
+            LockState::NoTtl if verdict.severity == Severity::Info => None,
+            LockState::NoTtl | LockState::Overdue => Some("overdue"),
+            LockState::Unknown => Some("ttl-unknown"),
+            LockState::Held | LockState::Renewed | LockState::Expiring => None,
         };
-        vec![Finding::new(verdict.severity, code, verdict.reasons.join("; "))]
+        if let Some(code) = code {
+            found.push(Finding::new(verdict.severity, code, verdict.reasons.join("; ")));
+        }
+        if let Some(evidence) = self.evidence(now).filter(|_| gone) {
+            found.push(Finding::new(
+                verdict.severity,
+                "holder-gone",
+                format!("its holder is gone: {evidence}"),
+            ));
+        }
+        found
     }
 }
 
@@ -390,6 +473,8 @@ mod tests {
             first_seen: now,
             held_before: Some(held),
             waiters: None,
+            presence: None,
+            usual: None,
             holders: [].into(),
             holders_total: None,
         };

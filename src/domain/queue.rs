@@ -103,12 +103,21 @@ pub struct Detail {
     pub label: &'static str,
     /// A short text, already escaped.
     pub text: String,
+    /// Where it is about a worker: its name, escaped, and whether it lives. Not told by itself.
+    #[serde(skip)]
+    pub worker: Option<(String, bool)>,
 }
 
 impl Detail {
     /// A detail; `text` must hold no raw bytes from Redis.
     pub fn new(label: &'static str, text: impl Into<String>) -> Self {
-        Self { label, text: text.into() }
+        Self { label, text: text.into(), worker: None }
+    }
+
+    /// The same of a worker of this name (escaped) that lives or does not.
+    #[must_use]
+    pub fn of_worker(self, name: impl Into<String>, lives: impl Into<Option<bool>>) -> Self {
+        Self { worker: lives.into().map(|lives| (name.into(), lives)), ..self }
     }
 }
 

@@ -54,7 +54,8 @@ impl Worker {
             }
             words.push(format!("{verb} {}", each.join(", ")));
         }
-        Detail::new(if self.alive == Some(false) { "gone" } else { "worker" }, words.join(", "))
+        let label = if self.alive == Some(false) { "gone" } else { "worker" };
+        Detail::new(label, words.join(", ")).of_worker(&self.name, self.alive)
     }
 
     fn who(&self) -> String {

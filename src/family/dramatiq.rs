@@ -154,11 +154,13 @@ fn workers(
         if ago >= OFFLINE_MS {
             memory.counters.remove(&proven);
             if holds > 0 {
-                details.push(Detail::new("gone", words(&format!("silent for {ago_s:.0}s"))));
+                let gone = Detail::new("gone", words(&format!("silent for {ago_s:.0}s")));
+                details.push(gone.of_worker(process.escaped(), false));
             }
         } else if memory.counters.contains_key(&proven) {
             workers += 1;
-            details.push(Detail::new("worker", words(&format!("beat {ago_s:.0}s ago"))));
+            let works = Detail::new("worker", words(&format!("beat {ago_s:.0}s ago")));
+            details.push(works.of_worker(process.escaped(), true));
         } else {
             unsure = true;
             let what = format!("{process}: beat {ago_s:.0}s ago, a producer or an idle worker");

@@ -85,14 +85,14 @@ impl QueueFamily for RqFamily {
             let known = all_asked && asked.iter().all(|w| w.alive.is_some());
             let live = mine.iter().filter(|w| w.alive == Some(true)).count() as u64;
             let gone = asked.iter().filter(|w| w.alive == Some(false));
-            let details = mine.iter().map(|w| Detail::new("worker", &w.words));
+            let details = mine.iter().map(|w| Detail::new("worker", &w.words).of_worker(&w.name, w.alive));
             SiteQueue {
                 key: key.clone(),
                 part: Part {
                     workers: known.then_some(live),
                     paused,
                     details: details
-                        .chain(gone.map(|w| Detail::new("gone", &w.words)))
+                        .chain(gone.map(|w| Detail::new("gone", &w.words).of_worker(&w.name, false)))
                         .take(MOST_WORKERS)
                         .collect(),
                     ..Part::default()
@@ -219,6 +219,8 @@ struct Worker {
     queues: Vec<Vec<u8>>,
     /// False when its hash ran out though the set still names it.
     alive: Option<bool>,
+    /// Escaped.
+    name: String,
     words: String,
 }
 
@@ -238,7 +240,7 @@ impl Worker {
             _ => format!("{name}: {} on {}, pid {}", or(1), or(2), or(3)),
         };
         let queues = queues.map(|q| q.as_slice().split(|b| *b == b',').map(<[u8]>::to_vec).collect());
-        Self { queues: queues.unwrap_or_default(), alive, words }
+        Self { queues: queues.unwrap_or_default(), alive, name: name.escaped(), words }
     }
 
     fn takes(&self, queue: &[u8]) -> bool {

@@ -129,8 +129,8 @@ impl QueueFamily for SidekiqFamily {
                     paused: paused.as_ref().map(|p| p.contains(name)),
                     details: mine
                         .iter()
-                        .map(|p| Detail::new("process", &p.words))
-                        .chain(gone.map(|p| Detail::new("gone", &p.words)))
+                        .map(|p| Detail::new("process", &p.words).of_worker(&p.name, p.alive))
+                        .chain(gone.map(|p| Detail::new("gone", &p.words).of_worker(&p.name, false)))
                         .chain(shared.iter().cloned())
                         .collect(),
                     ..Part::default()
@@ -220,6 +220,8 @@ struct Process {
     /// False when its hash ran out though the set still names it.
     alive: Option<bool>,
     running: Tally,
+    /// Escaped.
+    name: String,
     words: String,
 }
 
@@ -252,7 +254,13 @@ impl Process {
             format!("{identity}: {} of {} threads busy{ago}{quiet}", or(running.total), or(threads))
         };
         let takes_none = alive == Some(false);
-        Self { queues: if takes_none { None } else { queues }, alive, running, words }
+        Self {
+            queues: if takes_none { None } else { queues },
+            alive,
+            running,
+            name: identity.escaped(),
+            words,
+        }
     }
 
     fn takes(&self, queue: &Bytes) -> bool {

@@ -275,6 +275,8 @@ pub(super) fn lock(
         first_seen,
         held_before,
         waiters: None,
+        presence: None,
+        usual: None,
         holders: std::sync::Arc::from([]),
         holders_total: None,
     }

@@ -135,7 +135,7 @@ async fn by_filter(
         least = EXIT_NOT_DONE;
     }
     let now = Stamp::now().mono;
-    let at = At { rules: &config.rules, now };
+    let at = At { rules: &config.rules, now, fleet: &fleet };
     let locks = fleet.locks.iter().filter(|lock| {
         filter.lock(lock, at)
             && !lock.has_ended(now)

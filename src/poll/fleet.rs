@@ -10,6 +10,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use super::claims::Claims;
 use super::connections::Connections;
 use super::liveness::Liveness;
+use super::memory::Memory;
 use super::poller::Poller;
 use super::roster::Roster;
 use crate::config::endpoint::{Directory, Routes, route};
@@ -21,6 +22,9 @@ use crate::family::Registry;
 
 /// Closing sockets of our own takes no longer.
 const CLOSE_WITHIN: Duration = Duration::from_millis(500);
+
+/// What is usual for locks is written down so often.
+const SAVE_EVERY: Duration = Duration::from_secs(60);
 
 /// How often to look, and how often an extra look was asked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -38,6 +42,7 @@ pub(super) struct Shared {
     /// Changes are pushed where that is to be had.
     pub(super) live: bool,
     pub(super) connections: Connections,
+    pub(super) memory: Memory,
     board: watch::Sender<Board>,
 }
 
@@ -91,6 +96,7 @@ pub struct Fleet {
     nodes: watch::Receiver<Arc<Vec<NodeConfig>>>,
     found: watch::Receiver<bool>,
     _task: AbortOnDrop,
+    _memory: AbortOnDrop,
 }
 
 /// A task that ends with its owner.
@@ -115,11 +121,18 @@ impl Fleet {
         Self::start(config, true)
     }
 
+    /// Writes down what is usual for locks, for the next time. The disk may be slow.
+    pub async fn save_memory(&self) {
+        let shared = self.shared.clone();
+        let _ = tokio::task::spawn_blocking(move || shared.memory.save()).await;
+    }
+
     fn start(config: Arc<Config>, live: bool) -> Self {
         let (pace, _) = watch::channel(Pace { interval: config.interval, refreshes: 0 });
         let (board, _) = watch::channel(Board::default());
         let registry = Registry::new(&config);
         let mut roster = Roster::new(config.clone());
+        let memory = Memory::new((live && config.remember).then_some(config.state_dir.as_path()));
         let shared = Arc::new(Shared {
             config,
             registry,
@@ -127,8 +140,10 @@ impl Fleet {
             claims: Claims::default(),
             live,
             connections: Connections::default(),
+            memory,
             board,
         });
+        let memory = tokio::spawn(remember(shared.clone()));
         let known = roster.known();
         let (publish_nodes, nodes) = watch::channel(Arc::new(known.nodes));
         let (publish_found, found) = watch::channel(roster.is_fixed());
@@ -162,7 +177,7 @@ impl Fleet {
                 tokio::time::sleep(wait).await;
             }
         });
-        Self { shared, nodes, found, _task: AbortOnDrop(task) }
+        Self { shared, nodes, found, _task: AbortOnDrop(task), _memory: AbortOnDrop(memory) }
     }
 
     /// The nodes as known now, with how to reach them; those found by discovery too.
@@ -212,6 +227,19 @@ impl Fleet {
     /// Look this often from now on.
     pub fn set_interval(&self, interval: Duration) {
         self.shared.pace.send_modify(|pace| pace.interval = interval);
+    }
+}
+
+/// Reads what was written down, and writes it anew every minute. Both off the tasks that look at servers.
+async fn remember(shared: Arc<Shared>) {
+    let with = |act: fn(&Memory)| {
+        let shared = shared.clone();
+        tokio::task::spawn_blocking(move || act(&shared.memory))
+    };
+    let _ = with(Memory::load).await;
+    loop {
+        tokio::time::sleep(SAVE_EVERY).await;
+        let _ = with(Memory::save).await;
     }
 }
 

@@ -4,12 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::holders::Holders;
 use super::prefixes::Prefixes;
+use crate::domain::holds::HoldBook;
 use crate::domain::{Bytes, Lock, Queue, Reply, Stamp};
 use crate::family::consumers::Consumers;
 use crate::family::portalocker::Portalocker;
 use crate::family::recipe::CONNECTION;
 use crate::family::site::Part;
+use crate::family::witness::Witness;
 use crate::family::{Context, KeyFact, QueueMemory};
 
 /// A queue that is empty for this long and not configured by name is forgotten.
@@ -22,6 +25,8 @@ const SAFETY_ROUND: Duration = Duration::from_secs(300);
 pub(super) struct LockEntry {
     pub(super) fact: KeyFact,
     pub(super) lock: Arc<Lock>,
+    /// What other keys tell of its holder.
+    pub(super) witness: Witness,
 }
 
 /// A known queue.
@@ -54,6 +59,10 @@ pub(super) struct KeyTable {
     pub(super) restricted: bool,
     /// Who waits for tasks, from the last CLIENT LIST.
     pub(super) consumers: Option<Consumers>,
+    /// How long its locks are usually held.
+    pub(super) holds: HoldBook,
+    /// Who is there that may hold locks.
+    pub(super) holders: Holders,
     /// Locks that are connections were looked for before: one that was not there is new.
     pub(super) connections_seen: bool,
     /// Keys were found here whose slot is on its way: until then they are asked for by ASKING.
@@ -92,15 +101,46 @@ impl KeyTable {
             Reply::Bulk(text) => Some(Consumers::parse(text, db)),
             _ => None,
         };
+        self.holders.take_clients(list, Stamp::now());
+        self.judge_holders();
     }
 
     pub(super) fn clear(&mut self) {
-        *self = Self::default();
+        // Habits stay, whatever server process this is.
+        let holds = std::mem::take(&mut self.holds);
+        *self = Self { holds, ..Self::default() };
     }
 
     pub(super) fn put_lock(&mut self, fact: KeyFact, lock: Lock) {
         self.published = None;
-        self.locks.insert(fact.key.clone(), LockEntry { fact, lock: Arc::new(lock) });
+        let known = self.locks.remove(&fact.key);
+        if let Some(before) = known.as_ref().map(|k| &k.lock).filter(|b| changed_hands(b, &lock)) {
+            let length = length(before, lock.first_seen);
+            self.holds.ended(&fact.key, length, true, seconds(lock.first_seen));
+        }
+        let known = known.filter(|known| known.lock.token == lock.token);
+        let (presence, witness) = match known {
+            Some(known) => (known.lock.presence.clone(), known.witness),
+            None => (self.holders.presence(&lock, &Witness::default()), Witness::default()),
+        };
+        let usual = self.holds.usual(&fact.key);
+        let lock = Arc::new(Lock { presence, usual, ..lock });
+        self.locks.insert(fact.key.clone(), LockEntry { fact, lock, witness });
+    }
+
+    /// Looks again who of the holders is there.
+    pub(super) fn judge_holders(&mut self) {
+        self.holders.look_round(
+            self.locks.values().map(|e| &*e.lock),
+            self.queues.values().filter_map(|e| e.queue.as_deref()),
+        );
+        for entry in self.locks.values_mut() {
+            let presence = self.holders.presence(&entry.lock, &entry.witness);
+            if presence != entry.lock.presence {
+                entry.lock = Arc::new(Lock { presence, ..Lock::clone(&entry.lock) });
+                self.published = None;
+            }
+        }
     }
 
     /// Takes over the locks that a reply of CLIENT LIST tells of; those of ended connections go.
@@ -115,7 +155,7 @@ impl KeyTable {
         let gone: Vec<Bytes> =
             self.locks.iter().filter(|(_, entry)| is_gone(entry)).map(|(key, _)| key.clone()).collect();
         for key in gone {
-            self.remove_lock(&key);
+            self.end_lock(&key, ctx.at);
         }
         for (fact, lock) in held {
             // A key of the same name is a lock of its own and stays.
@@ -127,6 +167,16 @@ impl KeyTable {
         self.connections_seen = true;
     }
 
+    /// It was released or ended: nobody holds it any more.
+    pub(super) fn end_lock(&mut self, key: &Bytes, at: Stamp) {
+        if let Some(entry) = self.locks.get(key) {
+            let length = length(&entry.lock, at);
+            self.holds.ended(key, length, false, seconds(at));
+        }
+        self.remove_lock(key);
+    }
+
+    /// It is not listed here any more, whoever holds it.
     pub(super) fn remove_lock(&mut self, key: &Bytes) {
         if self.locks.remove(key).is_some() {
             self.published = None;
@@ -328,4 +378,20 @@ impl KeyTable {
             .get_or_insert_with(|| Arc::new(queues.values().filter_map(|e| e.queue.clone()).collect()))
             .clone()
     }
+}
+
+/// Another holder has it now, without a moment between that we saw. Where several hold it they come and go.
+fn changed_hands(before: &Lock, now: &Lock) -> bool {
+    before.first_seen != now.first_seen && before.holders.is_empty() && now.holders.is_empty()
+}
+
+/// How long it was held; `None`: its beginning was not seen.
+fn length(lock: &Lock, until: Stamp) -> Option<Duration> {
+    let seen = lock.held_before.is_some_and(|before| before.is_zero()) && lock.holders.is_empty();
+    seen.then(|| until.since(lock.first_seen))
+}
+
+/// Since the epoch.
+fn seconds(at: Stamp) -> u64 {
+    at.wall.duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_secs())
 }

@@ -197,7 +197,7 @@ impl Look<'_> {
                 }
                 match family.interpret(fact, previous.as_deref(), replies, &ctx) {
                     Some(lock) => self.table.put_lock(fact.clone(), lock),
-                    None => self.table.remove_lock(&fact.key),
+                    None => self.table.end_lock(&fact.key, ctx.at),
                 }
             }
         }

@@ -1,6 +1,7 @@
 //! The stable JSON of the headless commands, schema 1, documented in the README. Unknown is `null`.
 
 mod diagnostics;
+mod quorum;
 
 use base64::Engine as _;
 use serde::Serialize;
@@ -21,6 +22,8 @@ struct Envelope<'a> {
     nodes: Option<Vec<Node<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     locks: Option<Vec<LockRow<'a>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quorums: Option<Vec<quorum::QuorumRow<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     queues: Option<Vec<QueueRow<'a>>>,
 }
@@ -87,6 +90,11 @@ struct LockRow<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     token_len: Option<u64>,
     holder: Option<&'a str>,
+    holder_state: &'static str,
+    holder_evidence: Option<String>,
+    usual: Option<UsualRow>,
+    stale_score: u8,
+    stale_reasons: Vec<StaleReason>,
     /// Only where several hold it: all of them, or the first few.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     holders: Vec<HolderRow<'a>>,
@@ -108,6 +116,27 @@ struct HolderRow<'a> {
     holder: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     ttl_ms: Option<u64>,
+}
+
+/// How long a lock is usually held; times are `null` while too few holds were seen.
+#[derive(Serialize)]
+struct UsualRow {
+    p50_ms: Option<u64>,
+    p95_ms: Option<u64>,
+    holds: usize,
+    handovers: u64,
+}
+
+fn usual(usual: crate::domain::holds::Usual) -> UsualRow {
+    let ms = |d: Option<std::time::Duration>| d.map(|d| d.as_millis() as u64);
+    let (p50_ms, p95_ms) = (ms(usual.p50), ms(usual.p95));
+    UsualRow { p50_ms, p95_ms, holds: usual.holds, handovers: usual.handovers }
+}
+
+#[derive(Serialize)]
+struct StaleReason {
+    weight: i32,
+    why: String,
 }
 
 /// A family that a lock may belong to, surest first.
@@ -160,6 +189,7 @@ pub fn render(fleet: &FleetView, rules: &Rules, now: Stamp, sections: Sections) 
         locks: sections.locks.then(|| {
             fleet.locks.iter().filter(|l| !l.has_ended(now.mono)).map(|l| lock(l, rules, now)).collect()
         }),
+        quorums: sections.locks.then(|| fleet.quorums.iter().filter_map(|q| quorum::row(q, now)).collect()),
         queues: sections.queues.then(|| fleet.queues.iter().map(|q| queue(q, rules, now)).collect()),
     };
     // Plain structs with string keys: serialising them cannot fail.
@@ -211,6 +241,7 @@ fn lock<'a>(lock: &'a Lock, rules: &Rules, now: Stamp) -> LockRow<'a> {
         Token::Long { head, len } => (Some(text(head)), b64_unless_utf8(head), Some(*len)),
         Token::Unknown(_) => (None, None, None),
     };
+    let stale = crate::domain::stale::stale(lock, rules, now.mono);
     LockRow {
         node: lock.id.node.as_str(),
         db: lock.id.db,
@@ -227,6 +258,11 @@ fn lock<'a>(lock: &'a Lock, rules: &Rules, now: Stamp) -> LockRow<'a> {
         token_b64,
         token_len,
         holder: lock.holder.as_deref(),
+        holder_state: lock.holder_state().code(),
+        holder_evidence: lock.evidence(now.mono),
+        usual: lock.usual.map(usual),
+        stale_score: stale.score,
+        stale_reasons: stale.reasons.into_iter().map(|(weight, why)| StaleReason { weight, why }).collect(),
         holders: lock.holders.iter().map(|one| holder(lock, one, now)).collect(),
         holders_total: lock.holders_total.filter(|_| !lock.holders.is_empty()),
         ttl_ms: match lock.ttl {

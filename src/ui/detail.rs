@@ -2,6 +2,7 @@
 
 mod group;
 mod node;
+mod quorum;
 mod told;
 
 use std::time::Duration;
@@ -17,9 +18,12 @@ use super::sheet::{Sheet, beside};
 use super::{locks, text};
 use crate::app::state::RowId;
 use crate::domain::bytes::escape_text;
+use crate::domain::holds::Usual;
 use crate::domain::lock::{Renewal, Token, Ttl};
 use crate::domain::node::NodeState;
+use crate::domain::presence::HolderState;
 use crate::domain::queue::{Oldest, PushEnd};
+use crate::domain::stale;
 use crate::domain::{Finding, FleetView, Lock, LockId, NodeId, Queue, Severity};
 
 /// Columns from which a node's details stand in two columns, and between those.
@@ -155,6 +159,9 @@ fn describe_lock(scene: &Scene<'_>, lock: &Lock, sheet: &mut Sheet) {
         sheet.item("-", look.dim(), reason, look.plain());
     }
     freshness(scene, &lock.id.node, sheet);
+    if let Some(of) = scene.state.shown.quorum_of(lock, scene.now.mono) {
+        quorum::describe(scene, of, sheet);
+    }
     sheet.blank();
     let (ttl, ttl_style) = locks::ttl(scene, lock);
     let why = if let Ttl::Unknown(why) = &lock.ttl { format!(" ({why})") } else { String::new() };
@@ -166,9 +173,30 @@ fn describe_lock(scene: &Scene<'_>, lock: &Lock, sheet: &mut Sheet) {
         Renewal::CountingDown => "no, it only counts down".to_owned(),
         Renewal::Renewed(at) => format!("yes, last {} ago", format::duration(scene.now.since(at))),
     };
+    if let Some(usual) = lock.usual {
+        sheet.field("usually", &usually(usual), look.plain());
+    }
+    let stale = stale::stale(lock, &scene.state.settings.rules, scene.now.mono);
+    if !stale.reasons.is_empty() {
+        let why: Vec<String> =
+            stale.reasons.iter().map(|(weight, why)| format!("{why} {weight:+}")).collect();
+        let style = look.severity(stale::severity(stale.score));
+        sheet.field("stale", &format!("{} of 100: {}", stale.score, why.join(", ")), style);
+    }
     sheet.field("renewed", &renewal, look.plain());
     sheet.field("first seen", &ago(scene, lock.first_seen), look.plain());
     sheet.known("holder", lock.holder.clone());
+    let alive = lock.holder_state();
+    let style = match alive {
+        HolderState::Gone => look.warning(),
+        HolderState::Alive => look.plain(),
+        HolderState::Unknown => look.dim(),
+    };
+    let words = match lock.evidence(scene.now.mono) {
+        Some(evidence) => format!("{}: {evidence}", alive.words()),
+        None => alive.words().to_owned(),
+    };
+    sheet.field("alive", &words, style);
     for (at, one) in lock.holders.iter().take(HOLDERS).enumerate() {
         let left = one.left.map(|left| left.saturating_sub(scene.now.since(lock.read_at)));
         let left = left.map_or_else(String::new, |left| format!(", {} left", format::duration(left)));
@@ -189,6 +217,22 @@ fn describe_lock(scene: &Scene<'_>, lock: &Lock, sheet: &mut Sheet) {
     sheet.field("waiters", &waiters, if lock.waiters.is_none() { look.dim() } else { look.plain() });
     sheet.field("kind", &format!("{} ({})", lock.family, escape_text(&lock.key_type)), look.plain());
     sheet.field("read", &format!("{} ago", format::duration(scene.now.since(lock.read_at))), look.plain());
+}
+
+fn usually(usual: Usual) -> String {
+    let held = match (usual.p50, usual.p95) {
+        (Some(p50), Some(p95)) => {
+            format!("held {}, 95 % end within {}", format::latency(p50), format::latency(p95))
+        }
+        _ => "not known yet".to_owned(),
+    };
+    let times = if usual.handovers == 1 { "once" } else { "times" };
+    let hands = match usual.handovers {
+        0 => String::new(),
+        1 => format!(", handed over {times}"),
+        n => format!(", handed over {n} {times}"),
+    };
+    format!("{held} ({} {} seen whole{hands})", usual.holds, if usual.holds == 1 { "hold" } else { "holds" })
 }
 
 fn describe_queue(scene: &Scene<'_>, queue: &Queue, sheet: &mut Sheet) {

@@ -9,8 +9,11 @@ use super::scene::Scene;
 use super::table::{Cell, Column, Row, figure, optional, text};
 use super::text::{Cut, cut_bytes};
 use crate::app::state::RowId;
-use crate::domain::Lock;
 use crate::domain::lock::{LockState, Token, Ttl};
+use crate::domain::presence::HolderState;
+use crate::domain::quorum::{Quorum, QuorumState, QuorumVerdict};
+use crate::domain::stale;
+use crate::domain::{Lock, Severity};
 
 /// Columns, most telling first.
 pub const COLUMNS: &[Column] = &[
@@ -18,12 +21,15 @@ pub const COLUMNS: &[Column] = &[
     text("KEY", Some("key"), 12, 64, 19),
     text("NODE", Some("node"), 6, 16, 15),
     text("HOLDER", Some("holder"), 8, 48, 16),
+    optional(text("ALIVE", Some("alive"), 6, 6, 8)),
     figure("TTL", Some("ttl"), 6, 18),
     figure("AGE", Some("age"), 8, 17),
     optional(figure("WAITERS", Some("waiters"), 9, 5)),
     text("FAMILY", Some("family"), 8, 18, 6),
     // Only beside a holder: without one the token itself stands under HOLDER.
     optional(text("TOKEN", None, 16, 40, 4)),
+    optional(figure("STALE", Some("stale"), 7, 2)),
+    optional(text("QUORUM", Some("quorum"), 6, 14, 14)),
     text("WHY", None, 24, 110, 3),
 ];
 
@@ -36,7 +42,11 @@ pub fn row(scene: &Scene<'_>, lock: &Lock) -> Row {
     let rules = &scene.state.settings.rules;
     let now = scene.now.mono;
     let verdict = lock.verdict(rules, now);
-    let severity = verdict.severity;
+    let quorum = scene.state.shown.quorum_of(lock, now).and_then(|q| Some((q, q.verdict(now)?)));
+    let doubts = quorum.iter().flat_map(|(_, v)| &v.findings);
+    let severity = doubts.clone().map(|f| f.severity).fold(verdict.severity, Severity::max);
+    let why: Vec<&str> = doubts.map(|f| f.message.as_str()).collect();
+    let why: Vec<&str> = why.into_iter().chain(verdict.reasons.iter().map(String::as_str)).collect();
     let style = look.severity(severity);
     let (ttl, ttl_style) = ttl(scene, lock);
     let mark = look.ellipsis();
@@ -45,16 +55,19 @@ pub fn row(scene: &Scene<'_>, lock: &Lock) -> Row {
         (None, token) => token_cell(look, token),
     };
     let cells = vec![
-        Cell::new(if lock.has_ended(now) { "ended" } else { verdict.state.words() }, style),
+        Cell::new(state(lock, verdict.state, now), style),
         Cell::new(cut_bytes(&lock.id.key, WIDEST, Cut::Middle, mark), look.strong()).middle(),
-        Cell::new(lock.id.node.as_str(), look.plain()).middle(),
+        node_cell(scene, lock, quorum.as_ref().map(|(q, _)| *q)),
         holder,
+        alive(look, lock),
         Cell::new(ttl, ttl_style),
         Cell::new(age(look, lock, scene), look.plain()),
         known_or(look, lock.waiters.map(format::compact)),
         Cell::new(lock.family, look.plain()),
         if lock.holder.is_some() { token_cell(look, &lock.token) } else { Cell::new("", look.plain()) },
-        Cell::new(verdict.reasons.join("; "), look.dim()),
+        stale_cell(look, stale::score(lock, rules, now)),
+        quorum_cell(scene, lock, quorum.as_ref()),
+        Cell::new(why.join("; "), look.dim()),
     ];
     Row {
         severity,
@@ -63,6 +76,54 @@ pub fn row(scene: &Scene<'_>, lock: &Lock) -> Row {
         marked: scene.state.locks.marks.contains(&RowId::Lock(lock.id.clone())),
         stale: scene.is_stale(&lock.id.node),
     }
+}
+
+/// Its state in words; that its holder is gone weighs more than any but that it never expires.
+fn state(lock: &Lock, state: LockState, now: std::time::Instant) -> &'static str {
+    match state {
+        _ if lock.has_ended(now) => "ended",
+        LockState::NoTtl => state.words(),
+        _ if lock.holder_state() == HolderState::Gone => "holder gone",
+        _ => state.words(),
+    }
+}
+
+/// How stale it looks; nothing where nothing speaks for it.
+fn stale_cell(look: Look, score: u8) -> Cell {
+    let text = if score == 0 { String::new() } else { score.to_string() };
+    Cell::new(text, look.severity(stale::severity(score)))
+}
+
+/// Is its holder alive?
+fn alive(look: Look, lock: &Lock) -> Cell {
+    match lock.holder_state() {
+        HolderState::Alive => Cell::new("yes", look.plain()),
+        HolderState::Gone => Cell::new("gone", look.severity(Severity::Warning)),
+        HolderState::Unknown => Cell::new("?", look.dim()),
+    }
+}
+
+/// The node; where the row stands for several votes, with how many more.
+fn node_cell(scene: &Scene<'_>, lock: &Lock, quorum: Option<&Quorum>) -> Cell {
+    let votes = quorum.map_or(1, |q| q.locks_of(&lock.token, scene.now.mono).count());
+    let name = lock.id.node.as_str();
+    let text = if votes > 1 { format!("{name} +{}", votes - 1) } else { name.to_owned() };
+    Cell::new(text, scene.look.plain()).middle()
+}
+
+fn quorum_cell(scene: &Scene<'_>, lock: &Lock, quorum: Option<&(&Quorum, QuorumVerdict)>) -> Cell {
+    let look = scene.look;
+    let Some((quorum, verdict)) = quorum else { return Cell::new("", look.plain()) };
+    let votes = quorum.locks_of(&lock.token, scene.now.mono).count();
+    let word = match verdict.state {
+        QuorumState::Held if lock.token == verdict.token => "",
+        QuorumState::Split => " split",
+        QuorumState::Unknown => " ?",
+        QuorumState::Held | QuorumState::Minority => " left over",
+    };
+    let worst = verdict.findings.first().map_or(Severity::Info, |f| f.severity);
+    Cell::new(format!("{votes}/{}{word}", verdict.voters), look.severity(worst))
+        .or(format!("{votes}/{}", verdict.voters))
 }
 
 /// TTL left now.

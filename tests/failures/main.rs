@@ -1,6 +1,7 @@
 //! Every way a node can fail, produced for real and told apart by state and reason.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "tests")]
 
+mod attendance;
 #[path = "../support/fault_proxy.rs"]
 mod fault_proxy;
 #[path = "../support/fixtures.rs"]
@@ -14,6 +15,7 @@ mod groups;
 mod health;
 mod network;
 mod outputs;
+mod quorum;
 #[path = "../support/reshard.rs"]
 mod reshard;
 mod rules;

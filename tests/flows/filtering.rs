@@ -33,6 +33,34 @@ fn terms_of_locks() {
 }
 
 #[test]
+fn locks_of_holders_that_are_gone() {
+    let mut f = flow(&board(vec![node("a").locks(vec![
+        lock("lock:gone").gone(),
+        lock("lock:alive").alive(),
+        lock("lock:renewed").gone().renewed(),
+        lock("lock:unknown"),
+    ])]));
+    f.press("2");
+    for (filter, keys) in [
+        ("holder_state:gone", &["lock:gone"][..]),
+        ("holder_state:alive", &["lock:alive", "lock:renewed"]),
+        ("holder_state:unknown", &["lock:unknown"]),
+        ("stale>=50", &["lock:gone"]),
+        ("stale=0 !holder_state:alive", &["lock:unknown"]),
+        (
+            "family:setnx holder:web-1 !holder_state:gone age>10s",
+            &["lock:alive", "lock:renewed", "lock:unknown"],
+        ),
+    ] {
+        f.press("/ <c-u>");
+        f.type_text(filter);
+        assert_eq!(f.state.prompt_error, None, "{filter}");
+        f.press("<enter>");
+        assert_eq!(f.lock_keys(), keys, "{filter}");
+    }
+}
+
+#[test]
 fn terms_of_queues_and_nodes() {
     let mut f = flow(&rich_board());
     f.press("3");

@@ -24,6 +24,7 @@ mod outcomes;
 mod peeking;
 mod prompting;
 mod queueing;
+mod quorums;
 mod registry;
 mod screen;
 mod series;

@@ -5,6 +5,7 @@ mod acl;
 mod canary;
 mod facts;
 mod peek;
+mod quorums;
 mod release;
 mod release_many;
 #[path = "../support/reshard.rs"]

@@ -10,8 +10,10 @@ use redwarden::domain::diagnostics::{
     ClientGroup, Clients, Diagnostics, FEATURES, Hello, LatencyEvent, SlowCommand, SlowLog, Told,
 };
 use redwarden::domain::health::{Around, Tracker};
+use redwarden::domain::holds::Usual;
 use redwarden::domain::lock::{Renewal, Token, Ttl, Unknown};
 use redwarden::domain::node::{Database, NodeFacts, NodeState, NodeStatus, Reason, ReplicaLink, Role};
+use redwarden::domain::presence::{HolderState, Presence};
 use redwarden::domain::queue::{Oldest, PushEnd, RateSource, Rates};
 use redwarden::domain::snapshot::{Board, Cost, Denied, History, Live, ScanProgress};
 use redwarden::domain::{Bytes, Lock, LockId, NodeId, NodeMeta, NodeSnapshot, Queue, QueueId, Rules, Stamp};
@@ -383,6 +385,8 @@ pub fn lock(key: impl Into<Bytes>) -> LockBuilder {
         first_seen: before(now, s(20)),
         held_before: None,
         waiters: None,
+        presence: None,
+        usual: None,
         holders: Arc::from([]),
         holders_total: None,
     })
@@ -429,6 +433,26 @@ impl LockBuilder {
     pub fn long_token(mut self) -> Self {
         self.0.token = Token::Long { head: vec![b'x'; 1024].into(), len: 70_000 };
         self.0.holder = None;
+        self
+    }
+
+    /// Held for so long about as often as not, of a dozen holds.
+    pub fn usually(mut self, p50: Duration, p95: Duration) -> Self {
+        self.0.usual = Some(Usual { p50: Some(p50), p95: Some(p95), holds: 12, handovers: 4 });
+        self
+    }
+
+    /// Its holder was there until 40 s ago.
+    pub fn gone(mut self) -> Self {
+        let words = "the client named web-1 was connected while it was held, and is not any more";
+        self.0.presence = Some(Presence::new(HolderState::Gone, words, before(base(), s(40))));
+        self
+    }
+
+    /// Its holder was there 4 s ago.
+    pub fn alive(mut self) -> Self {
+        let words = "a client named web-1 is connected from 10.0.0.9";
+        self.0.presence = Some(Presence::new(HolderState::Alive, words, before(base(), s(4))));
         self
     }
 

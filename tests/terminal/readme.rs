@@ -132,12 +132,16 @@ fn its_json_example_has_every_field() {
     let example: serde_json::Value = serde_json::from_str(blocks("json")[0]).unwrap();
     let fields =
         |value: &serde_json::Value| -> Vec<String> { value.as_object().unwrap().keys().cloned().collect() };
-    assert_eq!(fields(&example), ["fleet", "groups", "locks", "nodes", "queues", "schema", "taken_at"]);
+    assert_eq!(
+        fields(&example),
+        ["fleet", "groups", "locks", "nodes", "queues", "quorums", "schema", "taken_at"]
+    );
     // The contract, and `rate_source`, which was added to it. What the program prints is compared in tests/headless.
     let nodes = "address blocked_clients clients config config_hazards connected_clients engine features findings group input_kib_per_sec keyspace last_fork_us latency_events maxmemory_bytes name ops_per_sec output_kib_per_sec reason replication role rtt_us since slowlog state uptime_s used_memory_bytes used_memory_peak_bytes version watching";
-    let locks = "age_ms db family family_candidates findings holder key node state token ttl_ms type waiters";
+    let locks = "age_ms db family family_candidates findings holder holder_evidence holder_state key node stale_reasons stale_score state token ttl_ms type usual waiters";
     let queues = "db eta_s failed family findings in_flight in_rate key name net_rate node oldest_age_ms out_rate paused rate_source retry scheduled waiting workers";
-    for (list, expected) in [("nodes", nodes), ("locks", locks), ("queues", queues)] {
+    let quorums = "findings group key nodes state token ttl_spread_ms voters votes";
+    for (list, expected) in [("nodes", nodes), ("locks", locks), ("queues", queues), ("quorums", quorums)] {
         let mut found = fields(&example[list][0]);
         found.sort();
         assert_eq!(found.join(" "), expected, "{list}");

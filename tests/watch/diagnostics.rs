@@ -28,7 +28,11 @@ fn found(view: &FleetView, code: &str) -> Option<Finding> {
 }
 
 /// Waits for a condition while everything is looked at anew again and again: the pace of ten seconds is not waited for.
-async fn wait_refreshed(fleet: &Fleet, what: &str, condition: impl Fn(&FleetView) -> bool) -> FleetView {
+pub(crate) async fn wait_refreshed(
+    fleet: &Fleet,
+    what: &str,
+    condition: impl Fn(&FleetView) -> bool,
+) -> FleetView {
     let hurry = async {
         loop {
             fleet.refresh();

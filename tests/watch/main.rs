@@ -5,10 +5,13 @@ mod acl;
 mod clusters;
 mod databases;
 mod diagnostics;
+mod habits;
+mod holders;
 mod liveness;
 mod locks;
 mod push;
 mod queues;
+mod quorums;
 mod sentinels;
 
 #[path = "../support/fleet.rs"]

@@ -82,10 +82,14 @@ impl Poller {
         let interval = self.shared.pace.borrow().interval;
         let pace = self.search_pace(interval, count);
         let pushed = self.push.tracked().is_some();
+        if let Some(db) = self.databases.get_mut(at) {
+            self.shared.memory.visit(&db.node.meta, &mut db.table.holds);
+        }
         let Some(mut look) = self.at_keys(at) else { return Ok(()) };
         look.add_configured_queues();
         look.look_at_sites().await?;
         look.reread(interval).await?;
+        look.ask_witnesses().await?;
         loop {
             // Changes of another database may have been read in between.
             if !self.select(at).await? {

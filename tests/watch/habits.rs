@@ -1,0 +1,81 @@
+//! How long locks are usually held, seen on a real server and remembered for the next time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use redwarden::config::Config;
+use redwarden::domain::{FleetView, Lock};
+use redwarden::launcher::Server;
+use redwarden::poll::Fleet;
+use redwarden::redis_io::Writer;
+
+use super::{config, run, wait_for, writer};
+
+fn find<'a>(view: &'a FleetView, key: &str) -> Option<&'a Lock> {
+    view.locks.iter().find(|l| l.id.key.as_slice() == key.as_bytes()).map(AsRef::as_ref)
+}
+
+/// Takes the lock, and releases it once it was seen.
+async fn hold(fleet: &Fleet, w: &mut Writer, token: &str) {
+    run(w, &format!("SET lock:import {token} PX 600000")).await;
+    wait_for(fleet, "held", |v| find(v, "lock:import").is_some()).await;
+    run(w, "DEL lock:import").await;
+    wait_for(fleet, "free", |v| find(v, "lock:import").is_none()).await;
+}
+
+#[tokio::test]
+async fn holds_are_counted_and_survive_a_restart() {
+    let server = Server::start(&[]).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let config = Arc::new(Config { state_dir: dir.path().join("state"), ..config(&[server.endpoint()]) });
+    let mut w = writer(&server).await;
+    // It was held before anybody looked: its length is not known and not counted.
+    run(&mut w, "SET lock:import 3dcb04b8-2e15-4208-8244-348d3fb4fa6c PX 600000").await;
+    let fleet = Fleet::spawn_live(config.clone());
+    wait_for(&fleet, "held", |v| find(v, "lock:import").is_some()).await;
+    run(&mut w, "DEL lock:import").await;
+    wait_for(&fleet, "free", |v| find(v, "lock:import").is_none()).await;
+    for n in 0..3 {
+        hold(&fleet, &mut w, &format!("99999999-9b52-4d8e-8c0c-0d7a4c8ad0a{n}")).await;
+    }
+    // From one holder to the next: one hold more, and a hand-over.
+    run(&mut w, "SET lock:import 99999999-9b52-4d8e-8c0c-0d7a4c8ad0b1 PX 600000").await;
+    let view = wait_for(&fleet, "held again", |v| find(v, "lock:import").is_some()).await;
+    let usual = find(&view, "lock:import").unwrap().usual.unwrap();
+    assert_eq!((usual.holds, usual.handovers), (3, 0));
+    assert!(usual.p50.is_some() && usual.p50 <= usual.p95 && usual.p95 < Some(Duration::from_secs(60)));
+    run(&mut w, "SET lock:import 99999999-9b52-4d8e-8c0c-0d7a4c8ad0b2 PX 600000").await;
+    wait_for(&fleet, "handed over", |v| {
+        find(v, "lock:import").and_then(|l| l.usual).is_some_and(|u| (u.holds, u.handovers) == (4, 1))
+    })
+    .await;
+    // What a poller learnt is handed in now and then.
+    let path = dir.path().join("state/holds.json");
+    let written = || std::fs::read_to_string(&path).is_ok_and(|text| text.contains("\"handovers\":1"));
+    let deadline = std::time::Instant::now() + Duration::from_secs(30);
+    while !written() {
+        assert!(std::time::Instant::now() < deadline, "never written: {:?}", std::fs::read_to_string(&path));
+        fleet.save_memory().await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    drop(fleet);
+    run(&mut w, "DEL lock:import").await;
+    let fleet = Fleet::spawn_live(config.clone());
+    wait_for(&fleet, "looked", |v| v.nodes.iter().all(|n| n.snapshot.scan.passes > 0)).await;
+    run(&mut w, "SET lock:import 99999999-9b52-4d8e-8c0c-0d7a4c8ad0b3 PX 600000").await;
+    wait_for(&fleet, "remembered", |v| {
+        find(v, "lock:import").and_then(|l| l.usual).is_some_and(|u| (u.holds, u.handovers) == (4, 1))
+    })
+    .await;
+    drop(fleet);
+    // Who does not remember writes nothing.
+    let other = dir.path().join("other");
+    let silent = Config { state_dir: other.clone(), remember: false, ..(*config).clone() };
+    let fleet = Fleet::spawn_live(Arc::new(silent));
+    wait_for(&fleet, "held", |v| find(v, "lock:import").is_some()).await;
+    run(&mut w, "DEL lock:import").await;
+    wait_for(&fleet, "free", |v| find(v, "lock:import").is_none()).await;
+    hold(&fleet, &mut w, "99999999-9b52-4d8e-8c0c-0d7a4c8ad0c1").await;
+    fleet.save_memory().await;
+    assert!(!other.exists());
+}
