@@ -20,7 +20,7 @@ use super::patience::Patience;
 use super::push::Push;
 use crate::config::{Endpoint, NodeConfig};
 use crate::domain::health::Around;
-use crate::domain::node::{NodeState, Reason};
+use crate::domain::node::{NodeFacts, NodeState, Reason};
 use crate::domain::{Bytes, NodeSnapshot, Reply, Stamp};
 use crate::family::{Context, Dialect};
 use crate::redis_io::{CallError, ClientRole, Reader, connect};
@@ -40,6 +40,8 @@ pub(super) struct Poller {
     ping_denied: bool,
     /// Once true it stays: the counters remember too.
     own_denials: bool,
+    /// CLUSTERDOWN as this server answered it to us: no write of anybody was refused by that.
+    own_cluster_downs: u64,
     rtt: Option<Duration>,
     rtt_least: Duration,
     rtt_history: VecDeque<u64>,
@@ -74,6 +76,7 @@ impl Poller {
             patience: Patience::default(),
             ping_denied: false,
             own_denials: false,
+            own_cluster_downs: 0,
             rtt: None,
             rtt_least: Duration::MAX,
             rtt_history: VecDeque::new(),
@@ -256,9 +259,19 @@ impl Poller {
             Reply::Error(e) => return Err(CallError::from_reply(e)),
             other => {
                 let text = other.as_bytes().unwrap_or_default();
+                self.own_cluster_downs += reader.take_cluster_downs();
+                let other_process = |db: &Database, now: &NodeFacts| {
+                    db.facts.as_ref().is_some_and(|then| then.run_id != now.run_id)
+                };
                 for db in &mut self.databases {
-                    let facts = info::parse(&text, db.node.meta.db);
-                    if db.facts.as_ref().is_some_and(|f| f.run_id != facts.run_id) {
+                    let mut facts = info::parse(&text, db.node.meta.db);
+                    if other_process(db, &facts) {
+                        self.own_cluster_downs = 0;
+                    }
+                    if let Some(refused) = &mut facts.refused {
+                        refused.clusterdown = refused.clusterdown.saturating_sub(self.own_cluster_downs);
+                    }
+                    if other_process(db, &facts) {
                         db.forget();
                         self.push.forget();
                         self.diagnosis.forget();

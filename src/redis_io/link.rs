@@ -17,6 +17,8 @@ pub(super) struct Link {
     pub(super) driver: tokio::task::JoinHandle<()>,
     /// The server's ACL refused something that was sent here.
     pub(super) was_denied: bool,
+    /// How often the server answered CLUSTERDOWN here: it counts that among its errors.
+    pub(super) cluster_downs: u64,
     /// Keys here are on their way to this node: ASKING goes before each command, or once before a transaction.
     pub(super) asking: bool,
     /// Between MULTI and EXEC, where ASKING would be queued itself.
@@ -35,7 +37,15 @@ impl Link {
         timeout: Duration,
         driver: tokio::task::JoinHandle<()>,
     ) -> Self {
-        Self { connection, timeout, driver, was_denied: false, asking: false, in_multi: false }
+        Self {
+            connection,
+            timeout,
+            driver,
+            was_denied: false,
+            cluster_downs: 0,
+            asking: false,
+            in_multi: false,
+        }
     }
 
     /// Sends all commands in one write; the replies stand in the same order, refused ones as `Reply::Error`.
@@ -72,6 +82,8 @@ impl Link {
                 let replies: Vec<Reply> = answered.map(|(value, _)| to_reply(value)).collect();
                 self.was_denied |=
                     replies.iter().any(|r| r.as_error().is_some_and(ReplyError::is_denied_somewhere));
+                let errors = replies.iter().filter_map(Reply::as_error);
+                self.cluster_downs += errors.filter(|e| e.code == "CLUSTERDOWN").count() as u64;
                 Ok(replies)
             }
             Ok(Err(error)) => Err(CallError::from_redis(&error)),

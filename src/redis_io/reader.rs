@@ -21,6 +21,11 @@ impl Reader {
         self.link.was_denied
     }
 
+    /// How often the server answered us CLUSTERDOWN since this was asked last: its count of them is also ours.
+    pub fn take_cluster_downs(&mut self) -> u64 {
+        std::mem::take(&mut self.link.cluster_downs)
+    }
+
     /// From now on asks for keys whose slot is on its way to this node (ASKING).
     pub fn ask(&mut self) {
         self.link.asking = true;

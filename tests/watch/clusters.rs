@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use redwarden::config::{AddressMap, Cluster as ClusterConfig, Config, Endpoint, NodeConfig, Topology};
 use redwarden::domain::node::{NodeState, Role};
-use redwarden::domain::{FleetView, GroupSnapshot, NodeId, NodeMeta, Severity};
+use redwarden::domain::{Command, FleetView, GroupSnapshot, NodeId, NodeMeta, Severity, Stamp};
 use redwarden::launcher::{Cluster, ClusterShape, Server};
 use redwarden::poll::Fleet;
 
@@ -118,6 +118,12 @@ async fn slots_that_move_and_slots_that_nobody_serves() {
         })
     })
     .await;
+    let lock = Command::new("SET").arg("lock:known").arg("token-of-a-holder-1");
+    for writer in &mut at {
+        // Only its owner takes it.
+        let _ = writer.call(&lock).await;
+    }
+    wait_for(&fleet, "its lock", |v| v.locks.len() == 1).await;
     // Now nobody serves it.
     for writer in &mut at {
         run(writer, "CLUSTER DELSLOTS 7").await;
@@ -127,6 +133,30 @@ async fn slots_that_move_and_slots_that_nobody_serves() {
     let gap = group(&view).findings().into_iter().find(|f| f.code == "slots-uncovered").unwrap();
     assert_eq!(gap.message, "1 slots are served by nobody (7)");
     wait_for(&fleet, "the cluster is down", |v| has(v, "cluster-state") == Some(Severity::Critical)).await;
+    // Reads of ours are refused now, and the server counts them. Nobody's writes are.
+    let mut counted = false;
+    while !counted {
+        for writer in &mut at {
+            let info = run(writer, "INFO errorstats").await;
+            counted |= info.as_bytes().unwrap().escaped().contains("errorstat_CLUSTERDOWN");
+        }
+        tokio::task::yield_now().await;
+    }
+    let then = Stamp::now();
+    let fresh = |v: &FleetView| {
+        v.nodes
+            .iter()
+            .all(|n| n.snapshot.facts_at.is_some_and(|at| at.mono > then.mono + Duration::from_secs(1)))
+    };
+    let later = wait_for(&fleet, "later facts", fresh).await;
+    for node in &later.nodes {
+        assert_eq!(
+            node.snapshot.facts.as_ref().unwrap().refused.unwrap().clusterdown,
+            0,
+            "{:?}",
+            node.snapshot.meta
+        );
+    }
     let rules = redwarden::domain::Rules::default();
     let verdict = view.verdict(&rules, std::time::Instant::now());
     assert!(verdict.reasons.iter().any(|r| r.message.starts_with("c: 1 slots are served")), "{verdict:?}");
