@@ -3,7 +3,7 @@
 //! # Bird's-eye view
 //!
 //! ```text
-//!            pollers (1 task per node)                       executor (1 task per action)
+//!            pollers (1 task a server)                       executor (1 task per action)
 //!  Redis ──► PING, INFO ─► search + re-read ─► families      plan ─► guards + steps (one script) ─► outcome
 //!                                   │                          ▲                                      │
 //!                                   ▼                          │ confirmed plan                       ▼
@@ -20,7 +20,8 @@
 //! # Code map
 //!
 //! - [`domain`]: plain data and pure rules: nodes, locks, queues, verdicts, commands and replies as values.
-//!   [`domain::health`] judges a node: one file for each rule, steadied by a tracker in the node's poller.
+//!   [`domain::health`] judges a node, [`domain::group_health`] a cluster or what Sentinels watch: one file for each
+//!   rule, steadied by trackers.
 //! - [`family`]: lock and queue libraries as values without I/O: recognise a key, say what to read (a closed list
 //!   of bounded reads), make facts out of the replies. A new library is one file and one line in
 //!   [`family::registry`].
@@ -28,7 +29,8 @@
 //!   [`redis_io::Writer`] can't be built without a [`redis_io::WritePermit`].
 //! - [`decode`]: what the bytes of a task say, as safe text with secrets masked. [`peek`]: a few tasks of a queue,
 //!   read without taking them.
-//! - [`poll`]: one task for each node; connection, back-off, search and cost are its own.
+//! - [`poll`]: one task for each server, whatever the number of its databases; connection, pushes, back-off, search and
+//!   cost are its own. One more follows clusters and Sentinels; [`domain::group`] is what they tell.
 //! - [`act`]: requests, plans, the executor, undo, the audit file. [`act::batch`]: one plan for many locks.
 //! - [`worker`]: the embedded worker. [`lock_run`]: `redwarden lock run`.
 //! - [`app`]: the dashboard's state and `update`. [`ui`]: drawing. [`terminal`]: the terminal itself.
