@@ -201,8 +201,8 @@ fn start_sentinel(parent: &Path, shape: &SentinelShape, primary: u16) -> Result<
         let mut lines = vec![
             format!("port {port}"),
             "bind 127.0.0.1".into(),
-            "logfile log".into(),
             format!("dir {}", dir.display()),
+            format!("logfile {}", dir.join("log").display()),
             format!("sentinel monitor {name} 127.0.0.1 {primary} {quorum}"),
             format!("sentinel down-after-milliseconds {name} {down_after}"),
             format!("sentinel failover-timeout {name} {}", (down_after * 10).max(5000)),

@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 use super::{LaunchError, find_server, free_port, wire};
 use crate::config::Endpoint;
 
+/// A server that did not get its port ends by itself within this time.
+const STRANGER_WITHIN: Duration = Duration::from_secs(2);
+
 /// A server process of ours. Dropping it kills it and removes its directory.
 #[derive(Debug)]
 pub struct Server {
@@ -43,7 +46,7 @@ impl Server {
             let args = args(dir.path(), port)?;
             let child = spawn(&binary, &args)?;
             let mut server = Self { child, port, dir, binary: binary.clone(), args };
-            match server.wait_up() {
+            match server.wait_up(0) {
                 Ok(()) => return Ok(server),
                 Err(error) => last = Some(error),
             }
@@ -84,8 +87,9 @@ impl Server {
 
     /// Starts it again on the same port and directory, after [`Server::kill`].
     pub fn restart(&mut self) -> Result<(), LaunchError> {
+        let said = std::fs::metadata(self.dir.path().join("log")).map_or(0, |m| m.len() as usize);
         self.child = spawn(&self.binary, &self.args)?;
-        self.wait_up()
+        self.wait_up(said)
     }
 
     /// Freezes it (SIGSTOP): it accepts and never answers.
@@ -107,12 +111,17 @@ impl Server {
         }
     }
 
-    /// Waits until it answers anything (also an error such as NOAUTH).
-    fn wait_up(&mut self) -> Result<(), LaunchError> {
+    /// Waits until it answers anything (also an error such as NOAUTH), and what answers is ours: another process may
+    /// have taken the port, and then ours ends a moment later. `from`: where in its log this start begins.
+    fn wait_up(&mut self, from: usize) -> Result<(), LaunchError> {
         let deadline = Instant::now() + Duration::from_secs(20);
+        let mut answers_since = None;
         loop {
             if wire::call(self.port, &["PING"]).is_ok() {
-                return Ok(());
+                let since = *answers_since.get_or_insert_with(Instant::now);
+                if self.listens(from) || since.elapsed() > STRANGER_WITHIN {
+                    return Ok(());
+                }
             }
             let ended = self.child.try_wait()?.is_some();
             if ended || Instant::now() > deadline {
@@ -122,6 +131,15 @@ impl Server {
             }
             std::thread::sleep(Duration::from_millis(5));
         }
+    }
+
+    /// True once its log says what it says only after it has got its port.
+    fn listens(&self, from: usize) -> bool {
+        let log = std::fs::read_to_string(self.dir.path().join("log")).unwrap_or_default();
+        let log = log.get(from..).unwrap_or_default();
+        ["Server initialized", "Sentinel ID is", "Ready to accept connections"]
+            .iter()
+            .any(|s| log.contains(s))
     }
 }
 
@@ -133,10 +151,11 @@ impl Drop for Server {
 
 /// The command line of a server with data: no persistence, loopback only.
 pub(super) fn data_args(dir: &Path, port: u16, more: &[&str]) -> Vec<String> {
+    let log = dir.join("log").display().to_string();
     let (port, dir) = (port.to_string(), dir.display().to_string());
     ["--port", &port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--daemonize", "no"]
         .iter()
-        .chain(&["--logfile", "log", "--dir", &dir])
+        .chain(&["--logfile", &log, "--dir", &dir])
         .chain(more)
         .map(ToString::to_string)
         .collect()
