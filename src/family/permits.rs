@@ -6,7 +6,8 @@ use std::time::Duration;
 use super::holders::{pick, with_holders};
 use super::recipe::Recipe;
 use super::redisson::{ID, braced};
-use super::semaphore::{members, score_text};
+use super::scored::Scored;
+use super::semaphore::score_text;
 use super::string::{lock, ttl};
 use super::{Context, KeyFact, LockFamily, Read};
 use crate::act::plan::{Guard, Parts, Undo};
@@ -57,7 +58,8 @@ impl LockFamily for ExpirablePermits {
         let name = semaphore(&fact.key)?;
         let mut replies = replies.iter();
         let key_ttl = ttl(replies.next())?;
-        let (members, len) = members(replies.next()?)?;
+        let Scored { len, first: members } = Scored::parse(replies.next())?;
+        let len = len.unwrap_or(members.len() as u64);
         if !members.iter().all(|(id, score)| id.len() == ID_LEN && *score > 1e12) {
             return None;
         }

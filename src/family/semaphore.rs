@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::holders::{pick, plain_words, with_holders};
 use super::recipe::Recipe;
+use super::scored::Scored;
 use super::shape::{Shape, is_uuid};
 use super::string::{lock, ttl};
 use super::{Context, KeyFact, LockFamily, Read};
@@ -70,7 +71,8 @@ impl LockFamily for Semaphores {
         let mut replies = replies.iter();
         let idle = if previous.is_none() { replies.next().and_then(Reply::as_int) } else { None };
         let key_ttl = ttl(replies.next())?;
-        let (members, len) = members(replies.next()?)?;
+        let Scored { len, first: members } = Scored::parse(replies.next())?;
+        let len = len.unwrap_or(members.len() as u64);
         let kind = Kind::of(fact.key.as_slice(), &members).filter(|kind| self.wants(kind.id()))?;
         let writes = members.iter().any(|(m, _)| m.as_slice() == WRITER);
         let holders: Option<Vec<Holder>> = members
@@ -178,30 +180,6 @@ pub(super) fn score_text(reply: &Reply) -> Option<Bytes> {
         Reply::Bulk(score) => Some(score.clone()),
         _ => None,
     }
-}
-
-/// Members with their scores, lowest first, and ZCARD.
-pub(super) fn members(reply: &Reply) -> Option<(Vec<(Bytes, f64)>, u64)> {
-    let items = reply.as_array()?;
-    let (flat, len) = match items {
-        [Reply::Int(len), flat @ ..] => (flat, u64::try_from(*len).ok()?),
-        // ZRANGE, where scripts are not permitted.
-        flat => (flat, flat.len() as u64 / 2),
-    };
-    let number = |reply: &Reply| match reply {
-        Reply::Double(score) => Some(*score),
-        other => other.as_bytes()?.as_utf8()?.parse::<f64>().ok(),
-    };
-    let pair = |pair: &[Reply]| match pair {
-        [member, score] => Some((member.as_bytes()?, number(score)?)),
-        _ => None,
-    };
-    if flat.iter().all(|item| item.as_array().is_some()) {
-        let pairs: Vec<_> = flat.iter().filter_map(Reply::as_array).filter_map(pair).collect();
-        let len = if matches!(items, [Reply::Int(_), ..]) { len } else { pairs.len() as u64 };
-        return Some((pairs, len));
-    }
-    Some((flat.chunks(2).filter_map(pair).collect(), len))
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
