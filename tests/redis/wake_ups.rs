@@ -44,6 +44,24 @@ async fn waiters_of_redisson_in_a_cluster_wake_on_either_kind_of_channel() {
     }
 }
 
+/// Somebody deleted the key by hand: who still listens to the shard is told all the same.
+#[tokio::test]
+async fn waiters_on_a_shard_are_told_of_a_lock_that_is_gone() {
+    let pair = Pair::start().await;
+    for user in USERS {
+        let key = pair.key_on(1);
+        let channel = format!("redisson_lock__channel:{{{key}}}");
+        let sharded = Listener::start(pair.port(1), "SSUBSCRIBE", &channel).await;
+        let request = Request::Release { lock: pair.lock(0, &key), seen: redisson() };
+        let services = pair.services(&[0, 1], user);
+        let action = services.prepare(request).await.unwrap();
+        assert!(action.prepared().plan.effects.iter().any(|e| e.contains("wakes 1 client that listens")));
+        let (_, outcome) = redwarden::act::execute(action).await;
+        assert!(is_done(&outcome), "{user:?}: {outcome:?}");
+        sharded.woken_by("0").await;
+    }
+}
+
 #[tokio::test]
 async fn who_may_not_tell_the_shard_deletes_nothing_there() {
     let pair = Pair::start().await;

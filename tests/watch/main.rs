@@ -21,6 +21,9 @@ mod fleet;
 #[path = "../support/proxy.rs"]
 mod proxy;
 
+#[path = "../support/listener.rs"]
+mod listener;
+
 #[path = "../support/stall_proxy.rs"]
 mod stall_proxy;
 

@@ -10,6 +10,7 @@ use redwarden::domain::{Command, FleetView};
 use redwarden::launcher::{Cluster, ClusterShape, Server};
 use redwarden::poll::Fleet;
 
+use super::listener::Listener;
 use super::push::{clients, find, live, rarely, settled, watch_live};
 use super::stall_proxy::StallProxy;
 use super::tls::Authority;
@@ -125,6 +126,47 @@ async fn of_the_primaries_of_a_cluster_whoever_that_is() {
     run(&mut writer(heir).await, &format!("DEL {}", keys[0])).await;
     wait_for(&fleet, "released on the heir", |v| v.locks.len() == 2).await;
     assert_eq!(clients(&mut writer(old).await, "push").await.len(), 0);
+}
+
+/// In a cluster Redisson's waiters listen to the channel of the shard, which PUBSUB NUMSUB does not count.
+#[tokio::test]
+async fn waiters_on_a_shard_are_counted() {
+    let shape = ClusterShape { primaries: 2, ..ClusterShape::default() };
+    let cluster = tokio::task::spawn_blocking(move || Cluster::start(&shape).unwrap()).await.unwrap();
+    let key = "lock:a";
+    let owner = cluster.server(cluster.owner_of(slot_of(key.as_bytes())).unwrap()).unwrap();
+    let mut w = writer(owner).await;
+    run(&mut w, &format!("HSET {key} 285475da-9152-4c83-822a-67ee2f116a79:52 1")).await;
+    let channel = format!("redisson_lock__channel:{{{key}}}");
+    let _waiting = [
+        Listener::start(owner.port(), "SSUBSCRIBE", &channel).await,
+        Listener::start(owner.port(), "SSUBSCRIBE", &channel).await,
+        Listener::start(owner.port(), "SUBSCRIBE", &channel).await,
+    ];
+    let seeds = vec![owner.endpoint()];
+    let topology = Topology {
+        clusters: vec![ClusterConfig { name: "c".into(), seeds, ..ClusterConfig::default() }],
+        ..Topology::default()
+    };
+    let fleet = watch_live(Config { topology, timeout: Duration::from_secs(1), ..config(&[]) });
+    let waiters = |n| move |v: &FleetView| find(v, b"lock:a").is_some_and(|l| l.waiters == n);
+    wait_for(&fleet, "three wait", waiters(Some(3))).await;
+    drop(fleet);
+    run(&mut w, "ACL SETUSER few on >pw ~* &* +@all -pubsub|shardnumsub").await;
+    let few = Endpoint {
+        username: Some("few".into()),
+        password: Some(redwarden::config::Secret::new("pw")),
+        ..owner.endpoint()
+    };
+    let fleet = watch_live(config(&[few]));
+    let denied = |v: &FleetView| {
+        v.nodes[0]
+            .snapshot
+            .denied
+            .iter()
+            .any(|d| (d.pane, d.command.as_str()) == ("locks", "PUBSUB|SHARDNUMSUB"))
+    };
+    wait_for(&fleet, "it says so", |v| denied(v) && waiters(None)(v)).await;
 }
 
 #[tokio::test]
