@@ -13,6 +13,9 @@ mod proxy;
 #[path = "../support/tls.rs"]
 mod tls;
 
+#[path = "../support/listener.rs"]
+mod listener;
+
 mod batch;
 mod canary;
 mod cluster;
@@ -23,3 +26,4 @@ mod launching;
 mod plans;
 mod race;
 mod undo;
+mod wake_ups;
