@@ -17,6 +17,7 @@ mod locks;
 #[path = "../support/node.rs"]
 mod node;
 mod node_locks;
+mod node_more_queues;
 mod node_queues;
 #[path = "../support/python.rs"]
 mod python;
