@@ -13,9 +13,11 @@ mod db;
 mod debian;
 #[path = "../support/driver.rs"]
 mod driver;
+mod flight;
 mod locks;
 #[path = "../support/node.rs"]
 mod node;
+mod node_canary;
 mod node_locks;
 mod node_more_queues;
 mod node_queues;
