@@ -22,4 +22,5 @@ mod executor;
 mod launching;
 mod plans;
 mod race;
+mod transfer;
 mod undo;
