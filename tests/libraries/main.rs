@@ -9,6 +9,7 @@
 mod db;
 #[path = "../support/driver.rs"]
 mod driver;
+mod holders;
 mod locks;
 #[path = "../support/node.rs"]
 mod node;
@@ -20,6 +21,7 @@ mod python_canary;
 mod python_locks;
 mod python_more_locks;
 mod python_queues;
+mod quorums;
 #[path = "../support/shell.rs"]
 mod shell;
 
