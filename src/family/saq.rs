@@ -6,7 +6,7 @@ use super::list::Look;
 use super::read::PART;
 use super::scored::{Counts, Scored};
 use super::site::{Site, count, join, single, text};
-use super::{Context, KeyFact, QueueFamily, QueueMemory, Read, TaskPlace};
+use super::{Canary, Context, KeyFact, QueueFamily, QueueMemory, Read, TaskPlace, Told, Wish, canary};
 use crate::domain::bytes::escape_text;
 use crate::domain::queue::{Detail, Oldest, PushEnd, RateSource};
 use crate::domain::{Bytes, Queue, Reply};
@@ -65,6 +65,14 @@ impl QueueFamily for SaqFamily {
         // Nobody who writes to the queue chooses which other keys are shown.
         let is_job = job.as_slice().starts_with(JOBS);
         is_job.then(|| ("job", Read::Head(job.clone(), PART))).into_iter().collect()
+    }
+
+    fn canary(&self, wish: &Wish<'_>) -> Result<Canary, String> {
+        canary::saq::canary(wish)
+    }
+
+    fn canary_told(&self, _: &Canary, replies: &[Reply]) -> Told {
+        canary::saq::told(replies)
     }
 
     fn reads(&self, key: &Bytes, _: PushEnd, memory: &QueueMemory) -> Vec<Read> {

@@ -11,6 +11,7 @@ mod db;
 mod driver;
 mod flight;
 mod locks;
+mod more_canaries;
 #[path = "../support/node.rs"]
 mod node;
 mod node_canary;
