@@ -255,8 +255,8 @@ pub(super) fn named<'a>(family: &str, wish: &Wish<'a>) -> Result<&'a str, String
 
 /// The last line of a traceback, which names the error.
 pub(super) fn last_line(traceback: &str) -> String {
-    let lines = traceback.lines().map(str::trim).filter(|line| !line.is_empty());
-    let last: String = lines.last().unwrap_or("it does not say why").chars().take(300).collect();
+    let mut lines = traceback.lines().map(str::trim).filter(|line| !line.is_empty());
+    let last: String = lines.next_back().unwrap_or("it does not say why").chars().take(300).collect();
     crate::domain::bytes::escape_text(&last)
 }
 

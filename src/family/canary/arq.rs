@@ -54,10 +54,9 @@ pub(in crate::family) fn told(replies: &[Reply]) -> Told {
         let facts = Facts::read(result.as_slice(), result.len() < PART as usize);
         let field = |name: &str| facts.as_ref().and_then(|facts| facts.field(name));
         return match field("s").as_deref() {
-            Some("true") => Told::Done(None),
+            // None: written by a serializer of the app's own.
+            Some("true") | None => Told::Done(None),
             Some(_) => Told::Failed(None, field("r").unwrap_or_else(|| "it does not say why".into())),
-            // Written by a serializer of the app's own.
-            None => Told::Done(None),
         };
     }
     match replies.first() {

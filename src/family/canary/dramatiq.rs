@@ -19,8 +19,9 @@ pub(in crate::family) fn canary(wish: &Wish<'_>) -> Result<Canary, String> {
     let actor = named("dramatiq", wish)?;
     let queue = wish.key.as_slice();
     let name = queue.rsplit(|b| *b == b':').next().unwrap_or(queue);
-    let name = std::str::from_utf8(name)
-        .map_err(|_| "its name is no text, which a message of dramatiq has to hold: nothing was sent")?;
+    let name = std::str::from_utf8(name).map_err(|e| {
+        format!("its name is no text ({e}), which a message of dramatiq has to hold: nothing was sent")
+    })?;
     let id = tagged(wish.id);
     let message = json!({
         "queue_name": name, "actor_name": actor, "args": args(wish, json!([])), "kwargs": {},

@@ -20,8 +20,9 @@ pub(in crate::family) fn canary(wish: &Wish<'_>) -> Result<Canary, String> {
     let function = named("saq", wish)?;
     let base = wish.key.as_slice().strip_suffix(b":queued").unwrap_or(wish.key.as_slice());
     let name = base.strip_prefix(b"saq:").unwrap_or(base);
-    let name = std::str::from_utf8(name)
-        .map_err(|_| "its name is no text, which a job of SAQ has to hold: nothing was sent")?;
+    let name = std::str::from_utf8(name).map_err(|e| {
+        format!("its name is no text ({e}), which a job of SAQ has to hold: nothing was sent")
+    })?;
     let id = tagged(wish.id);
     let key = join(&[b"saq:job:", name.as_bytes(), b":", id.as_bytes()]);
     let job = json!({
