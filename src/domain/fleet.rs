@@ -10,7 +10,7 @@ use self::once::Once;
 use super::node::NodeState;
 use super::quorum::{self, Quorum};
 use super::snapshot::Board;
-use super::{Finding, GroupId, GroupSnapshot, Lock, NodeSnapshot, Queue, Rules, Severity};
+use super::{Finding, GroupId, GroupSnapshot, Lock, LockId, NodeSnapshot, Queue, Rules, Severity};
 
 /// Every node once, with all locks and queues. Built from a board; holds no time of its own.
 #[derive(Clone, Debug, Default)]
@@ -125,6 +125,13 @@ impl FleetView {
     /// The group of this name.
     pub fn group(&self, id: &GroupId) -> Option<&Arc<GroupSnapshot>> {
         self.groups.iter().find(|g| g.id == *id)
+    }
+
+    /// The lock of this identity.
+    pub fn lock(&self, id: &LockId) -> Option<&Arc<Lock>> {
+        let from = self.locks.partition_point(|lock| lock.id.key < id.key);
+        let mut same = self.locks.get(from..)?.iter().take_while(|lock| lock.id.key == id.key);
+        same.find(|lock| lock.id == *id)
     }
 
     /// The quorum that this lock is a vote of.
