@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::command::Panel;
 use super::state::{AppState, Dialog, RowId};
 use crate::domain::fleet::FleetNode;
-use crate::domain::{Lock, LockId, NodeId, Queue, QueueId};
+use crate::domain::{FleetView, Lock, LockId, NodeId, Queue, QueueId};
 
 /// Panel that lists this kind of row.
 pub fn panel_of(row: &RowId) -> Panel {
@@ -48,6 +48,15 @@ pub fn settle(state: &mut AppState, panel: Panel) {
     }
 }
 
+/// Where the fleet's own list has this row.
+pub fn index_of(fleet: &FleetView, id: &RowId) -> Option<usize> {
+    match id {
+        RowId::Node(id) => fleet.nodes.iter().position(|n| n.snapshot.meta.id == *id),
+        RowId::Lock(id) => fleet.locks.position(id),
+        RowId::Queue(id) => fleet.queues.iter().position(|q| q.id == *id),
+    }
+}
+
 /// Moves the cursor by so many rows.
 pub fn move_by(state: &mut AppState, panel: Panel, rows: isize) {
     if let Some(list) = state.list(panel) {
@@ -58,8 +67,8 @@ pub fn move_by(state: &mut AppState, panel: Panel, rows: isize) {
 
 /// Selects this row if it is listed.
 pub fn select_id(state: &mut AppState, panel: Panel, id: &RowId) {
-    let Some(len) = state.list(panel).map(|l| l.rows.len()) else { return };
-    if let Some(position) = (0..len).find(|p| id_at(state, panel, *p).as_ref() == Some(id)) {
+    let row = |index| state.list(panel)?.rows.iter().position(|row| *row as usize == index);
+    if let Some(position) = index_of(&state.shown, id).and_then(row) {
         select(state, panel, position);
     }
 }
@@ -106,12 +115,12 @@ pub fn panel(state: &AppState) -> Panel {
 
 /// A lock of the shown fleet.
 pub fn lock<'a>(state: &'a AppState, id: &LockId) -> Option<&'a Arc<Lock>> {
-    state.shown.locks.iter().find(|l| l.id == *id)
+    state.shown.lock(id)
 }
 
 /// A queue of the shown fleet.
 pub fn queue<'a>(state: &'a AppState, id: &QueueId) -> Option<&'a Arc<Queue>> {
-    state.shown.queues.iter().find(|q| q.id == *id)
+    state.shown.queue(id)
 }
 
 /// A node of the shown fleet.

@@ -1,16 +1,24 @@
 //! The fleet as one value: what the screen, the headless commands and `check` all read.
 
+mod merged;
 mod once;
+pub mod standing;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Instant;
 
+use self::merged::Source;
 use self::once::Once;
+use self::standing::Standings;
+use super::lock_list::Changes;
 use super::node::NodeState;
-use super::quorum::{self, Quorum};
+use super::quorum::{self, Quorum, Roll};
 use super::snapshot::Board;
-use super::{Finding, GroupId, GroupSnapshot, Lock, LockId, NodeSnapshot, Queue, Rules, Severity};
+use super::{
+    Bytes, Finding, GroupId, GroupSnapshot, Lock, LockId, LockList, NodeSnapshot, Queue, QueueId, Rules,
+    Severity,
+};
 
 /// Every node once, with all locks and queues. Built from a board; holds no time of its own.
 #[derive(Clone, Debug, Default)]
@@ -20,11 +28,15 @@ pub struct FleetView {
     /// Clusters, primaries that Sentinels watch, and named groups, in the order of their nodes.
     pub groups: Vec<Arc<GroupSnapshot>>,
     /// Locks of all primaries, sorted by key, then node.
-    pub locks: Vec<Arc<Lock>>,
+    pub locks: LockList,
     /// Queues of all primaries, sorted by key, then node.
     pub queues: Vec<Arc<Queue>>,
     /// Keys that several independent primaries vote on, sorted by key.
-    pub quorums: Vec<Quorum>,
+    pub quorums: Vec<Arc<Quorum>>,
+    /// What `locks` were made from.
+    sources: Vec<Source>,
+    /// What `quorums` were made from beside the locks.
+    roll: Roll,
 }
 
 /// A node and the other names under which the same server is configured.
@@ -78,11 +90,17 @@ impl Verdict {
 impl FleetView {
     /// Merges a board: aliases folded, locks and queues of all nodes in one sorted list each.
     pub fn build(board: &Board) -> Self {
+        Self::default().next(board)
+    }
+
+    /// What [`FleetView::build`] makes of a newer board: what did not change since this one is taken over.
+    #[must_use]
+    pub fn next(&self, board: &Board) -> Self {
         // Server process -> where its first address stands in `nodes`, and its databases seen so far.
         let once = Once::of(board);
         let mut seen: HashMap<&str, (usize, Vec<u32>)> = HashMap::new();
         let mut nodes: Vec<FleetNode> = Vec::new();
-        let mut locks: Vec<Arc<Lock>> = Vec::new();
+        let mut sources: Vec<Source> = Vec::new();
         let mut queues: Vec<Arc<Queue>> = Vec::new();
         for snapshot in board {
             let up = snapshot.status.state == NodeState::Up;
@@ -102,18 +120,18 @@ impl FleetView {
                 nodes.push(FleetNode { snapshot: snapshot.clone(), aliases: Vec::new(), others: Vec::new() });
             }
             if !counted_already && !once.is_past(&snapshot.meta.id, board) {
-                locks.extend(snapshot.locks.iter().cloned());
+                sources.push(Source::of(snapshot, &once));
                 queues.extend(snapshot.queues.iter().cloned());
             }
         }
         if board.nodes.len() > 1 {
-            locks.sort_by(|a, b| (&a.id.key, &a.id.node, a.id.db).cmp(&(&b.id.key, &b.id.node, b.id.db)));
             queues.sort_by(|a, b| (&a.id.key, &a.id.node, a.id.db).cmp(&(&b.id.key, &b.id.node, b.id.db)));
         }
-        once.leave_one(&mut locks);
         once.leave_one(&mut queues);
-        let quorums = quorum::find(&nodes, &board.groups, &locks);
-        Self { nodes, groups: board.groups.to_vec(), locks, queues, quorums }
+        let locks = merged::next((&self.sources, &self.locks), &sources, &once);
+        let roll = Roll::of(&nodes, &board.groups);
+        let quorums = quorum::next((&self.quorums, &self.roll, &self.locks), &roll, &locks);
+        Self { nodes, groups: board.groups.to_vec(), locks, queues, quorums, sources, roll }
     }
 
     /// Nodes that are up, and all nodes.
@@ -129,9 +147,13 @@ impl FleetView {
 
     /// The lock of this identity.
     pub fn lock(&self, id: &LockId) -> Option<&Arc<Lock>> {
-        let from = self.locks.partition_point(|lock| lock.id.key < id.key);
-        let mut same = self.locks.get(from..)?.iter().take_while(|lock| lock.id.key == id.key);
-        same.find(|lock| lock.id == *id)
+        self.locks.get(self.locks.position(id)?)
+    }
+
+    /// The queue of this identity.
+    pub fn queue(&self, id: &QueueId) -> Option<&Arc<Queue>> {
+        let from = self.queues.partition_point(|q| q.id.key < id.key);
+        self.queues.get(from..)?.iter().take_while(|q| q.id.key == id.key).find(|q| q.id == *id)
     }
 
     /// The quorum that this lock is a vote of.
@@ -145,8 +167,29 @@ impl FleetView {
         quorum.and_then(|q| q.stands_for(&lock.token, now)).is_some_and(|first| *first != lock.id)
     }
 
+    /// What is different in a newer fleet's locks; those of a quorum change together.
+    pub fn changes_to(&self, newer: &Self) -> Changes {
+        let changes = self.locks.changes_to(&newer.locks);
+        if self.quorums.is_empty() && newer.quorums.is_empty() {
+            return changes;
+        }
+        let gone = changes.gone.iter().filter_map(|at| self.locks.get(*at as usize));
+        let come = changes.come.iter().filter_map(|at| newer.locks.get(*at as usize));
+        let mut keys: BTreeSet<&Bytes> = gone.chain(come).map(|lock| &lock.id.key).collect();
+        keys.extend(quorum::changed(&self.quorums, &newer.quorums));
+        Changes {
+            gone: keys.iter().flat_map(|key| self.locks.places_of_key(key)).map(|at| at as u32).collect(),
+            come: keys.iter().flat_map(|key| newer.locks.places_of_key(key)).map(|at| at as u32).collect(),
+        }
+    }
+
     /// The verdict at this moment. Locks and queues of one kind are summed up in one sentence.
     pub fn verdict(&self, rules: &Rules, now: Instant) -> Verdict {
+        self.verdict_of(&Standings::of(self, rules, now), rules, now)
+    }
+
+    /// [`FleetView::verdict`] of locks that were judged already.
+    pub fn verdict_of(&self, standings: &Standings, rules: &Rules, now: Instant) -> Verdict {
         let mut reasons: Vec<Finding> = Vec::new();
         // Of equal weight what holds for a whole group comes before its nodes.
         for group in &self.groups {
@@ -167,43 +210,55 @@ impl FleetView {
                     .map(|f| Finding { message: format!("{name}: {}", f.message), ..f }),
             );
         }
-        let locks = self
-            .locks
-            .iter()
-            .filter(|l| !l.has_ended(now))
-            .flat_map(|l| l.findings(rules, now).into_iter().map(|f| (f, l.id.key.escaped())));
-        reasons.extend(summed("lock", locks));
-        let quorums = self.quorums.iter().filter_map(|q| {
-            let worst = q.verdict(now)?.findings.into_iter().next()?;
-            (worst.severity > Severity::Info).then(|| (worst, q.key.escaped()))
-        });
-        reasons.extend(summed("lock", quorums));
-        let queues =
-            self.queues.iter().filter_map(|q| q.findings(rules, now).pop().map(|f| (f, q.name.clone())));
-        reasons.extend(summed("queue", queues));
+        let mut locks = Sums::default();
+        for (at, brief) in standings.iter().enumerate().filter_map(|(at, s)| Some((at, s.brief()?))) {
+            let key = || self.locks.get(at).map(|lock| lock.id.key.escaped()).unwrap_or_default();
+            for code in brief.codes() {
+                locks.add(Finding::new(brief.severity, code, ""), key);
+            }
+        }
+        reasons.extend(locks.findings("lock"));
+        let mut quorums = Sums::default();
+        for quorum in &self.quorums {
+            let worst = quorum.verdict(now).and_then(|v| v.findings.into_iter().next());
+            if let Some(worst) = worst.filter(|worst| worst.severity > Severity::Info) {
+                quorums.add(worst, || quorum.key.escaped());
+            }
+        }
+        reasons.extend(quorums.findings("lock"));
+        let mut queues = Sums::default();
+        for queue in &self.queues {
+            if let Some(worst) = queue.findings(rules, now).pop() {
+                queues.add(worst, || queue.name.clone());
+            }
+        }
+        reasons.extend(queues.findings("queue"));
         reasons.sort_by_key(|f| std::cmp::Reverse(f.severity));
         Verdict { worst: reasons.first().map(|f| f.severity).filter(|s| *s > Severity::Info), reasons }
     }
 }
 
-/// One sentence for each code, naming the first subject and how many more.
-fn summed(kind: &str, found: impl Iterator<Item = (Finding, String)>) -> Vec<Finding> {
-    let mut groups: Vec<(Finding, String, usize)> = Vec::new();
-    for (finding, subject) in found {
-        match groups.iter_mut().find(|(f, _, _)| f.code == finding.code) {
-            Some((_, _, count)) => *count += 1,
-            None => groups.push((finding, subject, 1)),
+/// The first finding of each code, what it is about, and how many there are.
+#[derive(Default)]
+struct Sums(Vec<(Finding, String, usize)>);
+
+impl Sums {
+    fn add(&mut self, found: Finding, subject: impl FnOnce() -> String) {
+        match self.0.iter_mut().find(|(known, ..)| known.code == found.code) {
+            Some((.., count)) => *count += 1,
+            None => self.0.push((found, subject(), 1)),
         }
     }
-    groups
-        .into_iter()
-        .map(|(finding, subject, count)| {
-            let what = finding.code.replace('-', " ");
+
+    /// One sentence for each code, naming the first subject and how many more.
+    fn findings(self, kind: &str) -> impl Iterator<Item = Finding> {
+        self.0.into_iter().map(move |(first, subject, count)| {
+            let what = first.code.replace('-', " ");
             let message = match count {
                 1 => format!("{kind} {subject}: {what}"),
                 n => format!("{n} {kind}s: {what} ({subject}, ...)"),
             };
-            Finding { message, ..finding }
+            Finding { message, ..first }
         })
-        .collect()
+    }
 }

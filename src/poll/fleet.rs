@@ -17,7 +17,7 @@ use crate::config::endpoint::{Directory, Routes, route};
 use crate::config::{Config, Endpoint, NodeConfig};
 use crate::domain::node::NodeState;
 use crate::domain::snapshot::{Board, Cost, History, Live, ScanProgress};
-use crate::domain::{GroupId, GroupSnapshot, NodeMeta, NodeSnapshot, Stamp};
+use crate::domain::{GroupId, GroupSnapshot, LockList, NodeMeta, NodeSnapshot, Stamp};
 use crate::family::Registry;
 
 /// Closing sockets of our own takes no longer.
@@ -342,7 +342,7 @@ fn unheard(meta: &NodeMeta, now: Stamp) -> NodeSnapshot {
         clock_offset_ms: None,
         health: [].into(),
         denied: Vec::new(),
-        locks: Arc::default(),
+        locks: LockList::default(),
         queues: Arc::default(),
         scan: ScanProgress::default(),
         cost: Cost::default(),

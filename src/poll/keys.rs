@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use super::holders::Holders;
 use super::prefixes::Prefixes;
 use crate::domain::holds::HoldBook;
+use crate::domain::lock_list::Edit;
 use crate::domain::standing::{StandingLocks, standing};
-use crate::domain::{Bytes, Lock, Queue, Reply, Stamp};
+use crate::domain::{Bytes, Lock, LockList, Queue, Reply, Stamp};
 use crate::family::consumers::Consumers;
 use crate::family::portalocker::Portalocker;
 use crate::family::recipe::CONNECTION;
@@ -78,7 +79,9 @@ pub(super) struct KeyTable {
     rotation: Option<Bytes>,
     /// The same for locks whose changes are pushed.
     safety: Option<Bytes>,
-    published: Option<Arc<Vec<Arc<Lock>>>>,
+    published: LockList,
+    /// Locks that were put in, changed or taken out since the list was made, whichever they were last.
+    changed: BTreeMap<Bytes, Arc<Lock>>,
     published_queues: Option<Arc<Vec<Arc<Queue>>>>,
 }
 
@@ -128,14 +131,13 @@ impl KeyTable {
             let Some(entry) = self.locks.get_mut(key) else { continue };
             if let Some(lock) = stood.resumed(&entry.lock) {
                 entry.lock = Arc::new(lock);
-                self.published = None;
+                self.changed.insert(key.clone(), entry.lock.clone());
             }
         }
         (self.standing, self.earlier) = (earlier.clone(), Some(earlier));
     }
 
     pub(super) fn put_lock(&mut self, fact: KeyFact, lock: Lock) {
-        self.published = None;
         let known = self.locks.remove(&fact.key);
         let stood = self.standing.get(&fact.key).filter(|_| known.is_none());
         let lock = stood.and_then(|stood| stood.resumed(&lock)).unwrap_or(lock);
@@ -150,6 +152,7 @@ impl KeyTable {
         };
         let usual = self.holds.usual(&fact.key);
         let lock = Arc::new(Lock { presence, usual, ..lock });
+        self.changed.insert(fact.key.clone(), lock.clone());
         self.locks.insert(fact.key.clone(), LockEntry { fact, lock, witness });
     }
 
@@ -163,7 +166,7 @@ impl KeyTable {
             let presence = self.holders.presence(&entry.lock, &entry.witness);
             if presence != entry.lock.presence {
                 entry.lock = Arc::new(Lock { presence, ..Lock::clone(&entry.lock) });
-                self.published = None;
+                self.changed.insert(entry.fact.key.clone(), entry.lock.clone());
             }
         }
     }
@@ -203,8 +206,8 @@ impl KeyTable {
 
     /// It is not listed here any more, whoever holds it.
     pub(super) fn remove_lock(&mut self, key: &Bytes) {
-        if self.locks.remove(key).is_some() {
-            self.published = None;
+        if let Some(entry) = self.locks.remove(key) {
+            self.changed.insert(entry.fact.key, entry.lock);
         }
     }
 
@@ -385,15 +388,20 @@ impl KeyTable {
 
     /// True when something changed since the lists were made.
     pub(super) fn is_unpublished(&self) -> bool {
-        self.published.is_none() || self.published_queues.is_none()
+        !self.changed.is_empty() || self.published_queues.is_none()
     }
 
-    /// All locks, sorted by key; the same `Arc` while nothing changed.
-    pub(super) fn locks_list(&mut self) -> Arc<Vec<Arc<Lock>>> {
-        let locks = &self.locks;
-        self.published
-            .get_or_insert_with(|| Arc::new(locks.values().map(|e| e.lock.clone()).collect()))
-            .clone()
+    /// All locks, sorted by key. What did not change since the last list is shared with it.
+    pub(super) fn locks_list(&mut self) -> LockList {
+        let changed = std::mem::take(&mut self.changed);
+        if !changed.is_empty() {
+            let edits = changed.into_iter().map(|(key, last)| match self.locks.get(&key) {
+                Some(entry) => Edit::Put(entry.lock.clone()),
+                None => Edit::Take(last.id.clone()),
+            });
+            self.published = self.published.edited(edits);
+        }
+        self.published.clone()
     }
 
     /// All queues that were read, sorted by key; the same `Arc` while nothing changed.

@@ -144,6 +144,7 @@ impl Poller {
             cost: &mut self.cost,
             denied: &mut db.denied,
             refusals: &mut db.refusals,
+            in_cluster: db.facts.as_ref().is_some_and(|f| f.in_cluster),
             dialect: &mut self.dialect,
             rtt: self.rtt_least,
             clock_offset_ms: self.clock_offset_ms.unwrap_or(0),
