@@ -32,6 +32,7 @@ pub mod readers;
 pub mod recipe;
 pub mod redisson;
 pub mod registry;
+pub mod repeats;
 pub mod resque;
 pub mod rmq;
 pub mod rows;
@@ -301,6 +302,8 @@ pub enum TaskKind {
 pub struct QueueMemory {
     /// Newest element at the last look, when it is short enough to be searched for.
     pub newest: Option<Bytes>,
+    /// Whether payloads come again.
+    pub repeats: repeats::Repeats,
     /// Next element to be taken at the last look and since when it is there.
     pub next: Option<(Bytes, Stamp)>,
     /// Depth and time of the last look.

@@ -10,6 +10,7 @@ mod database;
 mod diagnose;
 mod dirty;
 mod discover;
+mod due;
 pub mod fleet;
 mod follow;
 mod history;

@@ -70,7 +70,7 @@ impl QueueFamily for ApalisFamily {
                 key: key.clone(),
                 push: PushEnd::Right,
                 newest: memory.newest.clone(),
-                maxlen: 4096,
+                maxlen: super::list::reach(memory),
             },
             Read::Due { key: of(":scheduled"), per_second: 1 },
             Read::ZsetLook { key: of(":scheduled"), count: 1 },

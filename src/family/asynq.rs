@@ -120,7 +120,7 @@ impl QueueFamily for AsynqFamily {
                 key: key.clone(),
                 push: PushEnd::Left,
                 newest: memory.newest.clone(),
-                maxlen: 4096,
+                maxlen: super::list::reach(memory),
             },
             Read::ListLen(of(":active")),
             Read::SortedLen(of(":scheduled")),

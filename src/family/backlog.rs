@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::list::{self, Look, MAX_SEARCHED};
+use super::list::{self, Look};
 use super::{Context, KeyFact, QueueMemory, Sample};
 use crate::domain::lock::Unknown;
 use crate::domain::queue::{Oldest, PushEnd, RateSource};
@@ -53,11 +53,7 @@ pub(super) fn list_step(look: &Look, memory: &mut QueueMemory, ctx: &Context) ->
     let sample = list::sample(look, memory, ctx);
     let moved = list::remember_next(look, memory, ctx);
     memory.last = Some((look.depth, ctx.at));
-    memory.newest = look
-        .newest
-        .clone()
-        .filter(|(len, head)| *len <= MAX_SEARCHED && head.len() == *len)
-        .map(|(_, whole)| whole);
+    list::remember_newest(look, memory);
     (sample, moved)
 }
 

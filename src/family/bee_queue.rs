@@ -73,7 +73,7 @@ impl QueueFamily for BeeQueueFamily {
                 key: key.clone(),
                 push: PushEnd::Left,
                 newest: memory.newest.clone(),
-                maxlen: 4096,
+                maxlen: super::list::reach(memory),
             },
             Read::ListLen(of(":active")),
             Read::Due { key: of(":delayed"), per_second: 1000 },

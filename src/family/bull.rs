@@ -103,7 +103,7 @@ impl QueueFamily for BullFamily {
                 key: key.clone(),
                 push: PushEnd::Left,
                 newest: memory.newest.clone(),
-                maxlen: 4096,
+                maxlen: super::list::reach(memory),
             },
             Read::ListLen(of(":paused")),
             Read::SortedLen(of(":prioritized")),

@@ -70,7 +70,7 @@ impl QueueFamily for DramatiqFamily {
         let of = |ends: &[&[u8]]| join(&[key.as_slice(), ends.concat().as_slice()]);
         let (push, newest) = (PushEnd::Right, memory.newest.clone());
         vec![
-            Read::ListLook { key: key.clone(), push, newest, maxlen: 4096 },
+            Read::ListLook { key: key.clone(), push, newest, maxlen: super::list::reach(memory) },
             Read::HashLen(of(&[MESSAGES])),
             Read::HashLen(of(&[DELAYED, MESSAGES])),
             Read::SortedLen(of(&[DEAD])),

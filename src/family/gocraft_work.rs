@@ -138,7 +138,7 @@ impl QueueFamily for GocraftWorkFamily {
                 key: key.clone(),
                 push: PushEnd::Left,
                 newest: memory.newest.clone(),
-                maxlen: 4096,
+                maxlen: super::list::reach(memory),
             },
             Read::Head(of(":lock"), 24),
             Read::Type(of(":paused")),

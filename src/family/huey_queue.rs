@@ -73,7 +73,7 @@ impl QueueFamily for HueyFamily {
             Read::ZsetLook { key: key.clone(), count: LOOKED_AT }
         } else {
             let (push, newest) = (PushEnd::Left, memory.newest.clone());
-            Read::ListLook { key: key.clone(), push, newest, maxlen: 4096 }
+            Read::ListLook { key: key.clone(), push, newest, maxlen: super::list::reach(memory) }
         };
         let schedule = join(&[SCHEDULE, app(key.as_slice()).unwrap_or_default()]);
         vec![front, Read::SortedLen(schedule)]

@@ -63,7 +63,7 @@ impl QueueFamily for LaravelFamily {
                 key: key.clone(),
                 push: PushEnd::Right,
                 newest: memory.newest.clone(),
-                maxlen: 4096,
+                maxlen: super::list::reach(memory),
             },
             Read::Due { key: of(":reserved"), per_second: 1 },
             Read::Due { key: of(":delayed"), per_second: 1 },

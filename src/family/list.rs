@@ -16,8 +16,11 @@ pub struct ListFamily;
 
 /// Depths kept for the sparkline.
 const HISTORY: usize = 120;
+/// Elements among which the last newest one is searched for, at least and at most.
+const NEAR: u32 = 256;
+const FAR: u32 = 4096;
 /// Elements longer than this are not searched for: LPOS would compare too many bytes.
-pub(super) const MAX_SEARCHED: usize = 4096;
+const MAX_SEARCHED: usize = 4096;
 
 impl QueueFamily for ListFamily {
     fn id(&self) -> &'static str {
@@ -29,8 +32,7 @@ impl QueueFamily for ListFamily {
     }
 
     fn reads(&self, key: &Bytes, push: PushEnd, memory: &QueueMemory) -> Vec<Read> {
-        let pushed = memory.window.back().and_then(|s| s.pushed).unwrap_or(0);
-        let maxlen = u32::try_from(pushed.saturating_mul(4)).unwrap_or(u32::MAX).clamp(256, 4096);
+        let maxlen = reach(memory);
         vec![
             Read::ListLook { key: key.clone(), push, newest: memory.newest.clone(), maxlen },
             Read::ListLen([key.as_slice(), b":processing"].concat().into()),
@@ -85,10 +87,17 @@ impl QueueFamily for ListFamily {
         queue.rates = rates(memory);
         queue.oldest = oldest(&look, memory, ctx);
         memory.last = Some((look.depth, ctx.at));
-        memory.newest =
-            look.newest.filter(|(len, head)| *len <= MAX_SEARCHED && head.len() == *len).map(|(_, b)| b);
+        remember_newest(&look, memory);
         Some(queue)
     }
+}
+
+/// How far the last newest element is searched for: some times as far as it was lately, and as far as may be where it
+/// was not found.
+pub(super) fn reach(memory: &QueueMemory) -> u32 {
+    let Some(last) = memory.window.back() else { return NEAR };
+    let pushed = last.pushed.map_or(u64::from(FAR), |pushed| pushed.saturating_mul(4));
+    u32::try_from(pushed).unwrap_or(FAR).clamp(NEAR, FAR)
 }
 
 /// One look at a list.
@@ -158,6 +167,8 @@ pub(super) fn blank(family: &'static str, fact: &KeyFact, ctx: &Context) -> Queu
         details: Vec::new(),
         blocked: None,
         no_progress_since: None,
+        unattended_since: None,
+        stirred: None,
         read_at: ctx.at,
         samples: 0,
     }
@@ -169,7 +180,7 @@ pub(super) fn pushed_history(before: &[u64], depth: u64) -> std::sync::Arc<[u64]
 }
 
 /// What happened since the last look. Pushes are known only when the last newest element was found exactly once
-/// and the figures agree: equal payloads make the search ambiguous.
+/// and the figures agree: equal payloads make the search ambiguous, also those that are long gone.
 pub(super) fn sample(look: &Look, memory: &QueueMemory, ctx: &Context) -> Option<Sample> {
     let (depth_before, then) = memory.last?;
     let seconds = ctx.at.since(then).as_secs_f64();
@@ -178,10 +189,15 @@ pub(super) fn sample(look: &Look, memory: &QueueMemory, ctx: &Context) -> Option
     }
     let net = look.depth as i64 - depth_before as i64;
     let pushed = match look.found.as_deref() {
-        Some([position]) => Some(*position),
+        Some([position]) if !memory.repeats.any() => Some(*position),
         _ => None,
     };
-    let popped = pushed.and_then(|p| u64::try_from(p as i64 - net).ok());
+    let moved = match (&look.next, &memory.next) {
+        (Some((_, head)), Some((before, _))) => head != before,
+        _ => false,
+    };
+    // Another task is next although none was taken: what was found is another element of the same payload.
+    let popped = pushed.and_then(|p| u64::try_from(p as i64 - net).ok()).filter(|n| *n > 0 || !moved);
     Some(Sample { at: ctx.at, seconds, pushed: pushed.filter(|_| popped.is_some()), popped, net })
 }
 
@@ -199,6 +215,14 @@ pub(super) fn remember_next(look: &Look, memory: &mut QueueMemory, ctx: &Context
             false
         }
     }
+}
+
+/// Remembers the newest element, where it can be searched for in the next look.
+pub(super) fn remember_newest(look: &Look, memory: &mut QueueMemory) {
+    let whole = look.newest.as_ref().filter(|(len, head)| *len <= MAX_SEARCHED && head.len() == *len);
+    let newest = whole.map(|(_, newest)| newest.clone());
+    memory.repeats.take(newest.as_ref(), memory.newest.as_ref());
+    memory.newest = newest;
 }
 
 pub(super) fn remember(memory: &mut QueueMemory, sample: Sample, window: Duration) {

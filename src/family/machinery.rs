@@ -68,7 +68,7 @@ impl QueueFamily for MachineryFamily {
                 key: key.clone(),
                 push: PushEnd::Right,
                 newest: memory.newest.clone(),
-                maxlen: 4096,
+                maxlen: super::list::reach(memory),
             },
             Read::QueuesNamed { key: DELAYED.into(), hash: false, field: QUEUE },
         ]

@@ -67,7 +67,7 @@ impl OwnFamily {
         match self.schema.kind {
             QueueType::List => {
                 let newest = memory.newest.clone();
-                vec![Read::ListLook { key: key.clone(), push, newest, maxlen: 4096 }]
+                vec![Read::ListLook { key: key.clone(), push, newest, maxlen: super::list::reach(memory) }]
             }
             QueueType::Stream => StreamFamily.reads(key, push, memory),
             QueueType::Zset => vec![

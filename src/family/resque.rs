@@ -140,7 +140,7 @@ impl QueueFamily for ResqueFamily {
                 key: key.clone(),
                 push: PushEnd::Right,
                 newest: memory.newest.clone(),
-                maxlen: 4096,
+                maxlen: super::list::reach(memory),
             },
             Read::ListLen(join(&[namespace, name, b"_failed"])),
         ]

@@ -122,7 +122,7 @@ impl QueueFamily for RmqFamily {
                 key: key.clone(),
                 push: PushEnd::Left,
                 newest: memory.newest.clone(),
-                maxlen: 4096,
+                maxlen: super::list::reach(memory),
             },
             Read::ListLen(join(&[base, b"rejected"])),
         ]

@@ -115,7 +115,7 @@ impl QueueFamily for RqFamily {
                 key: key.clone(),
                 push: PushEnd::Right,
                 newest: memory.newest.clone(),
-                maxlen: 4096,
+                maxlen: super::list::reach(memory),
             },
             Read::ListLen(join(&[key.as_slice(), b":intermediate"])),
             of("wip"),

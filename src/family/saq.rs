@@ -72,7 +72,7 @@ impl QueueFamily for SaqFamily {
         let of = |end: &str| join(&[base, end.as_bytes()]);
         let (push, newest) = (PushEnd::Right, memory.newest.clone());
         vec![
-            Read::ListLook { key: key.clone(), push, newest, maxlen: 4096 },
+            Read::ListLook { key: key.clone(), push, newest, maxlen: super::list::reach(memory) },
             Read::ListHeads { key: of(":active"), count: MOST, max: 256 },
             Read::Due { key: of(":incomplete"), per_second: 1 },
             Read::ZsetLook { key: of(":stats"), count: MOST },

@@ -145,7 +145,7 @@ impl QueueFamily for SidekiqFamily {
             key: key.clone(),
             push: PushEnd::Left,
             newest: memory.newest.clone(),
-            maxlen: 4096,
+            maxlen: super::list::reach(memory),
         }]
     }
 

@@ -80,7 +80,7 @@ impl QueueFamily for TaskiqFamily {
             return StreamFamily.reads(key, push, memory);
         }
         let (push, newest) = (PushEnd::Left, memory.newest.clone());
-        vec![Read::ListLook { key: key.clone(), push, newest, maxlen: 4096 }]
+        vec![Read::ListLook { key: key.clone(), push, newest, maxlen: super::list::reach(memory) }]
     }
 
     fn more_reads(&self, key: &Bytes, replies: &[Reply]) -> Vec<Read> {

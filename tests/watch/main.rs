@@ -12,6 +12,7 @@ mod locks;
 mod push;
 mod queues;
 mod quorums;
+mod rates;
 mod sentinels;
 
 #[path = "../support/fleet.rs"]
