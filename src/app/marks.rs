@@ -1,5 +1,7 @@
 //! Marks: one row, all listed rows, all locks of one holder.
 
+use std::collections::HashSet;
+
 use super::command::Panel;
 use super::effect::Effect;
 use super::messages::{fail, say};
@@ -26,7 +28,7 @@ pub(super) fn toggle(state: &mut AppState, panel: Panel) {
 /// `a`: marks all rows that are listed; where all are marked already, none.
 pub(super) fn all(state: &mut AppState, panel: Panel) {
     let Some(len) = state.list(panel).map(|list| list.rows.len()) else { return };
-    let listed: Vec<RowId> = (0..len).filter_map(|at| selection::id_at(state, panel, at)).collect();
+    let listed: HashSet<RowId> = (0..len).filter_map(|at| selection::id_at(state, panel, at)).collect();
     let filtered = state.list(panel).is_some_and(|list| !list.filter.is_empty());
     let Some(list) = state.list_mut(panel) else { return };
     let all = !listed.is_empty() && listed.iter().all(|id| list.marks.contains(id));

@@ -58,8 +58,14 @@ pub fn move_by(state: &mut AppState, panel: Panel, rows: isize) {
 
 /// Selects this row if it is listed.
 pub fn select_id(state: &mut AppState, panel: Panel, id: &RowId) {
-    let Some(len) = state.list(panel).map(|l| l.rows.len()) else { return };
-    if let Some(position) = (0..len).find(|p| id_at(state, panel, *p).as_ref() == Some(id)) {
+    let shown = &state.shown;
+    let index = match id {
+        RowId::Node(id) => shown.nodes.iter().position(|n| n.snapshot.meta.id == *id),
+        RowId::Lock(id) => shown.locks.iter().position(|l| l.id == *id),
+        RowId::Queue(id) => shown.queues.iter().position(|q| q.id == *id),
+    };
+    let row = |index| state.list(panel)?.rows.iter().position(|row| *row as usize == index);
+    if let Some(position) = index.and_then(row) {
         select(state, panel, position);
     }
 }
@@ -106,12 +112,12 @@ pub fn panel(state: &AppState) -> Panel {
 
 /// A lock of the shown fleet.
 pub fn lock<'a>(state: &'a AppState, id: &LockId) -> Option<&'a Arc<Lock>> {
-    state.shown.locks.iter().find(|l| l.id == *id)
+    state.shown.lock(id)
 }
 
 /// A queue of the shown fleet.
 pub fn queue<'a>(state: &'a AppState, id: &QueueId) -> Option<&'a Arc<Queue>> {
-    state.shown.queues.iter().find(|q| q.id == *id)
+    state.shown.queue(id)
 }
 
 /// A node of the shown fleet.

@@ -10,7 +10,7 @@ use self::once::Once;
 use super::node::NodeState;
 use super::quorum::{self, Quorum};
 use super::snapshot::Board;
-use super::{Finding, GroupId, GroupSnapshot, Lock, NodeSnapshot, Queue, Rules, Severity};
+use super::{Finding, GroupId, GroupSnapshot, Lock, LockId, NodeSnapshot, Queue, QueueId, Rules, Severity};
 
 /// Every node once, with all locks and queues. Built from a board; holds no time of its own.
 #[derive(Clone, Debug, Default)]
@@ -127,6 +127,18 @@ impl FleetView {
         self.groups.iter().find(|g| g.id == *id)
     }
 
+    /// The lock of this identity.
+    pub fn lock(&self, id: &LockId) -> Option<&Arc<Lock>> {
+        let from = self.locks.partition_point(|l| l.id.key < id.key);
+        self.locks.get(from..)?.iter().take_while(|l| l.id.key == id.key).find(|l| l.id == *id)
+    }
+
+    /// The queue of this identity.
+    pub fn queue(&self, id: &QueueId) -> Option<&Arc<Queue>> {
+        let from = self.queues.partition_point(|q| q.id.key < id.key);
+        self.queues.get(from..)?.iter().take_while(|q| q.id.key == id.key).find(|q| q.id == *id)
+    }
+
     /// The quorum that this lock is a vote of.
     pub fn quorum_of(&self, lock: &Lock, now: Instant) -> Option<&Quorum> {
         quorum::of(&self.quorums, lock, now)
@@ -160,43 +172,55 @@ impl FleetView {
                     .map(|f| Finding { message: format!("{name}: {}", f.message), ..f }),
             );
         }
-        let locks = self
-            .locks
-            .iter()
-            .filter(|l| !l.has_ended(now))
-            .flat_map(|l| l.findings(rules, now).into_iter().map(|f| (f, l.id.key.escaped())));
-        reasons.extend(summed("lock", locks));
-        let quorums = self.quorums.iter().filter_map(|q| {
-            let worst = q.verdict(now)?.findings.into_iter().next()?;
-            (worst.severity > Severity::Info).then(|| (worst, q.key.escaped()))
-        });
-        reasons.extend(summed("lock", quorums));
-        let queues =
-            self.queues.iter().filter_map(|q| q.findings(rules, now).pop().map(|f| (f, q.name.clone())));
-        reasons.extend(summed("queue", queues));
+        let mut locks = Sums::default();
+        for lock in self.locks.iter().filter(|l| !l.has_ended(now)) {
+            let brief = lock.brief(rules, now);
+            for code in brief.codes() {
+                locks.add(&Finding::new(brief.severity, code, ""), || lock.id.key.escaped());
+            }
+        }
+        reasons.extend(locks.findings("lock"));
+        let mut quorums = Sums::default();
+        for quorum in &self.quorums {
+            let worst = quorum.verdict(now).and_then(|v| v.findings.into_iter().next());
+            if let Some(worst) = worst.filter(|worst| worst.severity > Severity::Info) {
+                quorums.add(&worst, || quorum.key.escaped());
+            }
+        }
+        reasons.extend(quorums.findings("lock"));
+        let mut queues = Sums::default();
+        for queue in &self.queues {
+            if let Some(worst) = queue.findings(rules, now).pop() {
+                queues.add(&worst, || queue.name.clone());
+            }
+        }
+        reasons.extend(queues.findings("queue"));
         reasons.sort_by_key(|f| std::cmp::Reverse(f.severity));
         Verdict { worst: reasons.first().map(|f| f.severity).filter(|s| *s > Severity::Info), reasons }
     }
 }
 
-/// One sentence for each code, naming the first subject and how many more.
-fn summed(kind: &str, found: impl Iterator<Item = (Finding, String)>) -> Vec<Finding> {
-    let mut groups: Vec<(Finding, String, usize)> = Vec::new();
-    for (finding, subject) in found {
-        match groups.iter_mut().find(|(f, _, _)| f.code == finding.code) {
-            Some((_, _, count)) => *count += 1,
-            None => groups.push((finding, subject, 1)),
+/// The first finding of each code, what it is about, and how many there are.
+#[derive(Default)]
+struct Sums(Vec<(Finding, String, usize)>);
+
+impl Sums {
+    fn add(&mut self, found: &Finding, subject: impl FnOnce() -> String) {
+        match self.0.iter_mut().find(|(known, ..)| known.code == found.code) {
+            Some((.., count)) => *count += 1,
+            None => self.0.push((found.clone(), subject(), 1)),
         }
     }
-    groups
-        .into_iter()
-        .map(|(finding, subject, count)| {
-            let what = finding.code.replace('-', " ");
+
+    /// One sentence for each code, naming the first subject and how many more.
+    fn findings(self, kind: &str) -> impl Iterator<Item = Finding> {
+        self.0.into_iter().map(move |(first, subject, count)| {
+            let what = first.code.replace('-', " ");
             let message = match count {
                 1 => format!("{kind} {subject}: {what}"),
                 n => format!("{n} {kind}s: {what} ({subject}, ...)"),
             };
-            Finding { message, ..finding }
+            Finding { message, ..first }
         })
-        .collect()
+    }
 }

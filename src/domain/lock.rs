@@ -225,6 +225,34 @@ impl LockState {
     }
 }
 
+/// Code of the finding that a holder is gone.
+const HOLDER_GONE: &str = "holder-gone";
+
+/// What a lock comes to at a moment, without a sentence: cheap enough for each lock of a fleet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Brief {
+    /// The state.
+    pub state: LockState,
+    /// How much it weighs, see [`Lock::severity`].
+    pub severity: Severity,
+    /// Its holder is gone.
+    pub gone: bool,
+}
+
+impl Brief {
+    /// Codes of its findings, all of its severity.
+    pub fn codes(self) -> impl Iterator<Item = &'static str> {
+        let of_state = match self.state {
+            LockState::NoTtl if self.severity == Severity::Critical => Some("never-expires"),
+            LockState::NoTtl if self.severity == Severity::Info => None,
+            LockState::NoTtl | LockState::Overdue => Some("overdue"),
+            LockState::Unknown => Some("ttl-unknown"),
+            LockState::Held | LockState::Renewed | LockState::Expiring => None,
+        };
+        of_state.into_iter().chain(self.gone.then_some(HOLDER_GONE))
+    }
+}
+
 /// Verdict over one lock with its reasons.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct LockVerdict {
@@ -427,29 +455,23 @@ impl Lock {
         LockVerdict { state, severity: self.severity(rules, now), reasons }
     }
 
+    /// The verdict without its sentences.
+    pub fn brief(&self, rules: &Rules, now: Instant) -> Brief {
+        let gone = self.holder_state() == HolderState::Gone;
+        Brief { state: self.state(rules, now), severity: self.severity(rules, now), gone }
+    }
+
     /// Findings for JSON and `check`.
     pub fn findings(&self, rules: &Rules, now: Instant) -> Vec<Finding> {
-        let verdict = self.verdict(rules, now);
-        let gone = self.holder_state() == HolderState::Gone;
-        let mut found = Vec::new();
-        let code = match verdict.state {
-            LockState::NoTtl if verdict.severity == Severity::Critical => Some("never-expires"),
-            LockState::NoTtl if verdict.severity == Severity::Info => None,
-            LockState::NoTtl | LockState::Overdue => Some("overdue"),
-            LockState::Unknown => Some("ttl-unknown"),
-            LockState::Held | LockState::Renewed | LockState::Expiring => None,
+        let brief = self.brief(rules, now);
+        let finding = |code| {
+            let message = match self.evidence(now) {
+                Some(evidence) if code == HOLDER_GONE => format!("its holder is gone: {evidence}"),
+                _ => self.verdict(rules, now).reasons.join("; "),
+            };
+            Finding::new(brief.severity, code, message)
         };
-        if let Some(code) = code {
-            found.push(Finding::new(verdict.severity, code, verdict.reasons.join("; ")));
-        }
-        if let Some(evidence) = self.evidence(now).filter(|_| gone) {
-            found.push(Finding::new(
-                verdict.severity,
-                "holder-gone",
-                format!("its holder is gone: {evidence}"),
-            ));
-        }
-        found
+        brief.codes().map(finding).collect()
     }
 }
 

@@ -102,7 +102,7 @@ pub(super) fn interpret(
         return None;
     }
     for (group, ahead) in groups.iter_mut().zip(replies.get(2..).unwrap_or_default()) {
-        group.look_ahead(ahead, length);
+        group.look_ahead(ahead, length, added);
     }
     queue.details.extend(groups.iter().map(|g| Detail::new("group", g.words())));
     // A backlog that is not known may be the largest.
@@ -184,20 +184,23 @@ pub(super) struct Group {
 }
 
 impl Group {
-    fn look_ahead(&mut self, ahead: &Reply, length: Option<u64>) {
+    fn look_ahead(&mut self, ahead: &Reply, length: Option<u64>, added: Option<i64>) {
         let pair = ahead.as_array().unwrap_or_default();
         let first = pair.first().and_then(Reply::as_bytes);
         self.first_ms = first.and_then(|id| id.as_utf8()?.split('-').next()?.parse().ok());
         let counted = count(pair.get(1));
         self.waiting = match (self.lag, counted) {
-            // The server's lag knows nothing of trimming.
+            // The lag of older servers knows nothing of trimming.
             (Some(_), Some(0)) => Some(0),
             (Some(lag), _) => Some(length.map_or(lag, |length| lag.min(length))),
             (None, Some(n)) if n < u64::from(MOST_COUNTED) => Some(n),
             _ => None,
         };
-        self.trimmed = match (self.lag, self.waiting) {
-            (Some(lag), Some(waiting)) => lag - waiting.min(lag),
+        // Newer servers leave what was trimmed out of the lag; all ever added less all ever read has it.
+        let unread =
+            added.zip(self.read).and_then(|(added, read)| u64::try_from(added.checked_sub(read)?).ok());
+        self.trimmed = match (self.lag.max(unread), self.waiting) {
+            (Some(unread), Some(waiting)) => unread.saturating_sub(waiting),
             _ => 0,
         };
         if self.waiting.is_none() {

@@ -24,7 +24,7 @@ use crate::domain::node::NodeState;
 use crate::domain::presence::HolderState;
 use crate::domain::queue::{Oldest, PushEnd};
 use crate::domain::stale;
-use crate::domain::{Finding, FleetView, Lock, LockId, NodeId, Queue, Severity};
+use crate::domain::{Finding, Lock, NodeId, Queue, Severity};
 
 /// Columns from which a node's details stand in two columns, and between those.
 pub const TWO_COLUMNS: u16 = 140;
@@ -50,7 +50,7 @@ pub fn sheet(scene: &Scene<'_>, id: &RowId, width: u16) -> Sheet {
             None => gone(scene, "This node is no longer configured.", &mut sheet),
         },
         RowId::Lock(id) => {
-            if let Some(lock) = find_lock(shown, id) {
+            if let Some(lock) = shown.lock(id) {
                 describe_lock(scene, lock, &mut sheet);
             } else {
                 sheet.field("key", &key(scene, &id.key), scene.look.strong());
@@ -86,12 +86,6 @@ pub fn lines(scene: &Scene<'_>, id: &RowId, width: u16) -> Vec<Line<'static>> {
         return beside(left.lines, right, half, GAP);
     }
     sheet(scene, id, width).lines
-}
-
-/// The lock of this identity: locks are sorted by key, so that it is found without walking through all.
-pub fn find_lock<'a>(fleet: &'a FleetView, id: &LockId) -> Option<&'a Lock> {
-    let from = fleet.locks.partition_point(|l| l.id.key < id.key);
-    fleet.locks.get(from..)?.iter().take_while(|l| l.id.key == id.key).find(|l| l.id == *id).map(|l| &**l)
 }
 
 fn gone(scene: &Scene<'_>, words: &str, sheet: &mut Sheet) {

@@ -9,9 +9,11 @@
 mod db;
 #[path = "../support/driver.rs"]
 mod driver;
+mod flight;
 mod locks;
 #[path = "../support/node.rs"]
 mod node;
+mod node_canary;
 mod node_locks;
 mod node_queues;
 #[path = "../support/python.rs"]

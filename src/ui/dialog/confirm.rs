@@ -11,7 +11,6 @@ use crate::app::choose;
 use crate::app::state::{Button, Confirm, PlanState};
 use crate::domain::lock::Ttl;
 use crate::domain::{LockId, NodeId, Severity};
-use crate::ui::detail::find_lock;
 use crate::ui::scene::Scene;
 use crate::ui::sheet::Sheet;
 use crate::ui::{format, locks, text};
@@ -163,7 +162,7 @@ fn lock_sections(
     let mut out = vec![Section::new(MUST, sheet.lines)];
     out.extend(choice);
     let mut sheet = Sheet::new(look, width);
-    let listed = find_lock(&scene.state.fleet, id);
+    let listed = scene.state.fleet.lock(id).map(AsRef::as_ref);
     // Of several holders the one that is meant counts.
     let meant = listed.zip(seen.token.known()).and_then(|(lock, token)| lock.of_holder(token));
     let current = meant.as_ref().or(listed);
