@@ -215,6 +215,10 @@ pub trait QueueFamily: Send + Sync {
     fn unfold(&self, _label: &str, _part: &Bytes) -> Vec<(&'static str, Bytes)> {
         Vec::new()
     }
+    /// Type of the key for which its workers wait in a blocking command. `None`: they poll, or [`consumers`] knows it.
+    fn blocks_for(&self) -> Option<TaskKind> {
+        None
+    }
     /// Reads that the dialog of a canary needs; few and bounded. `prefix` stands before all keys of the application.
     fn canary_reads(&self, _key: &Bytes, _prefix: &[u8]) -> Vec<Read> {
         Vec::new()

@@ -244,7 +244,7 @@ impl Look<'_> {
                 let mut queue =
                     family.interpret(&entry.fact, entry.queue.as_deref(), &mut memory, &all, &ctx);
                 if let (Some(queue), Some(consumers)) = (&mut queue, &self.table.consumers) {
-                    consumers.enter(queue);
+                    consumers.enter(queue, family.blocks_for());
                 }
                 self.table.put_queue(key, queue, memory, cost);
             }
