@@ -245,7 +245,10 @@ fn describe_queue(scene: &Scene<'_>, queue: &Queue, sheet: &mut Sheet) {
         &format!("{} {}", look.sign(weight), words(scene, queue, drain)),
         look.severity(weight),
     );
-    findings(scene, &queue.findings(rules, scene.now.mono), sheet);
+    // The verdict has said it in the same words.
+    let mut found = queue.findings(rules, scene.now.mono);
+    found.retain(|finding| finding.code != "growing");
+    findings(scene, &found, sheet);
     freshness(scene, &queue.id.node, sheet);
     sheet.blank();
     let waiting = match (&queue.waiting, &queue.problem) {
