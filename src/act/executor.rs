@@ -11,7 +11,7 @@ use super::audit::Audit;
 use super::batch::{self, BatchEvent, KeptBatch};
 use super::canary;
 use super::execute::{Carried, carry_out};
-use super::follow::{after_release, follow, resolve, test_tasks};
+use super::follow::{after_release, follow, resolve, test_tasks, watch_release};
 use super::prepare::{PreparedAction, build};
 use super::put_back;
 use super::services::Services;
@@ -56,6 +56,27 @@ pub async fn prepare(
 pub async fn execute(action: PreparedAction) -> (Plan, Outcome) {
     let carried = carry_out(action).await;
     (carried.plan, carried.outcome)
+}
+
+/// Executes a prepared release once, and says how to find out whether it stuck.
+pub async fn execute_release(action: PreparedAction) -> (Outcome, Option<Executed>) {
+    let services = action.services.clone();
+    let (plan, outcome) = execute(action).await;
+    let done = matches!(outcome, Outcome::Done { .. }) && plan.intent == "release";
+    (outcome, done.then_some(Executed { services, plan }))
+}
+
+/// A lock that was released just now.
+pub struct Executed {
+    services: Services,
+    plan: Plan,
+}
+
+impl Executed {
+    /// Looks one and two seconds from now: what was found, each finding once; sentences, escaped.
+    pub async fn afterwards(&self) -> Vec<String> {
+        watch_release(&self.services, &self.plan).await
+    }
 }
 
 async fn run(

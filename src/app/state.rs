@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::Arc;
-use std::time::{Duration, Instant, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
 use tui_input::Input;
 
@@ -19,6 +19,7 @@ use super::transfer_form::TransferForm;
 use crate::act::request::TaskPlace;
 use crate::act::{Plan, Prepared, Request, Ticket};
 use crate::config::{QueueConfig, Theme};
+use crate::domain::fleet::standing::Standings;
 use crate::domain::queue::PushEnd;
 use crate::domain::{FleetView, LockId, NodeId, QueueId, Rules, Stamp, Verdict};
 use crate::peek::Peek;
@@ -94,8 +95,6 @@ pub struct ListState {
     pub sort: Sort,
     /// Filter text in force.
     pub filter: String,
-    /// Locks only: when the first of the listed rows runs out on our clock.
-    pub next_end: Option<Instant>,
 }
 
 /// A line on the Messages screen.
@@ -274,6 +273,8 @@ pub struct AppState {
     pub shown: Arc<FleetView>,
     /// Set while the display is frozen: since when.
     pub frozen: Option<Stamp>,
+    /// What each lock of the shown fleet comes to: what changed at once, the rest each second.
+    pub standings: Standings,
     /// Verdict over the shown fleet, renewed with each board and tick.
     pub verdict: Verdict,
     /// What the header and titles count, renewed together with the verdict.
@@ -346,7 +347,7 @@ pub struct AppState {
     pub undoing: BTreeMap<Ticket, Ticket>,
     /// Test tasks that are being enqueued: their queue and ids.
     pub enqueuing: BTreeMap<Ticket, (QueueId, Vec<String>)>,
-    /// Critical findings as last heard, for the bell; `None` before the first look.
+    /// Critical findings of nodes and groups as last heard, for the bell; `None` before the first look.
     pub critical: Option<HashSet<Critical>>,
     /// Source of the ids of test tasks, random for each process.
     pub seed: u64,
@@ -366,6 +367,7 @@ impl AppState {
             fleet: fleet.clone(),
             shown: fleet,
             frozen: None,
+            standings: Standings::default(),
             verdict: Verdict { worst: None, reasons: Vec::new() },
             counts: Counts::default(),
             interval,

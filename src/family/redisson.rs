@@ -69,14 +69,14 @@ impl LockFamily for Redisson {
         };
         let clients = replies.next().and_then(subscribers);
         let queued = replies.next().and_then(Reply::as_int).and_then(|n| u64::try_from(n).ok());
-        let lock = opening.lock(fact, previous, ctx, Token::Known(field));
-        let lock = Lock {
-            family: ID,
-            candidates: [(ID, 97)].into(),
-            holder: Some(held.words()),
-            waiters: clients.max(queued),
-            ..lock
+        let waiters = match (clients, queued) {
+            (Some(clients), Some(queued)) => Some(clients.max(queued)),
+            // Who stands in the line of a fair lock listens elsewhere: nobody at one of the two tells nothing.
+            (one, other) => one.or(other).filter(|n| *n > 0),
         };
+        let lock = opening.lock(fact, previous, ctx, Token::Known(field));
+        let lock =
+            Lock { family: ID, candidates: [(ID, 97)].into(), holder: Some(held.words()), waiters, ..lock };
         if holders.is_empty() {
             Some(lock)
         } else {

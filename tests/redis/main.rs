@@ -13,6 +13,9 @@ mod proxy;
 #[path = "../support/tls.rs"]
 mod tls;
 
+#[path = "../support/listener.rs"]
+mod listener;
+
 mod batch;
 mod canary;
 mod cluster;
@@ -24,3 +27,4 @@ mod plans;
 mod race;
 mod transfer;
 mod undo;
+mod wake_ups;
