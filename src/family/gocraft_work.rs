@@ -4,7 +4,7 @@ use super::backlog::{begin, is_wrong_type, oldest, settle_list, unreadable};
 use super::crew::{Worker, live};
 use super::list::Look;
 use super::site::{Part, Site, SiteQueue, Tally, join, members, number, text};
-use super::{Context, KeyFact, QueueFamily, QueueMemory, Read, hash_pairs};
+use super::{Context, KeyFact, Named, QueueFamily, QueueMemory, Read, hash_pairs};
 use crate::domain::queue::{Detail, PushEnd};
 use crate::domain::{Bytes, Queue, Reply};
 
@@ -38,7 +38,7 @@ impl QueueFamily for GocraftWorkFamily {
 
     fn site_reads(&self, clue: &Bytes) -> Vec<Read> {
         let of = |end: &str| join(&[namespace(clue), end.as_bytes()]);
-        let named = |end: &str| Read::QueuesNamed { key: of(end), hash: false, field: "name" };
+        let named = |end: &str| Read::QueuesNamed { key: of(end), kind: Named::Sorted, field: "name" };
         vec![
             Read::Members { key: clue.clone(), cursor: "0".into() },
             Read::Members { key: of(":worker_pools"), cursor: "0".into() },

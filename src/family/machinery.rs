@@ -4,7 +4,7 @@
 use super::backlog::{begin, is_wrong_type, oldest, settle_list, unreadable};
 use super::list::Look;
 use super::site::{Part, Site, SiteQueue, Tally, element, scored};
-use super::{Context, KeyFact, QueueFamily, QueueMemory, Read};
+use super::{Context, KeyFact, Named, QueueFamily, QueueMemory, Read};
 use crate::domain::queue::{Detail, PushEnd};
 use crate::domain::{Bytes, Queue, Reply};
 
@@ -70,7 +70,7 @@ impl QueueFamily for MachineryFamily {
                 newest: memory.newest.clone(),
                 maxlen: 4096,
             },
-            Read::QueuesNamed { key: DELAYED.into(), hash: false, field: QUEUE },
+            Read::QueuesNamed { key: DELAYED.into(), kind: Named::Sorted, field: QUEUE },
         ]
     }
 

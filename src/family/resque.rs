@@ -1,10 +1,11 @@
-//! Resque 1 to 3: the set `queues`, a list of JSON for each, and workers that name the job they are at.
+//! Resque 1 to 3: the set `queues`, a list of JSON for each, and workers that name the job they are at. Its relatives
+//! (node-resque) beat in keys of their own; resque-scheduler keeps a list for each second in which jobs are due.
 
 use super::backlog::{begin, is_wrong_type, oldest, settle_list, unreadable};
 use super::crew::{Worker, live};
 use super::list::Look;
-use super::site::{Part, Site, SiteQueue, count, element, is_type, join, members, text};
-use super::{Canary, Context, KeyFact, QueueFamily, QueueMemory, Read, UsualPrefix, Wish, canary};
+use super::site::{Part, Site, SiteQueue, Tally, count, element, is_type, join, members, scored, text};
+use super::{Canary, Context, KeyFact, Named, QueueFamily, QueueMemory, Read, UsualPrefix, Wish, canary};
 use crate::domain::glob::Glob;
 use crate::domain::queue::{Detail, PushEnd};
 use crate::domain::{Bytes, Queue, Reply};
@@ -17,8 +18,10 @@ const MOST_WORKERS: usize = 100;
 /// Queues whose next job is looked at to tell Resque from Sidekiq.
 const SAMPLES: usize = 3;
 /// Replies of `site_reads` and, after the samples, for each worker.
-const FIRST: usize = 7;
-const PER_WORKER: usize = 2;
+const FIRST: usize = 8;
+const PER_WORKER: usize = 3;
+/// Seconds with delayed jobs whose lists are looked at.
+const MOST_SECONDS: u32 = 16;
 /// A worker whose heartbeat, one a minute, is older than this is pruned by the others.
 const PRUNED_AFTER_MS: i64 = 300_000;
 
@@ -57,6 +60,7 @@ impl QueueFamily for ResqueFamily {
             Read::Members { key: of("failed_queues"), cursor: "0".into() },
             Read::Type(of("workers:heartbeat")),
             Read::Type(of("processes")),
+            Read::ZsetLook { key: of("delayed_queue_schedule"), count: MOST_SECONDS },
         ]
     }
 
@@ -76,7 +80,15 @@ impl QueueFamily for ResqueFamily {
             reads.push(Read::Head(of(&[b"worker:", worker.as_slice()]), 2048));
             let beats = of(&[b"workers:heartbeat"]);
             reads.push(Read::HashHead { key: beats, field: worker.clone(), max: 64 });
+            let name = parts(worker).map_or_else(|| worker.clone(), |w| w.name);
+            reads.push(Read::Head(of(&[b"worker:ping:", name.as_slice()]), 512));
         }
+        let (seconds, _) = scored(replies.get(FIRST - 1)).unwrap_or_default();
+        reads.extend(seconds.iter().map(|(second, _)| Read::QueuesNamed {
+            key: of(&[b"delayed:", second.as_slice()]),
+            kind: Named::List,
+            field: "queue",
+        }));
         reads
     }
 
@@ -88,10 +100,13 @@ impl QueueFamily for ResqueFamily {
             return None;
         }
         let fields = replies.get(FIRST + samples.len()..).unwrap_or_default();
-        let crew: Vec<(Vec<Bytes>, Option<Bytes>, Worker)> = registered
+        let asked = registered.as_ref().map_or(0, |r| r.len().min(MOST_WORKERS));
+        let delayed = delayed(replies.get(FIRST - 1), fields.get(asked * PER_WORKER..));
+        let crew: Vec<(Option<Vec<Bytes>>, Option<Bytes>, Worker)> = registered
             .iter()
             .flatten()
             .zip(fields.chunks(PER_WORKER))
+            .take(asked)
             .map(|(name, fields)| worker(name, fields, ctx))
             .collect();
         let all = registered.as_ref().is_some_and(|r| r.len() == crew.len());
@@ -104,7 +119,9 @@ impl QueueFamily for ResqueFamily {
             _ => None,
         };
         let queues = names.iter().map(|name| {
-            let mine = crew.iter().filter(|(patterns, _, _)| takes(patterns, name));
+            let mine = crew.iter().filter(|(patterns, _, _)| takes(patterns.as_deref(), name));
+            // A name in another form does not tell its queues.
+            let told = crew.iter().all(|(patterns, _, w)| patterns.is_some() || w.alive == Some(false));
             let gone = crew.iter().filter(|(_, _, w)| w.alive == Some(false));
             let running = crew.iter().filter(|(_, at, _)| at.as_ref() == Some(name)).count() as u64;
             let mut details: Vec<Detail> = mine
@@ -122,8 +139,9 @@ impl QueueFamily for ResqueFamily {
                 key: list_key(clue, name),
                 part: Part {
                     in_flight: all.then_some(running),
+                    scheduled: delayed.of(name, only_one),
                     failed: failures,
-                    workers: live(mine.map(|(_, _, w)| w), all),
+                    workers: live(mine.map(|(_, _, w)| w), all && told),
                     paused,
                     details,
                     ..Part::default()
@@ -219,45 +237,83 @@ fn is_resque(clue: &Bytes, workers: Option<&[Bytes]>, samples: &[Reply], replies
     clue.as_slice().ends_with(b"resque:queues") || beats || named || (has(b"\"class\":") && has(b"\"args\":"))
 }
 
-/// Host, process id and queues of a worker's name.
-fn parts(name: &Bytes) -> Option<(Bytes, Bytes, Vec<Bytes>)> {
-    let mut parts = name.as_slice().splitn(3, |b| *b == b':');
-    let (host, pid, queues) = (parts.next()?, parts.next()?, parts.next()?);
-    let is_pid = !pid.is_empty() && pid.iter().all(u8::is_ascii_digit);
-    is_pid.then(|| (host.into(), pid.into(), queues.split(|b| *b == b',').map(Bytes::from).collect()))
+/// A worker's entry: `<host>:<pid>:<queues>`; node-resque numbers the workers of one process, `<host>:<pid>+<n>`.
+struct Entry {
+    /// Without the queues.
+    name: Bytes,
+    host: Bytes,
+    pid: Bytes,
+    queues: Vec<Bytes>,
 }
 
-fn takes(patterns: &[Bytes], queue: &Bytes) -> bool {
-    patterns.iter().any(|p| match p.as_utf8() {
+fn parts(entry: &Bytes) -> Option<Entry> {
+    let mut parts = entry.as_slice().splitn(3, |b| *b == b':');
+    let (host, pid, queues) = (parts.next()?, parts.next()?, parts.next()?);
+    let mut digits = pid.splitn(2, |b| *b == b'+');
+    let numbers = digits.all(|part| !part.is_empty() && part.iter().all(u8::is_ascii_digit));
+    numbers.then(|| Entry {
+        name: join(&[host, b":", pid]),
+        host: host.into(),
+        pid: pid.into(),
+        queues: queues.split(|b| *b == b',').map(Bytes::from).collect(),
+    })
+}
+
+fn takes(patterns: Option<&[Bytes]>, queue: &Bytes) -> bool {
+    patterns.unwrap_or_default().iter().any(|p| match p.as_utf8() {
         Some(glob) if glob.contains('*') => Glob::new(glob).matches(queue.as_slice()),
         _ => p == queue,
     })
 }
 
-/// The queues it takes from, the queue of the job it is at, and itself.
-fn worker(name: &Bytes, fields: &[Reply], ctx: &Context) -> (Vec<Bytes>, Option<Bytes>, Worker) {
-    let (host, pid, queues) = match parts(name) {
-        Some((host, pid, queues)) => (Some(host.escaped()), Some(pid.escaped()), queues),
-        None => (None, None, Vec::new()),
+/// Jobs that are due later, from the index of seconds and their lists.
+fn delayed(index: Option<&Reply>, lists: Option<&[Reply]>) -> Tally {
+    let Some((seconds, len)) = scored(index) else { return Tally::default() };
+    let all_asked = match len {
+        Some(len) => len == seconds.len() as u64,
+        None => seconds.len() < MOST_SECONDS as usize,
     };
-    let time = |t: &str| t.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_millisecond);
-    let beat_ms = text(fields.get(1)).and_then(|t| time(t.as_utf8()?));
-    let job = text(fields.first())
-        .and_then(|json| serde_json::from_slice::<serde_json::Value>(json.as_slice()).ok());
+    if !all_asked {
+        return Tally::default();
+    }
+    let lists = lists.unwrap_or_default();
+    Tally::sum((0..seconds.len()).map(|at| Tally::parse(lists.get(at))))
+}
+
+/// The queues it takes from, the queue of the job it is at, and itself.
+fn worker(entry: &Bytes, fields: &[Reply], ctx: &Context) -> (Option<Vec<Bytes>>, Option<Bytes>, Worker) {
+    let told = parts(entry);
+    let json = |at: usize| {
+        let text = text(fields.get(at))?;
+        serde_json::from_slice::<serde_json::Value>(text.as_slice()).ok()
+    };
+    let pinged = || json(2)?.get("time")?.as_i64()?.checked_mul(1000);
+    let beat_ms = text(fields.get(1)).and_then(|t| time_ms(t.as_utf8()?)).or_else(pinged);
+    let job = json(0);
     let word = |path: &str| job.as_ref().and_then(|j| j.pointer(path)?.as_str());
     let runs = job.as_ref().map(|_| {
         let class = word("/payload/class").unwrap_or("?");
-        (Bytes::from(class).escaped(), word("/run_at").and_then(time))
+        (Bytes::from(class).escaped(), word("/run_at").and_then(time_ms))
     });
     let worker = Worker {
         name: "process".into(),
-        host,
-        pid,
+        host: told.as_ref().map(|t| t.host.escaped()),
+        pid: told.as_ref().map(|t| t.pid.escaped()),
         // Without a heartbeat (before 1.27) nothing tells.
         alive: beat_ms.map(|ms| ctx.server_ms.saturating_sub(ms) <= PRUNED_AFTER_MS),
         beat_ms,
         state: None,
         runs: runs.into_iter().collect(),
     };
-    (queues, word("/queue").map(Bytes::from), worker)
+    (told.map(|t| t.queues), word("/queue").map(Bytes::from), worker)
+}
+
+/// Resque writes ISO 8601, node-resque as JavaScript shows a date: `Fri Dec 12 2014 14:01:16 GMT-0800 (PST)`.
+fn time_ms(text: &str) -> Option<i64> {
+    if let Ok(time) = text.parse::<jiff::Timestamp>() {
+        return Some(time.as_millisecond());
+    }
+    let date = text.split(" (").next()?;
+    let parsed = jiff::fmt::strtime::parse("%a %b %d %Y %H:%M:%S GMT%z", date).ok()?;
+    Some(parsed.to_timestamp().ok()?.as_millisecond())
 }

@@ -3,7 +3,7 @@
 use super::backlog::{age, at_least, begin, is_wrong_type, list_step, settle, unreadable};
 use super::list::{Look, payload_time_ms};
 use super::site::{Part, Site, SiteQueue, Tally, is_type, join, members, text};
-use super::{Canary, Context, KeyFact, QueueFamily, QueueMemory, Read, UsualPrefix, Wish, canary};
+use super::{Canary, Context, KeyFact, Named, QueueFamily, QueueMemory, Read, UsualPrefix, Wish, canary};
 use crate::domain::queue::{Detail, Oldest, PushEnd, RateSource};
 use crate::domain::{Bytes, Queue, Reply};
 
@@ -43,7 +43,7 @@ impl QueueFamily for SidekiqFamily {
 
     fn site_reads(&self, clue: &Bytes) -> Vec<Read> {
         let of = |end: &str| join(&[namespace(clue).unwrap_or_default(), end.as_bytes()]);
-        let named = |end: &str| Read::QueuesNamed { key: of(end), hash: false, field: "queue" };
+        let named = |end: &str| Read::QueuesNamed { key: of(end), kind: Named::Sorted, field: "queue" };
         vec![
             Read::Members { key: clue.clone(), cursor: "0".into() },
             Read::Members { key: of("processes"), cursor: "0".into() },
@@ -72,7 +72,7 @@ impl QueueFamily for SidekiqFamily {
             };
             let tasks = |end: &[u8]| Read::QueuesNamed {
                 key: of(&[process.as_slice(), end].concat()),
-                hash: true,
+                kind: Named::Hash,
                 field: "queue",
             };
             // Up to version 6 the hash of running jobs was called `workers`.
