@@ -542,7 +542,6 @@ impl Read {
             Self::TaskHeads { kind: List, .. } => "LLEN, LINDEX",
             Self::TaskHeads { kind: Stream, .. } => "XLEN, XRANGE, XREVRANGE",
             Self::QueuesNamed { kind: Named::Hash, .. } => "HLEN, HVALS",
-            Self::QueuesNamed { kind: Named::List, .. } => "LLEN, LRANGE",
             Self::TaskHeads { kind: Sorted, .. } | Self::QueuesNamed { kind: Named::Sorted, .. } => {
                 "ZCARD, ZRANGE"
             }
@@ -551,7 +550,7 @@ impl Read {
             Self::StreamConsumers { .. } => "XINFO|CONSUMERS",
             Self::AnyLen(_) => "TYPE, LLEN, ZCARD, SCARD, HLEN, XLEN",
             Self::Due { .. } => "TIME, ZCARD, ZCOUNT",
-            Self::ListHeads { .. } => "LLEN, LRANGE",
+            Self::ListHeads { .. } | Self::QueuesNamed { kind: Named::List, .. } => "LLEN, LRANGE",
             plain => plain.needs(),
         }
     }
