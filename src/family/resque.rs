@@ -1,10 +1,10 @@
 //! Resque 1 to 3: the set `queues`, a list of JSON for each, and workers that name the job they are at. Its relatives
 //! (node-resque) beat in keys of their own; resque-scheduler keeps a list for each second in which jobs are due.
 
-use super::backlog::{begin, is_wrong_type, oldest, settle_list, unreadable};
-use super::crew::{Worker, live};
-use super::list::Look;
-use super::site::{Part, Site, SiteQueue, Tally, count, element, is_type, join, members, scored, text};
+use super::backlog::{begin, left_of, list_look, look_at, oldest, settle_list};
+use super::crew::{Worker, seen_by};
+use super::scored::Scored;
+use super::site::{Part, Site, SiteQueue, Tally, count, element, is_type, join, json, members, text};
 use super::{Canary, Context, KeyFact, Named, QueueFamily, QueueMemory, Read, UsualPrefix, Wish, canary};
 use crate::domain::glob::Glob;
 use crate::domain::queue::{Detail, PushEnd};
@@ -83,7 +83,7 @@ impl QueueFamily for ResqueFamily {
             let name = parts(worker).map_or_else(|| worker.clone(), |w| w.name);
             reads.push(Read::Head(of(&[b"worker:ping:", name.as_slice()]), 512));
         }
-        let (seconds, _) = scored(replies.get(FIRST - 1)).unwrap_or_default();
+        let seconds = Scored::or_none(replies.get(FIRST - 1)).first;
         reads.extend(seconds.iter().map(|(second, _)| Read::QueuesNamed {
             key: of(&[b"delayed:", second.as_slice()]),
             kind: Named::List,
@@ -119,17 +119,11 @@ impl QueueFamily for ResqueFamily {
             _ => None,
         };
         let queues = names.iter().map(|name| {
-            let mine = crew.iter().filter(|(patterns, _, _)| takes(patterns.as_deref(), name));
+            let seen = crew.iter().map(|(patterns, _, w)| (takes(patterns.as_deref(), name), w));
             // A name in another form does not tell its queues.
             let told = crew.iter().all(|(patterns, _, w)| patterns.is_some() || w.alive == Some(false));
-            let gone = crew.iter().filter(|(_, _, w)| w.alive == Some(false));
+            let (workers, mut details) = seen_by(seen, all && told, ctx);
             let running = crew.iter().filter(|(_, at, _)| at.as_ref() == Some(name)).count() as u64;
-            let mut details: Vec<Detail> = mine
-                .clone()
-                .filter(|(_, _, w)| w.alive != Some(false))
-                .chain(gone)
-                .map(|(_, _, w)| w.detail(ctx))
-                .collect();
             let own_failures = by_queue.contains(&join(&[name.as_slice(), b"_failed"]));
             let failures = failed.filter(|n| !own_failures && (only_one || *n == 0));
             if let (None, Some(n), false) = (failures, failed, own_failures) {
@@ -141,7 +135,7 @@ impl QueueFamily for ResqueFamily {
                     in_flight: all.then_some(running),
                     scheduled: delayed.of(name, only_one),
                     failed: failures,
-                    workers: live(mine.map(|(_, _, w)| w), all && told),
+                    workers,
                     paused,
                     details,
                     ..Part::default()
@@ -153,15 +147,7 @@ impl QueueFamily for ResqueFamily {
 
     fn reads(&self, key: &Bytes, _: PushEnd, memory: &QueueMemory) -> Vec<Read> {
         let (namespace, name) = split(key);
-        vec![
-            Read::ListLook {
-                key: key.clone(),
-                push: PushEnd::Right,
-                newest: memory.newest.clone(),
-                maxlen: 4096,
-            },
-            Read::ListLen(join(&[namespace, name, b"_failed"])),
-        ]
+        vec![list_look(key, PushEnd::Right, memory), Read::ListLen(join(&[namespace, name, b"_failed"]))]
     }
 
     fn canary_reads(&self, key: &Bytes, _: &[u8]) -> Vec<Read> {
@@ -181,11 +167,7 @@ impl QueueFamily for ResqueFamily {
         ctx: &Context,
     ) -> Option<Queue> {
         let mut queue = begin(self.id(), &name(&fact.key), fact, PushEnd::Right, previous, memory, ctx);
-        let look = match Look::parse(replies.first()) {
-            Ok(look) => look,
-            Err(_) if is_wrong_type(replies.first()) => return None,
-            Err(why) => return Some(unreadable(queue, why)),
-        };
+        let Some(look) = look_at(&mut queue, replies.first()) else { return left_of(queue) };
         // A failed list for each queue is an option; without it there is one for all.
         if let Some(own) = count(replies.get(1)).filter(|n| *n > 0) {
             queue.failed = Some(own);
@@ -268,28 +250,19 @@ fn takes(patterns: Option<&[Bytes]>, queue: &Bytes) -> bool {
 
 /// Jobs that are due later, from the index of seconds and their lists.
 fn delayed(index: Option<&Reply>, lists: Option<&[Reply]>) -> Tally {
-    let Some((seconds, len)) = scored(index) else { return Tally::default() };
-    let all_asked = match len {
-        Some(len) => len == seconds.len() as u64,
-        None => seconds.len() < MOST_SECONDS as usize,
-    };
-    if !all_asked {
+    let Some(seconds) = Scored::parse(index).filter(|s| s.is_all(MOST_SECONDS)) else {
         return Tally::default();
-    }
+    };
     let lists = lists.unwrap_or_default();
-    Tally::sum((0..seconds.len()).map(|at| Tally::parse(lists.get(at))))
+    Tally::sum((0..seconds.first.len()).map(|at| Tally::parse(lists.get(at))))
 }
 
 /// The queues it takes from, the queue of the job it is at, and itself.
 fn worker(entry: &Bytes, fields: &[Reply], ctx: &Context) -> (Option<Vec<Bytes>>, Option<Bytes>, Worker) {
     let told = parts(entry);
-    let json = |at: usize| {
-        let text = text(fields.get(at))?;
-        serde_json::from_slice::<serde_json::Value>(text.as_slice()).ok()
-    };
-    let pinged = || json(2)?.get("time")?.as_i64()?.checked_mul(1000);
+    let pinged = || json(fields.get(2))?.get("time")?.as_i64()?.checked_mul(1000);
     let beat_ms = text(fields.get(1)).and_then(|t| time_ms(t.as_utf8()?)).or_else(pinged);
-    let job = json(0);
+    let job = json(fields.first());
     let word = |path: &str| job.as_ref().and_then(|j| j.pointer(path)?.as_str());
     let runs = job.as_ref().map(|_| {
         let class = word("/payload/class").unwrap_or("?");

@@ -14,6 +14,7 @@ mod debian;
 #[path = "../support/driver.rs"]
 mod driver;
 mod flight;
+mod holders;
 mod locks;
 #[path = "../support/node.rs"]
 mod node;
@@ -28,6 +29,7 @@ mod python_canary;
 mod python_locks;
 mod python_more_locks;
 mod python_queues;
+mod quorums;
 mod ruby_and_php;
 #[path = "../support/shell.rs"]
 mod shell;
