@@ -23,6 +23,7 @@ pub mod slots;
 pub mod snapshot;
 pub mod stale;
 pub mod stamp;
+pub mod standing;
 
 pub use bytes::Bytes;
 pub use command::Command;

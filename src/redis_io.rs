@@ -6,6 +6,7 @@ pub mod connect;
 pub mod dial;
 pub mod error;
 pub mod link;
+mod no_touch;
 pub mod permit;
 pub mod push;
 pub mod reader;

@@ -14,6 +14,8 @@ use super::critical::Critical;
 use super::events::EventLog;
 use super::hit::HitMap;
 use super::series::QueueSeries;
+use super::transfer::Moving;
+use super::transfer_form::TransferForm;
 use crate::act::request::TaskPlace;
 use crate::act::{Plan, Prepared, Request, Ticket};
 use crate::config::{QueueConfig, Theme};
@@ -210,6 +212,10 @@ pub enum Dialog {
     Batch,
     /// Enqueue a test task.
     Enqueue(Box<EnqueueForm>),
+    /// Which tasks of a list go where.
+    MoveTasks(Box<TransferForm>),
+    /// Tasks are being moved or removed: how far, or how it ended.
+    Transfer,
     /// Choose a TTL.
     Expire(Box<ExpireForm>),
     /// Start the worker: which queue; asks whether real tasks by exec are meant.
@@ -333,6 +339,8 @@ pub struct AppState {
     pub start: StartGate,
     /// The release of many locks, or its undo: the last one.
     pub batch: Option<Box<Batch>>,
+    /// Tasks that are being moved or removed, as long as their dialog is open.
+    pub transfer: Option<Box<Moving>>,
     /// The last batch of which something can be put back, and how many locks.
     pub undoable_batch: Option<(Ticket, usize)>,
     /// Undos that run: their own ticket, the release's ticket.
@@ -392,6 +400,7 @@ impl AppState {
             hits: HitMap::default(),
             start: StartGate::default(),
             batch: None,
+            transfer: None,
             undoable_batch: None,
             undoing: BTreeMap::new(),
             enqueuing: BTreeMap::new(),

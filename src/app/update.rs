@@ -11,7 +11,7 @@ use super::key::{Key, KeyCode};
 use super::state::{AppState, Dialog, PlanState};
 use super::{
     actions, batch, batch_keys, confirm, dialogs, keymap, messages, mouse, pane, peek, prompt, rows, run,
-    selection,
+    selection, transfer,
 };
 use crate::act::request::ActionCommand;
 use crate::act::{ActionEvent, NotDone, Outcome};
@@ -82,6 +82,10 @@ fn on_paste(state: &mut AppState, text: &str) {
             form.error = None;
             super::text::paste(&mut form.ttl, text);
         }
+        Some(Dialog::MoveTasks(form)) => {
+            form.error = None;
+            super::text::paste(form.focused(), text);
+        }
         Some(_) => {}
         None => prompt::on_paste(state, text),
     }
@@ -129,10 +133,19 @@ fn on_undelivered(state: &mut AppState, effect: &Effect, why: &str, out: &mut Ve
             actions::on_event(state, ActionEvent::Prepared(*ticket, Box::new(Err(why.to_owned()))), out);
         }
         Effect::Action(ActionCommand::Execute(ticket)) => {
-            if let Some(Some(plan)) = state.running.get(ticket).cloned() {
+            if state.transfer.as_ref().is_some_and(|moving| moving.ticket == *ticket) {
+                transfer::on_undelivered(state, *ticket, why, out);
+            } else if let Some(Some(plan)) = state.running.get(ticket).cloned() {
                 let outcome = Outcome::NotDone(NotDone::NotSent(why.to_owned()));
                 actions::on_event(state, ActionEvent::Outcome(*ticket, Box::new(plan), outcome), out);
             }
+        }
+        // It goes on, and can be told again.
+        Effect::Action(ActionCommand::Stop(_)) => {
+            if let Some(moving) = &mut state.transfer {
+                moving.stopping = false;
+            }
+            messages::fail(state, why);
         }
         Effect::Action(ActionCommand::PrepareBatch(ticket, _) | ActionCommand::ExecuteBatch(ticket, _)) => {
             batch::on_undelivered(state, *ticket, None, why);

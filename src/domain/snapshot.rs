@@ -21,9 +21,8 @@ impl Denied {
     /// What the lack weighs: without these only a detail is missing (an age, a rate), and the pane says so.
     pub fn severity(&self) -> Severity {
         match self.command.as_str() {
-            "OBJECT|IDLETIME" | "EVAL_RO" | "LINDEX" | "LPOS" | "TIME" | "STRLEN" | "PUBSUB|NUMSUB" => {
-                Severity::Info
-            }
+            "OBJECT|IDLETIME" | "EVAL_RO" | "LINDEX" | "LPOS" | "TIME" | "STRLEN" | "PUBSUB|NUMSUB"
+            | "PUBSUB|SHARDNUMSUB" => Severity::Info,
             _ if self.is_diagnostic() => Severity::Info,
             _ => Severity::Unknown,
         }

@@ -4,8 +4,8 @@ use super::backlog::{age, begin, is_wrong_type, list_step, settle, unreadable};
 use super::list::Look;
 use super::read::PART;
 use super::scored::{Counts, Scored};
-use super::site::{Site, is_type, join, single, text};
-use super::{Context, KeyFact, QueueFamily, QueueMemory, Read, TaskPlace};
+use super::site::{Site, exists, is_type, join, single, text};
+use super::{Canary, Context, KeyFact, QueueFamily, QueueMemory, Read, TaskPlace, Told, Wish, canary};
 use crate::domain::queue::{Detail, Oldest, PushEnd, RateSource};
 use crate::domain::{Bytes, Queue, Reply};
 
@@ -54,7 +54,7 @@ impl QueueFamily for ArqFamily {
     }
 
     fn site_more(&self, _: &Bytes, replies: &[Reply]) -> Vec<Read> {
-        let look = Scored::parse(replies.first()).unwrap_or_default();
+        let look = Scored::or_none(replies.first());
         let job = |(id, _): &(Bytes, f64)| Read::Type(join(&[b"arq:job:", id.as_slice()]));
         look.first.iter().filter(|(id, _)| id.len() < 256).take(SAMPLES as usize).map(job).collect()
     }
@@ -74,6 +74,22 @@ impl QueueFamily for ArqFamily {
         vec![("job", Read::Head(join(&[b"arq:job:", id.as_slice()]), PART))]
     }
 
+    fn canary_reads(&self, key: &Bytes, _: &[u8]) -> Vec<Read> {
+        canary::arq::reads(key)
+    }
+
+    fn canary_more(&self, _: &Bytes, replies: &[Reply]) -> Vec<Read> {
+        canary::arq::more(replies)
+    }
+
+    fn canary(&self, wish: &Wish<'_>) -> Result<Canary, String> {
+        canary::arq::canary(wish)
+    }
+
+    fn canary_told(&self, _: &Canary, replies: &[Reply]) -> Told {
+        canary::arq::told(replies)
+    }
+
     fn reads(&self, key: &Bytes, _: PushEnd, _: &QueueMemory) -> Vec<Read> {
         let health = join(&[key.as_slice(), HEALTH]);
         vec![
@@ -85,7 +101,7 @@ impl QueueFamily for ArqFamily {
     }
 
     fn more_reads(&self, _: &Bytes, replies: &[Reply]) -> Vec<Read> {
-        let look = Scored::parse(replies.first()).unwrap_or_default();
+        let look = Scored::or_none(replies.first());
         let runs = |(id, _): &(Bytes, f64)| Read::Type(join(&[b"arq:in-progress:", id.as_slice()]));
         look.first.iter().take(LOOKED_AT as usize).map(runs).collect()
     }
@@ -113,13 +129,7 @@ impl QueueFamily for ArqFamily {
             .first
             .iter()
             .zip(replies.get(4..).unwrap_or_default())
-            .map(|(job, reply)| {
-                let runs = match reply {
-                    Reply::Status(kind) => Some(kind != "none"),
-                    _ => None,
-                };
-                (job, runs)
-            })
+            .map(|(job, reply)| (job, exists(Some(reply))))
             .collect();
         let running: Vec<&Bytes> =
             jobs.iter().filter(|(_, runs)| *runs == Some(true)).map(|((id, _), _)| id).collect();

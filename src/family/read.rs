@@ -23,6 +23,8 @@ pub enum Read {
     ListLen(Bytes),
     /// `PUBSUB NUMSUB`: how many clients listen to these channels.
     NumSub(Vec<Bytes>),
+    /// `PUBSUB SHARDNUMSUB` (7.0): the same of a cluster's sharded channels, on the node that has their slot.
+    ShardNumSub(Vec<Bytes>),
     /// `HEXISTS`.
     HashField(Bytes, Bytes),
     /// `ZSCORE`.
@@ -165,6 +167,15 @@ pub enum Read {
         key: Bytes,
         /// The last entry that was delivered; `0` for the first of all.
         after: Bytes,
+    },
+    /// Who was given an entry and did not acknowledge it: `XPENDING` of that id alone, `[[id, consumer, ...]]`.
+    StreamPending {
+        /// The stream.
+        key: Bytes,
+        /// The group.
+        group: Bytes,
+        /// Id of the entry.
+        entry: Bytes,
     },
     /// Consumers of a group: `[how many, name, pending, idle ms, ...]`, at most 64 of them.
     StreamConsumers {
@@ -328,6 +339,9 @@ impl Read {
             Self::NumSub(channels) => {
                 channels.iter().cloned().fold(Command::new("PUBSUB NUMSUB"), Command::arg)
             }
+            Self::ShardNumSub(channels) => {
+                channels.iter().cloned().fold(Command::new("PUBSUB SHARDNUMSUB"), Command::arg)
+            }
             Self::HashField(key, field) => Command::new("HEXISTS").arg(key.clone()).arg(field.clone()),
             Self::ZScore(key, member) => Command::new("ZSCORE").arg(key.clone()).arg(member.clone()),
             Self::SetMember(key, member) => Command::new("SISMEMBER").arg(key.clone()).arg(member.clone()),
@@ -398,6 +412,10 @@ impl Read {
                 Command::new("SSCAN").arg(key.clone()).arg(cursor.clone()).arg("COUNT").arg(1000_i64)
             }
             Self::StreamGroups(key) => Command::new("XINFO GROUPS").arg(key.clone()),
+            Self::StreamPending { key, group, entry } => {
+                let pending = Command::new("XPENDING").arg(key.clone()).arg(group.clone());
+                pending.arg(entry.clone()).arg(entry.clone()).arg(1_i64)
+            }
             Self::HashHead { key, field, .. } if dialect == Dialect::NoScripts => {
                 Command::new("HSTRLEN").arg(key.clone()).arg(field.clone())
             }
@@ -484,6 +502,7 @@ impl Read {
             Self::Head(..) => "GETRANGE",
             Self::ListLen(_) => "LLEN",
             Self::NumSub(_) => "PUBSUB|NUMSUB",
+            Self::ShardNumSub(_) => "PUBSUB|SHARDNUMSUB",
             Self::HashField(..) => "HEXISTS",
             Self::HashLook { .. } => "HLEN, HSCAN",
             Self::SortedLen(_) => "ZCARD",
@@ -491,6 +510,7 @@ impl Read {
             Self::HashLen(_) => "HLEN",
             Self::Members { .. } => "SSCAN",
             Self::StreamGroups(_) => "XINFO|GROUPS",
+            Self::StreamPending { .. } => "XPENDING",
             Self::ZScore(..) => "ZSCORE",
             Self::SetMember(..) => "SISMEMBER",
             Self::SetLook { .. } => "SCARD, SSCAN",

@@ -1,7 +1,7 @@
 //! Redis streams with consumer groups: what a group was not given yet waits, what it did not acknowledge is taken.
 
 use super::backlog::{age, begin, counted, is_wrong_type, settle, since_last, unreadable};
-use super::site::{Part, Site, SiteQueue, count};
+use super::site::{Site, count, single};
 use super::{Canary, Context, KeyFact, QueueFamily, QueueMemory, Read, Told, Wish, canary};
 use crate::domain::lock::Unknown;
 use crate::domain::queue::{Detail, Oldest, PushEnd, RateSource};
@@ -31,8 +31,7 @@ impl QueueFamily for StreamFamily {
     fn site(&self, clue: &Bytes, replies: &[Reply], _: &Context) -> Option<Site> {
         // Without a group it is a log, not a queue.
         replies.first().and_then(Reply::as_array).filter(|groups| !groups.is_empty())?;
-        let queue = SiteQueue { key: clue.clone(), part: Part::default() };
-        Some(Site { queues: vec![queue], registry: false })
+        Some(single(clue.clone(), None))
     }
 
     fn tasks_at(&self, key: &Bytes, _: PushEnd) -> Vec<super::TaskPlace> {
@@ -52,6 +51,10 @@ impl QueueFamily for StreamFamily {
                 most: if group.lag.is_some() { 1 } else { MOST_COUNTED },
             })
             .collect()
+    }
+
+    fn canary_reads(&self, key: &Bytes, _: &[u8]) -> Vec<Read> {
+        canary::stream::reads(key)
     }
 
     fn canary(&self, wish: &Wish<'_>) -> Result<Canary, String> {
@@ -102,7 +105,7 @@ pub(super) fn interpret(
         return None;
     }
     for (group, ahead) in groups.iter_mut().zip(replies.get(2..).unwrap_or_default()) {
-        group.look_ahead(ahead, length);
+        group.look_ahead(ahead, length, added);
     }
     queue.details.extend(groups.iter().map(|g| Detail::new("group", g.words())));
     // A backlog that is not known may be the largest.
@@ -184,20 +187,23 @@ pub(super) struct Group {
 }
 
 impl Group {
-    fn look_ahead(&mut self, ahead: &Reply, length: Option<u64>) {
+    fn look_ahead(&mut self, ahead: &Reply, length: Option<u64>, added: Option<i64>) {
         let pair = ahead.as_array().unwrap_or_default();
         let first = pair.first().and_then(Reply::as_bytes);
         self.first_ms = first.and_then(|id| id.as_utf8()?.split('-').next()?.parse().ok());
         let counted = count(pair.get(1));
         self.waiting = match (self.lag, counted) {
-            // The server's lag knows nothing of trimming.
+            // The lag of older servers knows nothing of trimming.
             (Some(_), Some(0)) => Some(0),
             (Some(lag), _) => Some(length.map_or(lag, |length| lag.min(length))),
             (None, Some(n)) if n < u64::from(MOST_COUNTED) => Some(n),
             _ => None,
         };
-        self.trimmed = match (self.lag, self.waiting) {
-            (Some(lag), Some(waiting)) => lag - waiting.min(lag),
+        // Newer servers leave what was trimmed out of the lag; all ever added less all ever read has it.
+        let unread =
+            added.zip(self.read).and_then(|(added, read)| u64::try_from(added.checked_sub(read)?).ok());
+        self.trimmed = match (self.lag.max(unread), self.waiting) {
+            (Some(unread), Some(waiting)) => unread.saturating_sub(waiting),
             _ => 0,
         };
         if self.waiting.is_none() {

@@ -8,6 +8,7 @@ use super::holders::Holders;
 use super::prefixes::Prefixes;
 use crate::domain::holds::HoldBook;
 use crate::domain::lock_list::Edit;
+use crate::domain::standing::{StandingLocks, standing};
 use crate::domain::{Bytes, Lock, LockList, Queue, Reply, Stamp};
 use crate::family::consumers::Consumers;
 use crate::family::portalocker::Portalocker;
@@ -62,6 +63,10 @@ pub(super) struct KeyTable {
     pub(super) consumers: Option<Consumers>,
     /// How long its locks are usually held.
     pub(super) holds: HoldBook,
+    /// Locks that stood when somebody looked before: an earlier run, or before the server was started again.
+    standing: Arc<StandingLocks>,
+    /// What came from an earlier run, to be taken over once.
+    earlier: Option<Arc<StandingLocks>>,
     /// Who is there that may hold locks.
     pub(super) holders: Holders,
     /// Locks that are connections were looked for before: one that was not there is new.
@@ -111,11 +116,31 @@ impl KeyTable {
     pub(super) fn clear(&mut self) {
         // Habits stay, whatever server process this is.
         let holds = std::mem::take(&mut self.holds);
-        *self = Self { holds, ..Self::default() };
+        let locks = self.locks.values().map(|entry| &*entry.lock);
+        let stood = standing(locks).into_iter().map(|(key, lock)| (key.clone(), lock)).collect();
+        let earlier = self.earlier.take();
+        *self = Self { holds, standing: Arc::new(stood), earlier, ..Self::default() };
+    }
+
+    /// Takes over the locks that stood at the end of an earlier run: those that still stand keep their age.
+    pub(super) fn resume(&mut self, earlier: Arc<StandingLocks>) {
+        if self.earlier.as_ref().is_some_and(|taken| Arc::ptr_eq(taken, &earlier)) {
+            return;
+        }
+        for (key, stood) in &*earlier {
+            let Some(entry) = self.locks.get_mut(key) else { continue };
+            if let Some(lock) = stood.resumed(&entry.lock) {
+                entry.lock = Arc::new(lock);
+                self.changed.insert(key.clone(), entry.lock.clone());
+            }
+        }
+        (self.standing, self.earlier) = (earlier.clone(), Some(earlier));
     }
 
     pub(super) fn put_lock(&mut self, fact: KeyFact, lock: Lock) {
         let known = self.locks.remove(&fact.key);
+        let stood = self.standing.get(&fact.key).filter(|_| known.is_none());
+        let lock = stood.and_then(|stood| stood.resumed(&lock)).unwrap_or(lock);
         if let Some(before) = known.as_ref().map(|k| &k.lock).filter(|b| changed_hands(b, &lock)) {
             let length = length(before, lock.first_seen);
             self.holds.ended(&fact.key, length, true, seconds(lock.first_seen));

@@ -8,6 +8,7 @@ use redis::{AsyncConnectionConfig, ProtocolVersion, RedisConnectionInfo};
 use super::dial::{Progress, Stage, dial};
 use super::error::CallError;
 use super::link::Link;
+use super::no_touch;
 use super::push::PushSink;
 use crate::config::Endpoint;
 use crate::domain::node::Reason;
@@ -184,25 +185,27 @@ async fn handshake(link: &mut Link, endpoint: &Endpoint, role: ClientRole) -> Re
         let user = endpoint.username.as_deref().unwrap_or("default");
         hello = hello.arg("AUTH").arg(user).arg(password.expose());
     }
-    match link.call(&hello).await? {
+    let greeting = link.call(&hello).await?;
+    match &greeting {
         // Older servers and proxies, or an ACL without HELLO: RESP2 and AUTH do.
         Reply::Error(e) if e.is_unknown_command() || e.code == "NOPROTO" || e.is_denied() => {
             auth(link, endpoint).await?;
         }
-        Reply::Error(e) => return Err(CallError::from_reply(&e)),
+        Reply::Error(e) => return Err(CallError::from_reply(e)),
         _ => {}
     }
-    let mut extras = vec![
-        Command::new("CLIENT SETNAME").arg(client_name(role)),
-        Command::new("CLIENT NO-TOUCH").arg("ON"),
-    ];
+    let mut extras = Vec::new();
     if endpoint.db != 0 {
         extras.push(Command::new("SELECT").arg(u64::from(endpoint.db)));
     }
+    extras.push(Command::new("CLIENT SETNAME").arg(client_name(role)));
+    if role == ClientRole::Poll && no_touch::is_safe(&greeting) {
+        extras.push(Command::new("CLIENT NO-TOUCH").arg("ON"));
+    }
     let replies = link.pipeline(&extras).await?;
     // Name and no-touch are a courtesy and may be refused; the wrong database may not.
-    match replies.get(2) {
-        Some(Reply::Error(e)) => Err(CallError::from_reply(e)),
+    match replies.first() {
+        Some(Reply::Error(e)) if endpoint.db != 0 => Err(CallError::from_reply(e)),
         _ => Ok(()),
     }
 }

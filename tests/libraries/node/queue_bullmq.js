@@ -22,6 +22,7 @@ function driver() {
       const child = { name: "ok", queueName: "mail", data: {} };
       await new FlowProducer(options).add({ name: "ok", queueName: "mail", children: [child] });
     },
+    one: () => queue.add("ok", {}).then((job) => job.id),
     counts: () => queue.getJobCounts(),
     pause: () => queue.pause(),
     resume: () => queue.resume(),
@@ -33,8 +34,9 @@ function worker() {
   const run = async (job) => {
     if (job.name === "boom") throw new Error("as asked");
     if (job.name === "slow") await waitAtGate(redis);
+    if (job.name === "ping") await redis.set("pinged", JSON.stringify(job.data));
   };
-  const worker = new Worker("mail", run, options);
+  const worker = new Worker("mail", run, { ...options, name: process.argv[3] });
   process.on("SIGTERM", () => worker.close(true).then(() => process.exit(0)));
 }
 
