@@ -125,7 +125,7 @@ pub const LOCKS: &[Column<Lock>] = &[
     column!("WAITERS", "waiters", true, |l, _| SortKey::number(l.waiters)),
     column!("FAMILY", "family", false, |l, _| SortKey::Bytes(l.family.as_bytes())),
     column!("STALE", "stale", true, |l, at| SortKey::Number(u64::from(stale::score(l, at.rules, at.now)))),
-    column!("ALIVE", "alive", true, |l, _| SortKey::Number(l.holder_state() as u64)),
+    column!("ALIVE", "alive", true, |l, at| SortKey::Number(l.holder_state(at.now) as u64)),
     column!("QUORUM", "quorum", true, |l, at| SortKey::number(votes(l, at).map(|n| n as u64))),
 ];
 

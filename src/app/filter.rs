@@ -194,7 +194,7 @@ impl Filter {
                     Field::Holder => holder() || (lock.holder.is_none() && token()),
                     Field::Token => token(),
                     Field::Family => plain(lock.family, needle),
-                    Field::HolderState => lock.holder_state().code().starts_with(needle.as_str()),
+                    Field::HolderState => lock.holder_state(at.now).code().starts_with(needle.as_str()),
                     Field::Quorum => quorum()
                         .and_then(|q| q.verdict(at.now))
                         .is_some_and(|v| v.state.code().starts_with(needle.as_str())),
