@@ -25,5 +25,6 @@ mod executor;
 mod launching;
 mod plans;
 mod race;
+mod transfer;
 mod undo;
 mod wake_ups;

@@ -84,6 +84,9 @@ impl Poller {
         let pushed = self.push.tracked().is_some();
         if let Some(db) = self.databases.get_mut(at) {
             self.shared.memory.visit(&db.node.meta, &mut db.table.holds);
+            if let Some(earlier) = self.shared.memory.standing(&db.node.meta) {
+                db.table.resume(earlier);
+            }
         }
         let Some(mut look) = self.at_keys(at) else { return Ok(()) };
         look.add_configured_queues();
