@@ -5,6 +5,7 @@
 //! bytes promise. What was cut is shown as far as it goes. Values of secret names never leave this module.
 
 mod base64text;
+mod facts;
 mod inflate;
 mod json;
 mod msgpack;
@@ -13,6 +14,7 @@ mod print;
 mod redact;
 mod value;
 
+pub use facts::Facts;
 pub use redact::{DEFAULT_SECRETS, Redactor};
 
 use value::{Budget, Value};

@@ -221,11 +221,19 @@ fn seen(guard: &Guard) -> Value {
     Value::Object(map)
 }
 
-/// A command for the audit file: the elements of a push only as length and SHA-1.
+/// A command for the audit file: what is pushed, and the tasks of canaries, only as length and SHA-1.
 pub fn shown(command: &Command) -> String {
+    // Longer than a canary's name and its queue's: the task itself.
+    let is_task = |arg: &Bytes| {
+        let tag = crate::family::canary::TAG.as_bytes();
+        arg.len() > 128 && arg.as_slice().windows(tag.len()).any(|part| part == tag)
+    };
     let plain = match command.name().as_str() {
         "LPUSH" | "RPUSH" => 2,
-        "LREM" | "XADD" => 3,
+        "LREM" | "XADD" | "PSETEX" => 3,
+        "SET" | "HSET" | "ZADD" | "ZREM" if command.args.last().is_some_and(is_task) => {
+            command.args.len() - 1
+        }
         // The data of a task, which a canary writes.
         "HSET" if command.args.iter().skip(2).step_by(2).any(|field| field.as_slice() == b"data") => 2,
         _ => return command.to_string(),

@@ -37,21 +37,40 @@ impl CanaryTask {
 
 /// Which families take what: a task by default, a task of the user's, a payload.
 enum Takes {
-    Task { has_default: bool, args_are_a_list: bool },
-    Payload { fields: bool },
+    Task { has_default: bool, args: Args },
+    Payload(Payload),
     Nothing,
 }
 
+/// What the arguments of a task are.
+#[derive(PartialEq)]
+enum Args {
+    List,
+    Object,
+    Any,
+}
+
+/// What a payload must be.
+#[derive(PartialEq)]
+enum Payload {
+    Free,
+    Json,
+    Fields,
+}
+
 fn takes(family: &str) -> Takes {
+    let named = |args| Takes::Task { has_default: false, args };
     match family {
-        "rq" | "celery" => Takes::Task { has_default: true, args_are_a_list: true },
-        "sidekiq" | "resque" => Takes::Task { has_default: false, args_are_a_list: true },
-        "bullmq" | "bull" => Takes::Task { has_default: false, args_are_a_list: false },
-        "list" => Takes::Payload { fields: false },
-        "stream" => Takes::Payload { fields: true },
+        "rq" | "celery" => Takes::Task { has_default: true, args: Args::List },
+        "sidekiq" | "resque" | "arq" | "dramatiq" | "huey" | "taskiq" => named(Args::List),
+        "saq" => named(Args::Object),
+        "bullmq" | "bull" => named(Args::Any),
+        "bee-queue" => Takes::Payload(Payload::Json),
+        "stream" => Takes::Payload(Payload::Fields),
+        "list" => Takes::Payload(Payload::Free),
         known if crate::family::registry::queue_family_ids().contains(&known) => Takes::Nothing,
         // A family of the user's own.
-        _ => Takes::Payload { fields: false },
+        _ => Takes::Payload(Payload::Free),
     }
 }
 
@@ -94,7 +113,7 @@ fn read_one(mut section: Section<'_>, problems: &mut Problems) -> Option<Sited<C
             wrong(crate::family::canary::why_not(&id), "Leave this canary out.");
             return None;
         }
-        Takes::Payload { fields } => {
+        Takes::Payload(kind) => {
             if task.is_some() || args.is_some() {
                 wrong(
                     format!("a canary of {id} is a payload"),
@@ -107,12 +126,16 @@ fn read_one(mut section: Section<'_>, problems: &mut Problems) -> Option<Sited<C
                 }
                 return None;
             };
-            let object = serde_json::from_slice::<Value>(payload.value.fill(b"x").as_slice());
-            if fields && !object.is_ok_and(|v| v.as_object().is_some_and(|fields| !fields.is_empty())) {
+            let json = serde_json::from_slice::<Value>(payload.value.fill(b"x").as_slice());
+            if kind == Payload::Json && json.is_err() {
+                wrong(format!("a job of {id} is JSON"), "Write payload = '{\"FIELD\": \"{id}\"}'.");
+            }
+            let is_fields = json.is_ok_and(|v| v.as_object().is_some_and(|fields| !fields.is_empty()));
+            if kind == Payload::Fields && !is_fields {
                 wrong("an entry of a stream has fields".into(), "Write payload = '{\"FIELD\": \"{id}\"}'.");
             }
         }
-        Takes::Task { has_default, args_are_a_list } => {
+        Takes::Task { has_default, args: kind } => {
             if payload.is_some() {
                 wrong(
                     format!("a canary of {id} is a task by its name"),
@@ -125,8 +148,13 @@ fn read_one(mut section: Section<'_>, problems: &mut Problems) -> Option<Sited<C
                     "Add task = \"...\": one that does no harm.",
                 );
             }
-            if args_are_a_list && args.as_ref().is_some_and(|args| !args.value.is_array()) {
+            let given = args.as_ref().map(|args| &args.value);
+            if kind == Args::List && given.is_some_and(|args| !args.is_array()) {
                 wrong(format!("the arguments of a task of {id} are a list"), "Write args = '[...]'.");
+            }
+            if kind == Args::Object && given.is_some_and(|args| !args.is_object()) {
+                let what = format!("the arguments of a task of {id} have names");
+                wrong(what, "Write args = '{\"NAME\": ...}'.");
             }
         }
     }

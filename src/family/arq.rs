@@ -5,7 +5,7 @@ use super::list::Look;
 use super::read::PART;
 use super::scored::{Counts, Scored};
 use super::site::{Site, exists, is_type, join, single, text};
-use super::{Context, KeyFact, QueueFamily, QueueMemory, Read, TaskPlace};
+use super::{Canary, Context, KeyFact, QueueFamily, QueueMemory, Read, TaskPlace, Told, Wish, canary};
 use crate::domain::queue::{Detail, Oldest, PushEnd, RateSource};
 use crate::domain::{Bytes, Queue, Reply};
 
@@ -72,6 +72,22 @@ impl QueueFamily for ArqFamily {
 
     fn task_parts(&self, _: &Bytes, id: &Bytes) -> Vec<(&'static str, Read)> {
         vec![("job", Read::Head(join(&[b"arq:job:", id.as_slice()]), PART))]
+    }
+
+    fn canary_reads(&self, key: &Bytes, _: &[u8]) -> Vec<Read> {
+        canary::arq::reads(key)
+    }
+
+    fn canary_more(&self, _: &Bytes, replies: &[Reply]) -> Vec<Read> {
+        canary::arq::more(replies)
+    }
+
+    fn canary(&self, wish: &Wish<'_>) -> Result<Canary, String> {
+        canary::arq::canary(wish)
+    }
+
+    fn canary_told(&self, _: &Canary, replies: &[Reply]) -> Told {
+        canary::arq::told(replies)
     }
 
     fn reads(&self, key: &Bytes, _: PushEnd, _: &QueueMemory) -> Vec<Read> {

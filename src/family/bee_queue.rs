@@ -4,7 +4,9 @@ use super::backlog::{begin, counted, left_of, list_look, look_at, next_id, oldes
 use super::list::Look;
 use super::scored::due;
 use super::site::{Site, count, is_type, join, json, number, single};
-use super::{Context, KeyFact, QueueFamily, QueueMemory, Read, Sample, UsualPrefix};
+use super::{
+    Canary, Context, KeyFact, QueueFamily, QueueMemory, Read, Sample, Told, UsualPrefix, Wish, canary,
+};
 use crate::domain::queue::{Detail, PushEnd};
 use crate::domain::{Bytes, Queue, Reply};
 
@@ -64,6 +66,14 @@ impl QueueFamily for BeeQueueFamily {
 
     fn task_parts(&self, key: &Bytes, id: &Bytes) -> Vec<(&'static str, Read)> {
         vec![("job", Read::part(&join(&[base(key), b":jobs"]), id.clone()))]
+    }
+
+    fn canary(&self, wish: &Wish<'_>) -> Result<Canary, String> {
+        canary::bee_queue::canary(base(wish.key), wish)
+    }
+
+    fn canary_told(&self, _: &Canary, replies: &[Reply]) -> Told {
+        canary::bee_queue::told(replies)
     }
 
     fn reads(&self, key: &Bytes, _: PushEnd, memory: &QueueMemory) -> Vec<Read> {

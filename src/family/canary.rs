@@ -2,12 +2,18 @@
 //!
 //! Pure, as all of a family: what is sent, what tells where the task is, and what is taken away afterwards are data.
 
+pub(super) mod arq;
+pub(super) mod bee_queue;
 pub(super) mod bull;
 pub(super) mod celery;
+pub(super) mod dramatiq;
+pub(super) mod huey;
 mod pickle;
 pub(super) mod rq;
 pub(super) mod ruby;
+pub(super) mod saq;
 pub(super) mod stream;
+pub(super) mod taskiq;
 
 use serde_json::Value;
 
@@ -17,11 +23,15 @@ use crate::domain::queue::PushEnd;
 use crate::domain::{Bytes, Command, Reply};
 
 use super::Read;
+use super::read::PART;
+use crate::decode::{Redactor, decode};
 
 /// What every name of a canary begins with where the library allows it.
 pub const TAG: &str = "redwarden-canary-";
 /// Elements searched for a canary that is to be taken away again.
 const SEARCHED: u64 = 10_000;
+/// What a removal does.
+const AWAY: &str = "takes the test task away, if nobody took it yet";
 
 /// What a canary is made of.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +63,13 @@ pub enum Place {
         element: Bytes,
         /// Which end it was pushed to.
         push: PushEnd,
+    },
+    /// In a sorted set, as this member.
+    Sorted {
+        /// The sorted set.
+        key: Bytes,
+        /// The whole member.
+        member: Bytes,
     },
     /// In a stream, where it stays: the groups tell whether it was delivered.
     Stream,
@@ -112,15 +129,24 @@ pub enum Told {
 /// Why no canary is made for a queue of this library, and what to do.
 pub fn why_not(family: &str) -> String {
     let why = match family {
-        "huey" => "a task that it does not know is logged and lost, and it has none that every app knows",
-        "taskiq" => "a task that it does not know is logged and lost, and its broker has none of its own",
         "machinery" => "a task that no worker knows is pushed back and goes round for ever",
         "laravel" => "its jobs name a PHP class and carry serialized data, perhaps signed",
         "kue" => "several of its keys must agree, which only Kue itself keeps so",
-        "gocraft-work" => "a job that no worker knows waits for ever",
-        "streaq" => "its tasks are pickles, perhaps signed, and it has none that every app knows",
-        "arq" | "saq" | "dramatiq" | "asynq" => "it has no task that every app knows",
-        "bee-queue" | "rmq" | "apalis" => "what a task does is up to the app's own handler",
+        "gocraft-work" => {
+            "its queue is the name of a job, which would run for real, and one that no worker knows waits for ever"
+        }
+        "streaq" => {
+            "its tasks are pickles that may be signed, and one taken out of the stream again makes its lag unknown"
+        }
+        "asynq" => {
+            "its messages are written by a Go worker's own rules, and how one ends was not tried with a real worker"
+        }
+        "rmq" => {
+            "what a delivery does is up to the app's own consumer, and how it ends was not tried with a real one"
+        }
+        "apalis" => {
+            "a job must be just what the app's own type expects, and what becomes of any other was not tried"
+        }
         _ => "how to make a harmless task of it is not known",
     };
     format!("no test task is made for a queue of {family}: {why}")
@@ -159,7 +185,38 @@ pub(super) fn from_list(list: &Bytes, element: &Bytes, keys: &[Bytes]) -> Parts 
         steps,
         alone: false,
         until_ms: None,
-        words: "takes the test task away, if nobody took it yet".into(),
+        words: AWAY.into(),
+    }
+}
+
+/// A canary that is one member of a sorted set.
+pub(super) fn member(wish: &Wish<'_>, id: String, member: Bytes, score: Bytes) -> Canary {
+    let removal = Parts {
+        guards: vec![Guard::ZsetMember { key: wish.key.clone(), member: member.clone() }],
+        steps: vec![Command::new("ZREM").arg(wish.key.clone()).arg(member.clone())],
+        alone: false,
+        until_ms: None,
+        words: AWAY.into(),
+    };
+    Canary {
+        guards: vec![Guard::TypeIs { key: wish.key.clone(), key_type: "zset", absent_ok: true }],
+        steps: vec![Command::new("ZADD").arg(wish.key.clone()).arg(score).arg(member.clone())],
+        effects: Vec::new(),
+        warnings: Vec::new(),
+        told: Vec::new(),
+        tells: Tells::Taken,
+        removal: Ok(Box::new(removal)),
+        sweep: Vec::new(),
+        place: Place::Sorted { key: wish.key.clone(), member },
+        id,
+    }
+}
+
+/// Adds to what a removal does.
+pub(super) fn also(canary: &mut Canary, guards: Vec<Guard>, steps: Vec<Command>) {
+    if let Ok(parts) = &mut canary.removal {
+        parts.guards.extend(guards);
+        parts.steps.extend(steps);
     }
 }
 
@@ -189,6 +246,38 @@ pub(super) fn args(wish: &Wish<'_>, default: Value) -> Value {
 /// The user's task, or this one.
 pub(super) fn task<'a>(wish: &Wish<'a>, default: Option<&'a str>) -> Option<&'a str> {
     wish.task.and_then(|task| task.task.as_deref()).or(default)
+}
+
+/// The name of the user's task, without which there is none.
+pub(super) fn named<'a>(family: &str, wish: &Wish<'a>) -> Result<&'a str, String> {
+    task(wish, None).ok_or_else(|| needs(family, "task = \"TASK NAME\""))
+}
+
+/// The last line of a traceback, which names the error.
+pub(super) fn last_line(traceback: &str) -> String {
+    let mut lines = traceback.lines().map(str::trim).filter(|line| !line.is_empty());
+    let last: String = lines.next_back().unwrap_or("it does not say why").chars().take(300).collect();
+    crate::domain::bytes::escape_text(&last)
+}
+
+/// How another task of the queue is written, where one was seen: the formats, outermost first.
+pub(super) fn form_of(seen: Option<&Bytes>) -> Option<String> {
+    let seen = seen.filter(|bytes| !bytes.is_empty())?;
+    let nothing_secret = Redactor::new(std::iter::empty());
+    Some(decode(seen.as_slice(), seen.len() < PART as usize, &nothing_secret).how)
+}
+
+/// Refuses where the queue's own tasks are no plain pickles; warns where none is there to compare with.
+pub(super) fn pickled(canary: &mut Canary, seen: Option<&Bytes>) -> Result<(), String> {
+    match form_of(seen) {
+        Some(how) if how.starts_with("pickle") => Ok(()),
+        Some(how) => Err(format!("its tasks are written as {how}, not as plain pickles: nothing was sent")),
+        None => {
+            let why = "no task of this queue tells its serializer: pickle, the default, is assumed, and a worker with another one fails on it";
+            canary.warnings.push(why.into());
+            Ok(())
+        }
+    }
 }
 
 /// Says that a queue is paused.

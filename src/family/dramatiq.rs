@@ -5,7 +5,9 @@ use super::backlog::{begin, left_of, list_look, look_at, next_id, oldest, settle
 use super::list::payload_time_ms;
 use super::scored::Scored;
 use super::site::{Site, count, is_type, join, single, text};
-use super::{Context, KeyFact, QueueFamily, QueueMemory, Read, TaskPlace, UsualPrefix};
+use super::{
+    Canary, Context, KeyFact, QueueFamily, QueueMemory, Read, TaskPlace, Told, UsualPrefix, Wish, canary,
+};
 use crate::domain::queue::{Detail, PushEnd};
 use crate::domain::{Bytes, Queue, Reply};
 
@@ -64,6 +66,14 @@ impl QueueFamily for DramatiqFamily {
 
     fn task_parts(&self, key: &Bytes, id: &Bytes) -> Vec<(&'static str, Read)> {
         vec![("message", Read::part(&join(&[key.as_slice(), MESSAGES]), id.clone()))]
+    }
+
+    fn canary(&self, wish: &Wish<'_>) -> Result<Canary, String> {
+        canary::dramatiq::canary(wish)
+    }
+
+    fn canary_told(&self, _: &Canary, replies: &[Reply]) -> Told {
+        canary::dramatiq::told(replies)
     }
 
     fn reads(&self, key: &Bytes, _: PushEnd, memory: &QueueMemory) -> Vec<Read> {

@@ -7,7 +7,7 @@ use super::backlog::{
 use super::list::Look;
 use super::scored::Scored;
 use super::site::{Site, count, join, single};
-use super::{Context, KeyFact, QueueFamily, QueueMemory, Read, TaskPlace};
+use super::{Canary, Context, KeyFact, QueueFamily, QueueMemory, Read, TaskPlace, Told, Wish, canary};
 use crate::domain::queue::{Oldest, PushEnd, RateSource};
 use crate::domain::{Bytes, Queue, Reply};
 
@@ -69,6 +69,18 @@ impl QueueFamily for HueyFamily {
         let timed = part.as_slice().first() == Some(&0);
         let task = part.as_slice().get(TIME_BYTES..).filter(|_| timed);
         task.map(|task| ("", task.into())).into_iter().collect()
+    }
+
+    fn canary_reads(&self, key: &Bytes, _: &[u8]) -> Vec<Read> {
+        canary::huey::reads(key)
+    }
+
+    fn canary(&self, wish: &Wish<'_>) -> Result<Canary, String> {
+        canary::huey::canary(app(wish.key.as_slice()).unwrap_or_default(), wish)
+    }
+
+    fn canary_told(&self, _: &Canary, replies: &[Reply]) -> Told {
+        canary::huey::told(replies)
     }
 
     fn reads(&self, key: &Bytes, _: PushEnd, memory: &QueueMemory) -> Vec<Read> {

@@ -254,6 +254,13 @@ impl QueueFamily for OwnFamily {
         reads
     }
 
+    fn canary_reads(&self, key: &Bytes, _: &[u8]) -> Vec<Read> {
+        match self.schema.kind {
+            QueueType::Stream => canary::stream::reads(key),
+            _ => Vec::new(),
+        }
+    }
+
     fn canary(&self, wish: &Wish<'_>) -> Result<Canary, String> {
         match self.schema.kind {
             QueueType::List => canary::payload(self.id, wish, self.schema.push),

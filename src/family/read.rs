@@ -168,6 +168,15 @@ pub enum Read {
         /// The last entry that was delivered; `0` for the first of all.
         after: Bytes,
     },
+    /// Who was given an entry and did not acknowledge it: `XPENDING` of that id alone, `[[id, consumer, ...]]`.
+    StreamPending {
+        /// The stream.
+        key: Bytes,
+        /// The group.
+        group: Bytes,
+        /// Id of the entry.
+        entry: Bytes,
+    },
     /// Consumers of a group: `[how many, name, pending, idle ms, ...]`, at most 64 of them.
     StreamConsumers {
         /// The stream.
@@ -403,6 +412,10 @@ impl Read {
                 Command::new("SSCAN").arg(key.clone()).arg(cursor.clone()).arg("COUNT").arg(1000_i64)
             }
             Self::StreamGroups(key) => Command::new("XINFO GROUPS").arg(key.clone()),
+            Self::StreamPending { key, group, entry } => {
+                let pending = Command::new("XPENDING").arg(key.clone()).arg(group.clone());
+                pending.arg(entry.clone()).arg(entry.clone()).arg(1_i64)
+            }
             Self::HashHead { key, field, .. } if dialect == Dialect::NoScripts => {
                 Command::new("HSTRLEN").arg(key.clone()).arg(field.clone())
             }
@@ -497,6 +510,7 @@ impl Read {
             Self::HashLen(_) => "HLEN",
             Self::Members { .. } => "SSCAN",
             Self::StreamGroups(_) => "XINFO|GROUPS",
+            Self::StreamPending { .. } => "XPENDING",
             Self::ZScore(..) => "ZSCORE",
             Self::SetMember(..) => "SISMEMBER",
             Self::SetLook { .. } => "SCARD, SSCAN",

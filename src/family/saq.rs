@@ -5,7 +5,7 @@ use super::backlog::{begin, left_of, list_look, look_at, next_id, oldest, settle
 use super::read::PART;
 use super::scored::{Counts, Scored};
 use super::site::{Site, count, join, json, single};
-use super::{Context, KeyFact, QueueFamily, QueueMemory, Read, TaskPlace};
+use super::{Canary, Context, KeyFact, QueueFamily, QueueMemory, Read, TaskPlace, Told, Wish, canary};
 use crate::domain::bytes::escape_text;
 use crate::domain::queue::{Detail, PushEnd};
 use crate::domain::{Bytes, Queue, Reply};
@@ -64,6 +64,14 @@ impl QueueFamily for SaqFamily {
         // Nobody who writes to the queue chooses which other keys are shown.
         let is_job = job.as_slice().starts_with(JOBS);
         is_job.then(|| ("job", Read::Head(job.clone(), PART))).into_iter().collect()
+    }
+
+    fn canary(&self, wish: &Wish<'_>) -> Result<Canary, String> {
+        canary::saq::canary(wish)
+    }
+
+    fn canary_told(&self, _: &Canary, replies: &[Reply]) -> Told {
+        canary::saq::told(replies)
     }
 
     fn reads(&self, key: &Bytes, _: PushEnd, memory: &QueueMemory) -> Vec<Read> {

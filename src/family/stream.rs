@@ -53,6 +53,10 @@ impl QueueFamily for StreamFamily {
             .collect()
     }
 
+    fn canary_reads(&self, key: &Bytes, _: &[u8]) -> Vec<Read> {
+        canary::stream::reads(key)
+    }
+
     fn canary(&self, wish: &Wish<'_>) -> Result<Canary, String> {
         canary::stream::canary(self.id(), wish)
     }

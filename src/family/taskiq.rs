@@ -3,7 +3,7 @@
 use super::backlog::{begin, left_of, list_look, look_at, oldest, settle_list};
 use super::site::{Site, single};
 use super::stream::{self, StreamFamily};
-use super::{Context, KeyFact, QueueFamily, QueueMemory, Read, TaskPlace};
+use super::{Canary, Context, KeyFact, QueueFamily, QueueMemory, Read, TaskPlace, Told, Wish, canary};
 use crate::domain::queue::PushEnd;
 use crate::domain::{Bytes, Queue, Reply};
 
@@ -72,6 +72,18 @@ impl QueueFamily for TaskiqFamily {
 
     fn tasks_at(&self, key: &Bytes, _: PushEnd) -> Vec<TaskPlace> {
         vec![TaskPlace::list(key.clone(), PushEnd::Left), TaskPlace::stream(key.clone())]
+    }
+
+    fn canary_reads(&self, key: &Bytes, _: &[u8]) -> Vec<Read> {
+        canary::taskiq::reads(key)
+    }
+
+    fn canary(&self, wish: &Wish<'_>) -> Result<Canary, String> {
+        canary::taskiq::canary(wish)
+    }
+
+    fn canary_told(&self, canary: &Canary, replies: &[Reply]) -> Told {
+        canary::taskiq::told(canary, replies)
     }
 
     fn reads(&self, key: &Bytes, push: PushEnd, memory: &QueueMemory) -> Vec<Read> {

@@ -131,7 +131,7 @@ impl KeyTable {
             let Some(entry) = self.locks.get_mut(key) else { continue };
             if let Some(lock) = stood.resumed(&entry.lock) {
                 entry.lock = Arc::new(lock);
-                self.published = None;
+                self.changed.insert(key.clone(), entry.lock.clone());
             }
         }
         (self.standing, self.earlier) = (earlier.clone(), Some(earlier));

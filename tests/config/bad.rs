@@ -94,8 +94,8 @@ const FILES: &[Row] = &[
         &[("config.toml:1: canary[0]: this canary of sidekiq names no task", "no harm")],
     ),
     (
-        "[[canary]]\nfamily = \"huey\"\ntask = \"a\"",
-        &[("config.toml:1: canary[0]: no test task is made for a queue of huey", "Leave")],
+        "[[canary]]\nfamily = \"kue\"\ntask = \"a\"",
+        &[("config.toml:1: canary[0]: no test task is made for a queue of kue", "Leave")],
     ),
     (
         "[[canary]]\nfamily = \"list\"\npayload = \"ping\"",
@@ -104,6 +104,14 @@ const FILES: &[Row] = &[
     (
         "[[canary]]\nfamily = \"stream\"\npayload = \"{id}\"",
         &[("config.toml:1: canary[0]: an entry of a stream has fields", "FIELD")],
+    ),
+    (
+        "[[canary]]\nfamily = \"bee-queue\"\npayload = \"a {id}\"",
+        &[("config.toml:1: canary[0]: a job of bee-queue is JSON", "FIELD")],
+    ),
+    (
+        "[[canary]]\nfamily = \"saq\"\ntask = \"f\"\nargs = \"[1]\"",
+        &[("config.toml:1: canary[0]: the arguments of a task of saq have names", "NAME")],
     ),
     (
         "[[canary]]\nfamily = \"rq\"\nargs = \"{}\"",

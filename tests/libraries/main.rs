@@ -16,6 +16,7 @@ mod driver;
 mod flight;
 mod holders;
 mod locks;
+mod more_canaries;
 #[path = "../support/node.rs"]
 mod node;
 mod node_canary;

@@ -160,10 +160,23 @@ async fn look(
         Place::List { key, element, push } => {
             Some(place(reader, key, element, Some(*push)).await.ok_or("the connection broke")?)
         }
+        Place::Sorted { key, member } => {
+            let read = [Read::ZScore(key.clone(), member.clone())];
+            let replies = scripts.read(reader, &read).await.map_err(|e| e.to_string())?;
+            Some(match replies.first() {
+                Some(Reply::Nil) => TaskPlace::Taken,
+                Some(Reply::Error(_)) | None => {
+                    return Ok(Stage::Unknown("its sorted set may not be read (ZSCORE)".into()));
+                }
+                Some(_) => TaskPlace::Waiting(None),
+            })
+        }
         Place::Stream => None,
     };
     let replies = scripts.read(reader, &canary.told).await.map_err(|e| e.to_string())?;
-    if let Some(error) = replies.iter().find_map(Reply::as_error)
+    // Of a stream the groups must be known; who of them has not acknowledged it is more.
+    let needed = if canary.place == Place::Stream { replies.get(..1).unwrap_or_default() } else { &replies };
+    if let Some(error) = needed.iter().find_map(Reply::as_error)
         && canary.tells != Tells::Perhaps
     {
         return Ok(Stage::Unknown(error.to_string()));

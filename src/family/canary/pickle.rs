@@ -1,4 +1,5 @@
-//! Writes a pickle of plain values (protocol 2): texts, numbers, lists, dictionaries. It names no class and no function.
+//! Writes a pickle of plain values (protocol 2): texts, numbers, lists, dictionaries. The one class it ever names is
+//! Huey's own message.
 
 use serde_json::Value;
 
@@ -11,6 +12,29 @@ pub(super) fn call(function: &str, args: &[Value]) -> Vec<u8> {
         value(&mut out, arg);
     }
     out.extend(b"t}t.");
+    out
+}
+
+/// One plain value.
+pub(super) fn of(json: &Value) -> Vec<u8> {
+    let mut out = vec![0x80, 2];
+    value(&mut out, json);
+    out.push(b'.');
+    out
+}
+
+/// `huey.registry.Message`: id, name, eta, retries, retry_delay, priority, args, kwargs. What Huey added since has
+/// defaults.
+pub(super) fn huey(id: &str, task: &str, args: &[Value]) -> Vec<u8> {
+    let mut out = vec![0x80, 2];
+    out.extend(b"chuey.registry\nMessage\n(");
+    text(&mut out, id);
+    text(&mut out, task);
+    out.extend(b"NK\x00K\x00N(");
+    for arg in args {
+        value(&mut out, arg);
+    }
+    out.extend(b"t}tR.");
     out
 }
 
@@ -54,7 +78,7 @@ fn text(out: &mut Vec<u8>, text: &str) {
 
 #[cfg(test)]
 mod tests {
-    use super::call;
+    use super::{call, huey, of};
     use crate::decode::{Redactor, decode};
     use serde_json::json;
 
@@ -67,5 +91,10 @@ mod tests {
         for part in ["app.check", "7", "-1.5", "é", "true", "a: []"] {
             assert!(text.contains(part), "{part}: {text}");
         }
+        let facts =
+            crate::decode::Facts::read(&of(&json!({ "f": "a.b", "a": [1], "t": null })), true).unwrap();
+        assert_eq!((facts.field("f").as_deref(), facts.field("a").as_deref()), (Some("a.b"), Some("[1]")));
+        let message = crate::decode::Facts::read(&huey("id", "a.b", &[json!(1)]), true).unwrap();
+        assert_eq!(message.makes(), Some("huey.registry.Message"));
     }
 }

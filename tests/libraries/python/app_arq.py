@@ -16,12 +16,16 @@ async def ok(_):
     pass
 
 
+async def boom(_, words):
+    raise ValueError(words)
+
+
 async def slow(context):
     await wait_at_gate_async(context["redis"])
 
 
 class WorkerSettings:
-    functions = [ok, slow]
+    functions = [ok, boom, slow]
     redis_settings = SETTINGS
     max_jobs = 1
     poll_delay = 0.05

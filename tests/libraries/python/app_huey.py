@@ -16,6 +16,16 @@ def ok():
 
 
 @huey.task()
+def echo(what):
+    return what
+
+
+@huey.task()
+def boom():
+    raise ValueError("as asked")
+
+
+@huey.task()
 def slow():
     wait_at_gate(redis.Redis.from_url(URL))
 
@@ -27,6 +37,10 @@ def enqueue():
         ok()
 
 
+def one(task):
+    task()
+
+
 def counts():
     return {"waiting": huey.pending_count(), "scheduled": huey.scheduled_count()}
 
@@ -35,4 +49,5 @@ if __name__ == "__main__":
     if sys.argv[1] == "worker":
         huey.create_consumer(workers=1, initial_delay=0.05, max_delay=0.1, scheduler_interval=1).run()
     else:
-        serve({"enqueue": enqueue, "counts": counts})
+        commands = {"enqueue": enqueue, "counts": counts}
+        serve(commands | {"one": lambda: one(ok), "slow": lambda: one(slow)})

@@ -1,4 +1,4 @@
-"""An application with taskiq, by list or (`stream`) by stream: `driver` answers the test, `worker` works.
+"""An application with taskiq, by list or (`stream`) by stream, with `results` or none: `driver` answers the test, `worker` works.
 
 The library counts nothing: what is sent and what is done is counted here.
 """
@@ -9,9 +9,11 @@ import sys
 import redis.asyncio
 from common import URL, serve, wait_at_gate_async
 from taskiq.api import run_receiver_task
-from taskiq_redis import ListQueueBroker, RedisStreamBroker
+from taskiq_redis import ListQueueBroker, RedisAsyncResultBackend, RedisStreamBroker
 
-broker = (RedisStreamBroker if sys.argv[2:] == ["stream"] else ListQueueBroker)(URL)
+broker = (RedisStreamBroker if "stream" in sys.argv else ListQueueBroker)(URL)
+if "results" in sys.argv:
+    broker = broker.with_result_backend(RedisAsyncResultBackend(URL))
 
 
 async def count(key):
@@ -22,6 +24,11 @@ async def count(key):
 @broker.task(task_name="app:ok")
 async def ok():
     await count("tasks-done")
+
+
+@broker.task(task_name="app:boom")
+async def boom():
+    raise ValueError("as asked")
 
 
 @broker.task(task_name="app:slow")
