@@ -126,7 +126,7 @@ async fn quiet(server: &Server, time: Duration) -> f64 {
     tokio::time::sleep(Duration::from_secs(5)).await;
     let (before, began) = (cpu(server.pid()), Instant::now());
     tokio::time::sleep(time).await;
-    (cpu(server.pid()) - before).as_secs_f64() / began.elapsed().as_secs_f64()
+    cpu(server.pid()).saturating_sub(before).as_secs_f64() / began.elapsed().as_secs_f64()
 }
 
 /// The same while one queue in so many is worked on.
@@ -145,7 +145,7 @@ async fn busy(server: &Server, writer: &mut Writer, kind: &Kind, queues: usize, 
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    (cpu(server.pid()) - before).as_secs_f64() / began.elapsed().as_secs_f64()
+    cpu(server.pid()).saturating_sub(before).as_secs_f64() / began.elapsed().as_secs_f64()
 }
 
 /// Commands that the server has done.
