@@ -316,7 +316,9 @@ fn describe_queue(scene: &Scene<'_>, queue: &Queue, sheet: &mut Sheet) {
         }
     }
     let family = crate::family::registry::queue_family(queue.family);
-    if let Some(why) = family.and_then(|f| f.failed_unknown()).filter(|_| queue.failed.is_none()) {
+    if let Some(why) =
+        family.and_then(crate::family::QueueFamily::failed_unknown).filter(|_| queue.failed.is_none())
+    {
         sheet.field("failed", &format!("? ({why})"), look.dim());
     }
     if let Some(words) = consumers(scene, queue) {

@@ -323,9 +323,9 @@ async fn a_short_lease_is_judged_by_the_rhythm_of_its_holder() {
         assert!(matches!(lock.renewal, Renewal::Renewed(_)), "{lock:?}");
         let with = lock.renewed_with.unwrap();
         assert!(with <= Duration::from_millis(1200), "{with:?}");
-        let rules = Rules { expiring_below: Duration::from_millis(1000), ..Rules::default() };
-        let when_left =
-            |ms| lock.read_at.mono + lock.ttl_left(lock.read_at.mono).unwrap() - Duration::from_millis(ms);
+        let rules = Rules { expiring_below: Duration::from_secs(1), ..Rules::default() };
+        let ends = lock.read_at.mono + lock.ttl_left(lock.read_at.mono).unwrap();
+        let when_left = |ms| ends.checked_sub(Duration::from_millis(ms)).unwrap();
         for ms in [1500, 900, 250] {
             assert_eq!(lock.state(&rules, when_left(ms)), LockState::Renewed, "{ms} ms left, {with:?}");
         }
