@@ -128,7 +128,8 @@ impl Engine {
     async fn serve(&mut self, session: &mut Session, taker: Taker) -> Result<(), Trouble> {
         let first = !self.served;
         // The first heartbeat of all finds no key, and nothing to take over either.
-        self.taken_over |= session.beat().await?.was_expired && !first;
+        let was_expired = session.beat().await?.was_expired;
+        self.heartbeat(was_expired && !first);
         // After a break others need a moment to renew their heartbeats, too: the first look comes with the next beat.
         self.look_around(session, first).await?;
         self.served = true;
@@ -219,14 +220,19 @@ impl Engine {
         let beat = session.beat().await?;
         // The session holds: the next break starts with short pauses again.
         self.attempt = 0;
-        if beat.was_expired {
-            self.note("our heartbeat had run out: other workers may have taken tasks over");
-            self.taken_over = true;
-        }
+        self.heartbeat(beat.was_expired);
         // Also tells a task that a command moved whose answer never came.
         self.compare |= beat.was_expired || beat.processing != self.hand.len() as u64;
         self.lineage.look(&mut session.writer).await?;
         self.look_around(session, true).await
+    }
+
+    /// Says that the heartbeat had run out, and remembers what that may mean for our lists.
+    fn heartbeat(&mut self, had_run_out: bool) {
+        if had_run_out {
+            self.note("our heartbeat had run out: other workers may have taken tasks over");
+            self.taken_over = true;
+        }
     }
 
     async fn look_around(&mut self, session: &mut Session, recover: bool) -> Result<(), Trouble> {
