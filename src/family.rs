@@ -216,6 +216,10 @@ pub trait QueueFamily: Send + Sync {
     fn unfold(&self, _label: &str, _part: &Bytes) -> Vec<(&'static str, Bytes)> {
         Vec::new()
     }
+    /// Why its failed tasks can't be counted in a few reads, as a short sentence. `None`: they can, or it keeps none.
+    fn failed_unknown(&self) -> Option<&'static str> {
+        None
+    }
     /// Type of the key for which its workers wait in a blocking command. `None`: they poll, or [`consumers`] knows it.
     fn blocks_for(&self) -> Option<TaskKind> {
         None

@@ -28,6 +28,10 @@ impl QueueFamily for ArqFamily {
         "arq"
     }
 
+    fn failed_unknown(&self) -> Option<&'static str> {
+        Some("stands in the pickled results of single jobs, arq:result:*")
+    }
+
     fn well_known(&self) -> &'static [&'static str] {
         &["arq:queue"]
     }

@@ -23,6 +23,10 @@ impl QueueFamily for CeleryFamily {
         "celery"
     }
 
+    fn failed_unknown(&self) -> Option<&'static str> {
+        Some("stands in the result backend")
+    }
+
     fn well_known(&self) -> &'static [&'static str] {
         &["_kombu.binding.celery"]
     }

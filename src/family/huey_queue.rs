@@ -27,6 +27,10 @@ impl QueueFamily for HueyFamily {
         "huey"
     }
 
+    fn failed_unknown(&self) -> Option<&'static str> {
+        Some("stands in the pickled results")
+    }
+
     // Not the results: that hash is looked at for its locks.
     fn may_be_clue(&self, key: &[u8]) -> bool {
         app(key).is_some()

@@ -30,6 +30,10 @@ impl QueueFamily for SaqFamily {
         "saq"
     }
 
+    fn failed_unknown(&self) -> Option<&'static str> {
+        Some("stands in the status of single jobs")
+    }
+
     fn may_be_clue(&self, key: &[u8]) -> bool {
         base(key).is_some()
     }

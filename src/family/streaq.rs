@@ -26,6 +26,10 @@ impl QueueFamily for StreaqFamily {
         "streaq"
     }
 
+    fn failed_unknown(&self) -> Option<&'static str> {
+        Some("stands in the pickled results of single tasks")
+    }
+
     fn may_be_clue(&self, key: &[u8]) -> bool {
         split(key).is_some()
     }

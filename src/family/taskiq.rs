@@ -20,6 +20,10 @@ impl QueueFamily for TaskiqFamily {
         "taskiq"
     }
 
+    fn failed_unknown(&self) -> Option<&'static str> {
+        Some("stands in the result backend")
+    }
+
     fn well_known(&self) -> &'static [&'static str] {
         &["taskiq"]
     }

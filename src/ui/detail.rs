@@ -315,6 +315,10 @@ fn describe_queue(scene: &Scene<'_>, queue: &Queue, sheet: &mut Sheet) {
             sheet.field(label, &format::count(n), look.plain());
         }
     }
+    let family = crate::family::registry::queue_family(queue.family);
+    if let Some(why) = family.and_then(|f| f.failed_unknown()).filter(|_| queue.failed.is_none()) {
+        sheet.field("failed", &format!("? ({why})"), look.dim());
+    }
     if let Some(words) = consumers(scene, queue) {
         sheet.field("consumers", &words, if queue.blocked.is_none() { look.dim() } else { look.plain() });
     }

@@ -48,6 +48,12 @@ impl Scene {
         Self::new(|server| php.driver(server, &program, arguments)).await
     }
 
+    /// With a library of Rust.
+    pub(crate) async fn rust(library: &str) -> Self {
+        let rust = super::rust_libraries::programs();
+        Self::new(|server| rust.driver(server, library)).await
+    }
+
     async fn new(driver: impl Fn(&Server) -> Driver) -> Self {
         let server = Server::start(&[]).unwrap();
         let (holder, waiter) = (driver(&server), driver(&server));

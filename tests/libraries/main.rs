@@ -32,6 +32,9 @@ mod python_more_locks;
 mod python_queues;
 mod quorums;
 mod ruby_and_php;
+#[path = "../support/rust.rs"]
+mod rust;
+mod rust_libraries;
 #[path = "../support/shell.rs"]
 mod shell;
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use redwarden::act::inspect_queue;
 use redwarden::domain::Command;
-use redwarden::domain::queue::{Oldest, RateSource};
+use redwarden::domain::queue::Oldest;
 use redwarden::launcher::Server;
 use redwarden::redis_io::{ClientRole, connect};
 
@@ -42,45 +42,6 @@ async fn a_streams_groups_wait_for_what_they_were_not_given() {
     wait_for(&fleet, "counted", |v| find(v, "orders").waiting == Some(3)).await;
     run(&mut w, "XGROUP DESTROY orders billing").await;
     wait_for(&fleet, "no group, no queue", |v| v.queues.is_empty()).await;
-}
-
-#[tokio::test]
-async fn rates_of_streams_and_bullmq_come_from_their_counters() {
-    let server = Server::start(&[]).unwrap();
-    let mut w = writer(&server).await;
-    run(&mut w, "XGROUP CREATE s g $ MKSTREAM").await;
-    run(&mut w, "HSET bull:q:meta version bullmq:5.0.0").await;
-    run(&mut w, "SET bull:q:id 0").await;
-    let fleet = watch(&server);
-    wait_for(&fleet, "both", |v| v.queues.len() == 2 && v.queues.iter().all(|q| q.samples >= 2)).await;
-    let (mut pushed, mut popped) = (0_u32, 0_u32);
-    let started = std::time::Instant::now();
-    let view = loop {
-        // 100 in and 50 out a second, by the clock.
-        let due = started.elapsed().as_secs_f64();
-        while f64::from(pushed) < due * 100.0 {
-            pushed += 1;
-            run(&mut w, &format!("XADD s * n {pushed}")).await;
-            run(&mut w, "INCR bull:q:id").await;
-            run(&mut w, &format!("LPUSH bull:q:wait {pushed}")).await;
-        }
-        while f64::from(popped) < due * 50.0 {
-            popped += 1;
-            run(&mut w, "XREADGROUP GROUP g c COUNT 1 STREAMS s >").await;
-            run(&mut w, "RPOPLPUSH bull:q:wait bull:q:active").await;
-            run(&mut w, "LPOP bull:q:active").await;
-        }
-        if due > 12.0 {
-            break redwarden::domain::FleetView::build(&fleet.board().borrow().clone());
-        }
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    };
-    for key in ["s", "bull:q:wait"] {
-        let queue = find(&view, key);
-        assert_eq!(queue.rates.source, RateSource::Counters, "{queue:#?}");
-        let (incoming, outgoing) = (queue.rates.incoming.unwrap(), queue.rates.outgoing.unwrap());
-        assert!((85.0..=115.0).contains(&incoming) && (40.0..=60.0).contains(&outgoing), "{queue:#?}");
-    }
 }
 
 #[tokio::test]
