@@ -13,6 +13,7 @@ mod peek;
 mod python;
 mod recorded;
 mod ruby_php_go;
+mod unnamed;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
