@@ -60,7 +60,7 @@ use crate::domain::queue::PushEnd;
 use crate::domain::{Bytes, Command, Lock, Queue, Reply, Stamp};
 
 pub use canary::{Canary, Told, Wish};
-pub use read::{Dialect, Read};
+pub use read::{Dialect, Named, Read};
 pub use recipe::Recipe;
 pub use registry::Registry;
 pub use site::{Site, SiteQueue};

@@ -21,6 +21,8 @@ use crate::redis_io::{CallError, Reader};
 const LOCKS_A_TICK: usize = 2000;
 /// A slot on its way is asked after for so long after the last answer.
 const ARRIVING: Duration = Duration::from_secs(10);
+/// Bytes of a key that is kept: memory is bounded by the number of keys. A longer one is left out, and that is said.
+const LONGEST_KEY: usize = 4 << 10;
 /// Reads in one pipeline: few enough that other clients of the server hardly notice.
 pub(super) const READS_A_PIPELINE: usize = 250;
 
@@ -120,7 +122,9 @@ impl Look<'_> {
         let (mut candidates, mut clues) = (Vec::new(), Vec::new());
         for key in keys.into_iter().filter(|key| !self.table.knows(key)) {
             let (lock, queue) = self.registry.candidate(key.as_slice());
-            if lock || queue {
+            if (lock || queue) && key.len() > LONGEST_KEY {
+                self.search.truncate();
+            } else if lock || queue {
                 candidates.push((key, (lock, queue)));
             } else if self.registry.seeks_sites()
                 && !key.as_slice().starts_with(b"redwarden:")

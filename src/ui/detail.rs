@@ -165,7 +165,16 @@ fn describe_lock(scene: &Scene<'_>, lock: &Lock, sheet: &mut Sheet) {
         _ if lock.ttl == Ttl::Never => "there is no TTL to renew".to_owned(),
         Renewal::Unknown => "not known yet: needs two looks".to_owned(),
         Renewal::CountingDown => "no, it only counts down".to_owned(),
-        Renewal::Renewed(at) => format!("yes, last {} ago", format::duration(scene.now.since(at))),
+        Renewal::Renewed(at) => {
+            let ago = format::duration(scene.now.since(at));
+            let with = lock.renewed_with.map(|with| format!(" with {} left", format::duration(with)));
+            let with = with.unwrap_or_default();
+            if lock.is_kept_up(scene.now.mono) {
+                format!("yes, last {ago} ago{with}")
+            } else {
+                format!("late: last {ago} ago{with}")
+            }
+        }
     };
     if let Some(usual) = lock.usual {
         sheet.field("usually", &usually(usual), look.plain());
@@ -183,7 +192,7 @@ fn describe_lock(scene: &Scene<'_>, lock: &Lock, sheet: &mut Sheet) {
         Some(holder) => sheet.field("holder", holder, look.plain()),
         None => sheet.field("holder", "? (its value tells no more than the token below)", look.dim()),
     }
-    let alive = lock.holder_state();
+    let alive = lock.holder_state(scene.now.mono);
     let style = match alive {
         HolderState::Gone => look.warning(),
         HolderState::Alive => look.plain(),

@@ -380,6 +380,7 @@ pub fn lock(key: impl Into<Bytes>) -> LockBuilder {
         holder: Some("web-1".into()),
         ttl: Ttl::Left(s(25)),
         renewal: Renewal::CountingDown,
+        renewed_with: None,
         read_at: now,
         first_seen: before(now, s(20)),
         held_before: None,
