@@ -81,7 +81,8 @@ async fn what_is_said_is_what_was_done() {
     let truth_of = |queue: &Queue| {
         let until = |at: Instant| *done.iter().rev().find(|d| d.0 <= at).unwrap();
         let (now, pushed, taken) = until(queue.read_at.mono);
-        let (then, pushed_then, taken_then) = until(now - Duration::from_secs_f64(WINDOW));
+        let (then, pushed_then, taken_then) =
+            until(now.checked_sub(Duration::from_secs_f64(WINDOW)).unwrap());
         [pushed - pushed_then, taken - taken_then].map(|n| f64::from(n) / (now - then).as_secs_f64())
     };
     for (key, source) in [
