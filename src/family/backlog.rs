@@ -125,6 +125,28 @@ pub(super) fn since_last(memory: &mut QueueMemory, name: &Bytes, now: Option<i64
     now.checked_sub(before).and_then(|d| u64::try_from(d).ok())
 }
 
+/// How many tasks were done since the last look where each is counted when it is added: those that were open or added
+/// and are not open any more. The figures of a look are not read at one moment; what that makes too many or too few is
+/// taken into account at the next look, so that one look between two moments does not spoil the rate.
+pub(super) fn done_of_open(added: Option<u64>, open: Option<u64>, memory: &mut QueueMemory) -> Option<u64> {
+    /// More than can happen while a look is read: tasks came back without being counted.
+    const TOO_MANY: i64 = 16;
+    let name = Bytes::from("open");
+    let Some(open) = open.and_then(|open| i64::try_from(open).ok()) else {
+        memory.counters.remove(&name);
+        return None;
+    };
+    let expected = memory
+        .counters
+        .get(&name)
+        .zip(added)
+        .and_then(|(before, added)| before.checked_add(i64::try_from(added).ok()?));
+    let done = expected.map(|expected| expected - open);
+    let carried = done.is_some_and(|done| (-TOO_MANY..0).contains(&done));
+    memory.counters.insert(name, if carried { expected.unwrap_or(open) } else { open });
+    if carried { Some(0) } else { done.and_then(|done| u64::try_from(done).ok()) }
+}
+
 /// What counters say happened since the last look.
 pub(super) fn counted(
     depth: u64,

@@ -1,6 +1,8 @@
 //! bee-queue: keys under `bq:<queue>:`, all jobs in one hash.
 
-use super::backlog::{begin, counted, left_of, list_look, look_at, next_id, oldest, settle_list, since_last};
+use super::backlog::{
+    begin, counted, done_of_open, left_of, list_look, look_at, next_id, oldest, settle_list, since_last,
+};
 use super::list::Look;
 use super::scored::due;
 use super::site::{Site, count, is_type, join, json, number, single};
@@ -141,9 +143,8 @@ fn sample(
     ctx: &Context,
 ) -> Option<Sample> {
     let added = since_last(memory, &"id".into(), counter);
-    let open = look.depth.saturating_add(active?).saturating_add(delayed?) as i64;
-    let before = memory.counters.insert("open".into(), open);
-    let done = added.zip(before).and_then(|(added, before)| u64::try_from(added as i64 + before - open).ok());
+    let open = look.depth.saturating_add(active?).saturating_add(delayed?);
+    let done = done_of_open(added, Some(open), memory);
     counted(look.depth, added, done, memory, ctx)
 }
 

@@ -1,7 +1,8 @@
 //! BullMQ 4 to 6 and Bull 3 and 4: a bundle of keys under `bull:<queue>:`, found by its `meta` hash or `id` counter.
 
 use super::backlog::{
-    begin, counted, left_of, list_look, list_step, look_at, oldest, settle, since_last, unreadable,
+    begin, counted, done_of_open, left_of, list_look, list_step, look_at, oldest, settle, since_last,
+    unreadable,
 };
 use super::list::Look;
 use super::site::{Site, count, is_type, join, number, single, text};
@@ -171,16 +172,7 @@ impl QueueFamily for BullFamily {
         let open = [at(3), at(4), at(5)].into_iter().try_fold(depth, |sum, n| Some(sum.saturating_add(n?)));
         let counter = number(replies.get(8));
         let added = since_last(memory, &"id".into(), counter);
-        let before = memory.counters.get(&Bytes::from("open")).copied();
-        let done = match (added, open, before) {
-            (Some(added), Some(open), Some(before)) => {
-                u64::try_from(added as i64 + before - open as i64).ok()
-            }
-            _ => None,
-        };
-        if let Some(open) = open {
-            memory.counters.insert("open".into(), open as i64);
-        }
+        let done = done_of_open(added, open, memory);
         let mut sample = counted(depth, added, done, memory, ctx);
         let mut source = RateSource::Counters;
         let (found_again, moved) = list_step(&look, memory, ctx);

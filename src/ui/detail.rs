@@ -25,6 +25,8 @@ use crate::domain::presence::HolderState;
 use crate::domain::queue::{Oldest, PushEnd};
 use crate::domain::stale;
 use crate::domain::{Finding, Lock, NodeId, Queue, Severity};
+use crate::family::QueueFamily;
+use crate::family::registry::queue_family;
 
 /// Columns from which a node's details stand in two columns, and between those.
 pub const TWO_COLUMNS: u16 = 140;
@@ -315,10 +317,8 @@ fn describe_queue(scene: &Scene<'_>, queue: &Queue, sheet: &mut Sheet) {
             sheet.field(label, &format::count(n), look.plain());
         }
     }
-    let family = crate::family::registry::queue_family(queue.family);
-    if let Some(why) =
-        family.and_then(crate::family::QueueFamily::failed_unknown).filter(|_| queue.failed.is_none())
-    {
+    let family = queue_family(queue.family);
+    if let Some(why) = family.and_then(QueueFamily::failed_unknown).filter(|_| queue.failed.is_none()) {
         sheet.field("failed", &format!("? ({why})"), look.dim());
     }
     if let Some(words) = consumers(scene, queue) {
