@@ -56,7 +56,9 @@
 //! 8. Every command of `app::command` has a key, stands in the help, and is refused in read-only mode if it writes
 //!    (`tests/flows`). Below the UI, a write can't leave the process without a permit.
 //! 9. Bytes from Redis are shown through [`domain::Bytes`] or [`domain::bytes::escape_text`] only.
-//! 10. Observing is bounded: the reads a family may ask for are the closed list [`family::Read`].
+//! 10. What did not change between two boards is shared ([`domain::LockList`]) and neither merged, sorted nor judged again;
+//!     what follows changes is what is made whole (`tests/properties`).
+//! 11. Observing is bounded: the reads a family may ask for are the closed list [`family::Read`].
 
 pub mod act;
 pub mod app;
