@@ -309,17 +309,17 @@ async fn a_short_lease_is_judged_by_the_rhythm_of_its_holder() {
     let fleet = watch_live(rarely(&[server.endpoint()]));
     settled(&fleet).await;
     run(&mut w, &format!("SET lock:a {TOKEN} PX 3000")).await;
-    wait_for(&fleet, "taken", |v| find(v, b"lock:a").is_some()).await;
+    let mut seen = wait_for(&fleet, "taken", |v| find(v, b"lock:a").is_some()).await;
     for round in 0..2 {
         while run(&mut w, "PTTL lock:a").await.as_int().unwrap() > 1200 {
             tokio::task::yield_now().await;
         }
         assert_eq!(run(&mut w, "PEXPIRE lock:a 3000").await, Reply::Int(1), "{round}: it ran out");
-        let view = wait_for(&fleet, "renewed", |v| {
-            find(v, b"lock:a").is_some_and(|l| l.ttl_left(l.read_at.mono) > Some(Duration::from_millis(1500)))
-        })
-        .await;
-        let lock = find(&view, b"lock:a").unwrap();
+        let before = find(&seen, b"lock:a").unwrap().read_at.mono + Duration::from_millis(1000);
+        seen =
+            wait_for(&fleet, "read again", |v| find(v, b"lock:a").is_some_and(|l| l.read_at.mono > before))
+                .await;
+        let lock = find(&seen, b"lock:a").unwrap();
         assert!(matches!(lock.renewal, Renewal::Renewed(_)), "{lock:?}");
         let with = lock.renewed_with.unwrap();
         assert!(with <= Duration::from_millis(1200), "{with:?}");
