@@ -1,8 +1,13 @@
 //! The command line: from arguments to an [`Invocation`], a plain value that says what to do.
 
 mod args;
+mod demo;
 mod global;
+mod lock_run;
+mod locks;
 mod scan;
+mod wait;
+mod worker;
 
 use std::ffi::OsString;
 use std::sync::LazyLock;
@@ -13,8 +18,13 @@ use clap::{FromArgMatches, ValueEnum};
 
 use crate::domain::Bytes;
 use crate::domain::queue::PushEnd;
-use args::{Cli, ConfigSub, End, LockSub, LocksSub, Print, QueuesSub, Sub, with_urls};
+use args::{Cli, ConfigSub, End, Print, QueuesSub, Sub, with_urls};
+pub use demo::{Demo, Stage};
 pub use global::GlobalArgs;
+pub use lock_run::LockRun;
+pub use locks::{Release, ReleaseMany};
+pub use wait::{Wait, WaitFor};
+pub use worker::Worker;
 
 /// Exit code of usage and configuration errors.
 pub const EXIT_USAGE: u8 = 2;
@@ -81,27 +91,6 @@ pub enum Command {
     ConfigShow,
 }
 
-/// `demo`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Demo {
-    /// Which fleet.
-    pub stage: Stage,
-    /// `--failover`: a primary dies and comes back.
-    pub failover: bool,
-}
-
-/// Fleet of the demo.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Stage {
-    /// Three independent nodes.
-    #[default]
-    Nodes,
-    /// `--cluster`.
-    Cluster,
-    /// `--sentinel`.
-    Sentinel,
-}
-
 /// How to look and print.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Look {
@@ -120,40 +109,6 @@ pub struct Where {
     pub all_nodes: bool,
     /// `--db`: only nodes watched in this logical database.
     pub db: Option<u32>,
-}
-
-/// `locks release`.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Release {
-    /// Exact key.
-    pub key: Bytes,
-    /// Where.
-    pub place: Where,
-    /// `--if-token`, `--token-b64`: exact token that must be the value.
-    pub if_token: Option<Bytes>,
-    /// `--family`.
-    pub family: Option<String>,
-    /// Only print the plan.
-    pub dry_run: bool,
-    /// Do not ask.
-    pub yes: bool,
-}
-
-/// `locks release` of several keys, or by a filter.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct ReleaseMany {
-    /// Exact keys; none with a filter.
-    pub keys: Vec<Bytes>,
-    /// `--filter`: the locks that the dashboard would list with it.
-    pub filter: Option<String>,
-    /// Where.
-    pub place: Where,
-    /// `--format`: how to print the result of each lock; `None`: in words on stderr only.
-    pub format: Option<Format>,
-    /// Only print the plans.
-    pub dry_run: bool,
-    /// Do not ask.
-    pub yes: bool,
 }
 
 /// `queues push`.
@@ -205,61 +160,6 @@ pub struct Canary {
     pub format: Format,
 }
 
-/// `worker`.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Worker {
-    /// Exact keys; `--queue`: with their weights, else as configured.
-    pub queues: Vec<(Bytes, Option<u32>)>,
-    /// `--exec`; `None`: only test tasks.
-    pub exec: Option<String>,
-    /// `--concurrency`; `None`: as configured.
-    pub concurrency: Option<usize>,
-    /// `--task-timeout`; `None`: as configured.
-    pub task_timeout: Option<Duration>,
-    /// `--retries`; `None`: as configured.
-    pub retries: Option<u32>,
-    /// `--rate`, a number above 0; `None`: as configured.
-    pub rate: Option<String>,
-    /// `--wait-replicas`; `None`: as configured.
-    pub wait_replicas: Option<u32>,
-    /// `--node`, each.
-    pub nodes: Vec<String>,
-    /// `--all-nodes`.
-    pub all_nodes: bool,
-    /// `--left`, `--right`; `None`: as configured.
-    pub push: Option<PushEnd>,
-    /// Go on although the list looks like some library's.
-    pub force: bool,
-}
-
-/// What `wait` waits for.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum WaitFor {
-    /// `--queue KEY --below N`: fewer than n tasks wait.
-    QueueBelow {
-        /// Key, or its name in its library.
-        key: Bytes,
-        /// Fewer than this.
-        below: u64,
-    },
-    /// `--lock KEY --free`: nobody holds it.
-    LockFree {
-        /// Exact key.
-        key: Bytes,
-    },
-}
-
-/// `wait`.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Wait {
-    /// For what.
-    pub until: WaitFor,
-    /// How long.
-    pub timeout: Duration,
-    /// Where.
-    pub place: Where,
-}
-
 /// Which elements `queues move` takes.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Pick {
@@ -297,23 +197,6 @@ pub enum Destination {
     List(Bytes),
     /// Nowhere: they are removed.
     Nowhere,
-}
-
-/// `lock run`.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct LockRun {
-    /// Exact key.
-    pub key: Bytes,
-    /// Its TTL, at least 100 ms.
-    pub ttl: Duration,
-    /// How long to wait for it; `None`: not at all.
-    pub wait: Option<Duration>,
-    /// End the command when the lock is lost.
-    pub kill_on_loss: bool,
-    /// `--node`.
-    pub node: Option<String>,
-    /// Program and arguments, never empty.
-    pub command: Vec<OsString>,
 }
 
 /// Version and commit. The commit is what `REDWARDEN_COMMIT` said when this was built.
@@ -366,23 +249,7 @@ fn subcommand(sub: Sub) -> Result<(GlobalArgs, Command), Usage> {
     Ok(match sub {
         Sub::Snapshot(args) => look(args).map(|(g, l)| (g, Command::Snapshot(l)))?,
         Sub::Nodes(args) => look(args).map(|(g, l)| (g, Command::Nodes(l)))?,
-        Sub::Locks(args) => {
-            let (print, urls, global) = args.look.into_parts();
-            let outer = with_checked_urls(global, urls)?;
-            let (inner, command) = match args.command {
-                None => (GlobalArgs::default(), Command::Locks(print.into())),
-                Some(LocksSub::List(list)) => {
-                    let (inner_print, urls, global) = list.into_parts();
-                    let look = print.or(inner_print).into();
-                    (with_checked_urls(global, urls)?, Command::Locks(look))
-                }
-                Some(LocksSub::Release(args)) => {
-                    print.must_be_unused("locks list")?;
-                    release(args)?
-                }
-            };
-            (outer.merged(inner), command)
-        }
+        Sub::Locks(args) => args.into_command()?,
         Sub::Queues(args) => {
             let (print, urls, global) = args.look.into_parts();
             let outer = with_checked_urls(global, urls)?;
@@ -436,67 +303,14 @@ fn subcommand(sub: Sub) -> Result<(GlobalArgs, Command), Usage> {
             };
             (outer.merged(inner), command)
         }
-        Sub::Worker(args) => {
-            let exact = args.queues.into_iter().map(bytes).chain(args.key_b64).map(|key| (key, None));
-            let weighted = args.weighted.into_iter().map(|(key, weight)| (key, Some(weight)));
-            let queues: Vec<(Bytes, Option<u32>)> = exact.chain(weighted).collect();
-            for (key, _) in &queues {
-                some_key(Some(key.clone()))?;
-                // The names of queues stand where other commands have URLs: not taken for one in silence.
-                if let Some(url) = key.as_utf8().filter(|text| scan::is_url(text)) {
-                    let url = crate::config::masked_url(url);
-                    let message = format!("`{url}` is a URL and no queue: give nodes with -u URL");
-                    return Err((ErrorKind::InvalidValue, message));
-                }
-            }
-            let worker = Worker {
-                queues,
-                exec: args.exec,
-                concurrency: args.concurrency.map(|n| n as usize),
-                task_timeout: args.task_timeout,
-                retries: args.retries,
-                rate: args.rate,
-                wait_replicas: args.wait_replicas,
-                nodes: args.nodes,
-                all_nodes: args.all_nodes,
-                push: args.end.chosen(),
-                force: args.force,
-            };
-            (args.global, Command::Worker(worker))
-        }
-        Sub::Lock(args) => {
-            let LockSub::Run(run) = args.command;
-            let command = LockRun {
-                key: some_key(Some(bytes(run.lock)))?,
-                ttl: run.ttl,
-                wait: run.wait,
-                kill_on_loss: run.kill_on_loss,
-                node: run.node,
-                command: run.command,
-            };
-            (args.global.merged(run.global), Command::LockRun(command))
-        }
-        Sub::Wait(mut args) => {
-            // After `wait` the flag says how long to wait; before it, it is the deadline of a call.
-            let timeout = match args.global.timeout.take() {
-                None => Duration::from_secs(300),
-                Some(text) => args::wait_time(&text)
-                    .map_err(|why| (ErrorKind::ValueValidation, format!("--timeout {text}: {why}")))?,
-            };
-            let until = match (args.queue.map(bytes), args.lock.map(bytes)) {
-                (Some(key), None) => {
-                    WaitFor::QueueBelow { key: some_key(Some(key))?, below: args.below.unwrap_or(1) }
-                }
-                (_, lock) => WaitFor::LockFree { key: some_key(lock)? },
-            };
-            let place = Where { node: args.node, all_nodes: false, db: args.db };
-            (args.global, Command::Wait(Wait { until, timeout, place }))
-        }
+        Sub::Worker(args) => args.into_command()?,
+        Sub::Lock(args) => args.into_command()?,
+        Sub::Wait(args) => args.into_command()?,
         Sub::Check(args) => {
             (with_checked_urls(args.global, args.positional)?, Command::Check(args.watch_for))
         }
         Sub::Audit(args) => (args.global, Command::Audit(args.format.unwrap_or_default())),
-        Sub::Demo(args) => demo(args)?,
+        Sub::Demo(args) => args.into_command()?,
         Sub::Config(args) => {
             let (inner, command) = match args.command {
                 ConfigSub::Template(bare) => (bare.global, Command::ConfigTemplate),
@@ -509,60 +323,9 @@ fn subcommand(sub: Sub) -> Result<(GlobalArgs, Command), Usage> {
     })
 }
 
-fn demo(args: args::Demo) -> Result<(GlobalArgs, Command), Usage> {
-    let args::Demo { failover, mut global } = args;
-    let conflict = |message: &str| Err((ErrorKind::ArgumentConflict, message.to_string()));
-    let (cluster, sentinel) = (std::mem::take(&mut global.cluster), std::mem::take(&mut global.sentinel));
-    if cluster.iter().chain(&sentinel).any(|url| !url.expose().is_empty()) {
-        return conflict("the demo makes a fleet of its own: give --cluster or --sentinel without a URL");
-    }
-    let stage = match (cluster.is_empty(), sentinel.is_empty()) {
-        (true, true) if failover => {
-            return conflict("--failover needs --cluster or --sentinel: nobody takes over for a single node");
-        }
-        (true, true) => Stage::Nodes,
-        (false, true) => Stage::Cluster,
-        (true, false) => Stage::Sentinel,
-        (false, false) => return conflict("--cluster and --sentinel exclude each other: give one of them"),
-    };
-    Ok((global, Command::Demo(Demo { stage, failover })))
-}
-
 fn look(args: args::Look) -> Result<(GlobalArgs, Look), Usage> {
     let (print, urls, global) = args.into_parts();
     Ok((with_checked_urls(global, urls)?, print.into()))
-}
-
-fn release(args: args::Release) -> Result<(GlobalArgs, Command), Usage> {
-    let if_token = args.if_token.map(bytes).or(args.token_b64);
-    let mut keys: Vec<Bytes> = args.lock.into_iter().map(bytes).chain(args.key_b64).collect();
-    if args.filter.is_some() || keys.len() > 1 || args.format.is_some() {
-        if if_token.is_some() || args.family.is_some() {
-            let words =
-                "--if-token, --token-b64 and --family are about one KEY, without --filter and --format";
-            return Err((ErrorKind::ArgumentConflict, words.into()));
-        }
-        // One key may be anything. Among several, a URL is a node in the wrong place, perhaps with its password.
-        if keys.len() > 1 && keys.iter().any(|key| key.as_slice().windows(3).any(|part| part == b"://")) {
-            let words = "one of the keys is a URL: nodes are given with -u URL; a key that looks like one is released alone";
-            return Err((ErrorKind::InvalidValue, words.into()));
-        }
-        let mut known = std::collections::HashSet::new();
-        keys.retain(|key| known.insert(key.clone()));
-        let keys = keys.into_iter().map(|key| some_key(Some(key))).collect::<Result<_, _>>()?;
-        let (filter, place, format) = (args.filter, args.place.into(), args.format);
-        let many = ReleaseMany { keys, filter, place, format, dry_run: args.dry_run, yes: args.yes };
-        return Ok((args.global, Command::ReleaseMany(many)));
-    }
-    let release = Release {
-        key: some_key(keys.pop())?,
-        place: args.place.into(),
-        if_token,
-        family: args.family,
-        dry_run: args.dry_run,
-        yes: args.yes,
-    };
-    Ok((args.global, Command::Release(release)))
 }
 
 fn push(args: args::Push) -> Result<(GlobalArgs, Command), Usage> {

@@ -96,7 +96,7 @@ async fn command(command: Command, config: Arc<Config>) -> anyhow::Result<u8> {
         Command::Audit(format) => headless::run::audit(&config, format, &mut out)?,
         Command::Release(wish) => {
             let nodes = poll::fleet::discover(&config).await;
-            headless::release::release(config, &nodes, wish, &mut out).await
+            Box::pin(headless::release::release(config, &nodes, wish, &mut out)).await
         }
         Command::ReleaseMany(wish) => {
             let nodes = poll::fleet::discover(&config).await;

@@ -65,21 +65,21 @@ pub(super) enum Sub {
     /// Print the nodes.
     Nodes(Look),
     /// Print the locks, or release one.
-    Locks(Locks),
+    Locks(super::locks::Locks),
     /// Print the queues, or push to one.
     Queues(Queues),
     /// Take tasks from a queue until stopped.
-    Worker(Worker),
+    Worker(super::worker::WorkerArgs),
     /// Run a command under a lock.
-    Lock(LockCommand),
+    Lock(super::lock_run::LockCommand),
     /// Wait until a queue is short or a lock is free: 0 met, 1 not in time, 2 usage, 3 not known.
-    Wait(Wait),
+    Wait(super::wait::WaitArgs),
     /// One line and an exit code for monitoring: 0 ok, 1 warning, 2 critical, 3 unknown.
     Check(Check),
     /// Print what was done with redwarden on this machine.
     Audit(Audit),
     /// Start a throw-away fleet with simulated clients and open the dashboard on it.
-    Demo(Demo),
+    Demo(super::demo::DemoArgs),
     /// Print the configuration template or the effective configuration.
     Config(Config),
 }
@@ -106,36 +106,10 @@ pub(super) struct Look {
     pub(super) global: GlobalArgs,
 }
 
-/// Here `--cluster` and `--sentinel` take no URL: see [`command`].
-#[derive(Args, Debug)]
-pub(super) struct Demo {
-    /// With --cluster or --sentinel: 15 s after the start a primary dies, and 20 s later it comes back.
-    #[arg(long)]
-    pub(super) failover: bool,
-    #[command(flatten)]
-    pub(super) global: GlobalArgs,
-}
-
 #[derive(Args, Debug)]
 pub(super) struct Bare {
     #[command(flatten)]
     pub(super) global: GlobalArgs,
-}
-
-#[derive(Args, Debug)]
-pub(super) struct Locks {
-    #[command(flatten)]
-    pub(super) look: Look,
-    #[command(subcommand)]
-    pub(super) command: Option<LocksSub>,
-}
-
-#[derive(Subcommand, Debug)]
-pub(super) enum LocksSub {
-    /// Print the locks (the default).
-    List(Look),
-    /// Delete locks, each only if it still is the one that was seen: 0 all, 1 not all, 2 usage, 3 not known.
-    Release(Release),
 }
 
 /// Which of several nodes is meant.
@@ -150,41 +124,6 @@ pub(super) struct Where {
     /// Only in this logical database.
     #[arg(long, value_name = "N")]
     pub(super) db: Option<u32>,
-}
-
-#[derive(Args, Debug)]
-pub(super) struct Release {
-    /// Keys of the locks; of several, each is compared and released on its own.
-    #[arg(value_name = "KEY", required_unless_present_any = ["key_b64", "filter"], conflicts_with_all = ["key_b64", "filter"])]
-    pub(super) lock: Vec<OsString>,
-    /// All locks that this filter of the dashboard lets through, such as 'holder:web-3 state:no_ttl'.
-    #[arg(long, value_name = "FILTER", conflicts_with = "key_b64")]
-    pub(super) filter: Option<String>,
-    /// Print the plan and the result of each lock in this format; table: in words, on stderr.
-    #[arg(long, value_enum)]
-    pub(super) format: Option<Format>,
-    /// Key of the lock in base64, as the JSON output gives it.
-    #[arg(long, value_name = "BASE64", value_parser = base64)]
-    pub(super) key_b64: Option<Bytes>,
-    #[command(flatten)]
-    pub(super) place: Where,
-    /// Release it as a lock of this family, where its shape fits several.
-    #[arg(long, value_name = "ID")]
-    pub(super) family: Option<String>,
-    /// Release it only if its value is this token; where several hold it: this one of them.
-    #[arg(long, value_name = "TOKEN", conflicts_with = "token_b64")]
-    pub(super) if_token: Option<OsString>,
-    /// The same, in base64 as the JSON output gives it.
-    #[arg(long, value_name = "BASE64", value_parser = base64)]
-    pub(super) token_b64: Option<Bytes>,
-    /// Print what would be done and do nothing.
-    #[arg(long)]
-    pub(super) dry_run: bool,
-    /// Do not ask.
-    #[arg(long)]
-    pub(super) yes: bool,
-    #[command(flatten)]
-    pub(super) global: GlobalArgs,
 }
 
 #[derive(Args, Debug)]
@@ -358,115 +297,6 @@ pub(super) struct Requeue {
     pub(super) end: End,
 }
 
-/// For what to wait. After `wait`, --timeout says how long [default: 5m].
-#[derive(Args, Debug)]
-#[command(group = clap::ArgGroup::new("what").required(true).args(["queue", "lock"]))]
-pub(super) struct Wait {
-    /// Key of a queue, or its name in its library.
-    #[arg(long, value_name = "KEY", requires = "below")]
-    pub(super) queue: Option<OsString>,
-    /// Until fewer than so many tasks wait there, on each node that has it.
-    #[arg(long, value_name = "N", requires = "queue", value_parser = clap::value_parser!(u64).range(1..))]
-    pub(super) below: Option<u64>,
-    /// Key of a lock.
-    #[arg(long, value_name = "KEY", requires = "free")]
-    pub(super) lock: Option<OsString>,
-    /// Until nobody holds it, on any node.
-    #[arg(long, requires = "lock")]
-    pub(super) free: bool,
-    /// Only on this node.
-    #[arg(long, value_name = "NAME")]
-    pub(super) node: Option<String>,
-    /// Only in this logical database.
-    #[arg(long, value_name = "N")]
-    pub(super) db: Option<u32>,
-    #[command(flatten)]
-    pub(super) global: GlobalArgs,
-}
-
-#[derive(Args, Debug)]
-pub(super) struct Worker {
-    /// Keys of the queues.
-    #[arg(value_name = "QUEUE", required_unless_present_any = ["key_b64", "weighted"])]
-    pub(super) queues: Vec<OsString>,
-    /// Key of a queue in base64, as the JSON output gives it.
-    #[arg(long, value_name = "BASE64", value_parser = base64)]
-    pub(super) key_b64: Vec<Bytes>,
-    /// A queue with its share of the places while others have tasks, too, such as mail=3.
-    #[arg(long = "queue", value_name = "KEY=WEIGHT", value_parser = weighted)]
-    pub(super) weighted: Vec<(Bytes, u32)>,
-    /// Run every task by this command (sh -c, payload on stdin) [default: only redwarden test tasks].
-    #[arg(long, value_name = "COMMAND")]
-    pub(super) exec: Option<String>,
-    /// Tasks at once [default: as configured].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
-    pub(super) concurrency: Option<u32>,
-    /// End a task that runs longer, and count it as failed [default: as configured, else no limit].
-    #[arg(long, value_name = "DURATION", value_parser = positive)]
-    pub(super) task_timeout: Option<Duration>,
-    /// How often a failed task is tried again, with growing pauses, before it goes to the dead-letter list
-    /// [default: as configured, else 0].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=1000))]
-    pub(super) retries: Option<u32>,
-    /// Start no more tasks in a second [default: as configured, else no limit].
-    #[arg(long, value_name = "N", value_parser = rate)]
-    pub(super) rate: Option<String>,
-    /// Wait until so many replicas have what was taken or removed [default: as configured, else 0].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=100))]
-    pub(super) wait_replicas: Option<u32>,
-    /// On this node; may be repeated.
-    #[arg(long = "node", value_name = "NAME")]
-    pub(super) nodes: Vec<String>,
-    /// On each node that has the queue; on each primary, where none has it.
-    #[arg(long, conflicts_with = "nodes")]
-    pub(super) all_nodes: bool,
-    #[command(flatten)]
-    pub(super) end: End,
-    /// Go on although the list looks like some library's.
-    #[arg(long)]
-    pub(super) force: bool,
-    #[command(flatten)]
-    pub(super) global: GlobalArgs,
-}
-
-#[derive(Args, Debug)]
-pub(super) struct LockCommand {
-    #[command(flatten)]
-    pub(super) global: GlobalArgs,
-    #[command(subcommand)]
-    pub(super) command: LockSub,
-}
-
-#[derive(Subcommand, Debug)]
-pub(super) enum LockSub {
-    /// Take a lock, keep it while a command runs, release it, pass on the command's exit code.
-    Run(LockRun),
-}
-
-#[derive(Args, Debug)]
-pub(super) struct LockRun {
-    /// Key of the lock.
-    #[arg(value_name = "KEY")]
-    pub(super) lock: OsString,
-    /// Time to live of the lock; it is renewed while the command runs.
-    #[arg(long, value_name = "DURATION", value_parser = lock_ttl)]
-    pub(super) ttl: Duration,
-    /// How long to wait for a lock that is held [default: not at all].
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
-    pub(super) wait: Option<Duration>,
-    /// End the command when the lock is lost.
-    #[arg(long)]
-    pub(super) kill_on_loss: bool,
-    /// On this node.
-    #[arg(long, value_name = "NAME")]
-    pub(super) node: Option<String>,
-    /// The command and its arguments, after --.
-    #[arg(last = true, required = true, value_name = "COMMAND")]
-    pub(super) command: Vec<OsString>,
-    #[command(flatten)]
-    pub(super) global: GlobalArgs,
-}
-
 #[derive(Args, Debug)]
 pub(super) struct Check {
     /// Nodes to look at.
@@ -526,19 +356,11 @@ pub(super) fn with_urls(mut global: GlobalArgs, urls: Vec<OsString>) -> GlobalAr
     global
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|e| format!("{e}: write it like 10s, 500ms or 2m"))
 }
 
-/// How long to wait: zero looks once.
-pub(super) fn wait_time(text: &str) -> Result<Duration, String> {
-    match duration(text)? {
-        value if value > Duration::from_secs(7 * 24 * 3600) => Err("it must be no longer than a week".into()),
-        value => Ok(value),
-    }
-}
-
-fn positive(text: &str) -> Result<Duration, String> {
+pub(super) fn positive(text: &str) -> Result<Duration, String> {
     match duration(text)? {
         Duration::ZERO => Err("it must be longer than zero".into()),
         value if value > Duration::from_secs(24 * 3600) => Err("it must be no longer than a day".into()),
@@ -554,32 +376,7 @@ fn follow_time(text: &str) -> Result<Duration, String> {
     }
 }
 
-fn lock_ttl(text: &str) -> Result<Duration, String> {
-    match positive(text)? {
-        value if value < Duration::from_millis(100) => {
-            Err("a lock shorter than 100ms cannot be renewed in time".into())
-        }
-        value => Ok(value),
-    }
-}
-
-/// `KEY=WEIGHT`; the key may hold further `=`.
-fn weighted(text: &str) -> Result<(Bytes, u32), String> {
-    let wrong = || "write KEY=WEIGHT with a weight from 1 to 1000, such as mail=3".to_string();
-    let (key, weight) = text.rsplit_once('=').ok_or_else(wrong)?;
-    let weight = weight.parse().ok().filter(|w| (1..=1000).contains(w)).ok_or_else(wrong)?;
-    if key.is_empty() { Err("the key must not be empty".into()) } else { Ok((key.into(), weight)) }
-}
-
-/// Checked here and kept as text, so that what was asked for can be compared.
-fn rate(text: &str) -> Result<String, String> {
-    match text.parse::<f64>() {
-        Ok(rate) if rate > 0.0 && rate <= 1e6 => Ok(text.to_string()),
-        _ => Err("write tasks a second, above 0 and up to 1000000".into()),
-    }
-}
-
-fn base64(text: &str) -> Result<Bytes, String> {
+pub(super) fn base64(text: &str) -> Result<Bytes, String> {
     match base64::engine::general_purpose::STANDARD.decode(text) {
         Ok(bytes) => Ok(Bytes::from(bytes)),
         Err(e) => Err(format!("not base64 ({e}): take it from the JSON output as it stands")),

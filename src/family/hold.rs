@@ -11,6 +11,10 @@ use crate::domain::{Bytes, Lock, LockId, Reply};
 /// PTTL may seem to grow by this much without a renewal: our clock and the network are not exact.
 const RENEWAL_TOLERANCE: Duration = Duration::from_millis(250);
 
+/// Idle seconds from which on they are none: the server counts them in 24 bits, and a key that was touched before its
+/// clock was set back by a moment seems idle for 194 days.
+const IDLE_WRAPS: i64 = (1 << 24) - 3600;
+
 /// What the replies to [`first_reads`] told.
 pub(super) struct Opening {
     /// The key's TTL.
@@ -37,6 +41,7 @@ impl Opening {
         previous: Option<&Lock>,
     ) -> Option<Self> {
         let idle = if previous.is_none() { replies.next().and_then(Reply::as_int) } else { None };
+        let idle = idle.filter(|seconds| *seconds < IDLE_WRAPS);
         Some(Self { ttl: ttl(replies.next())?, idle })
     }
 
@@ -115,5 +120,19 @@ fn renewal(previous: &Lock, ttl: &Ttl, ctx: &Context) -> (Renewal, Option<Durati
             _ => (Renewal::CountingDown, None),
         },
         _ => (previous.renewal, with),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_set_back_makes_no_key_idle_for_half_a_year() {
+        for (told, idle) in [(7, Some(7)), ((1 << 24) - 3, None)] {
+            let replies = [Reply::Int(told), Reply::Int(5_000)];
+            let opening = Opening::take(&mut replies.iter(), None).unwrap();
+            assert_eq!((opening.idle, opening.ttl), (idle, Ttl::Left(Duration::from_secs(5))));
+        }
     }
 }

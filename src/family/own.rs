@@ -8,7 +8,9 @@ use super::list::{self, Look};
 use super::scored::{Counts, Scored};
 use super::site::{Site, SiteQueue, count, exists, members, single};
 use super::stream::{self, StreamFamily};
-use super::{Canary, Context, KeyFact, QueueFamily, QueueMemory, Read, TaskPlace, Told, Wish, canary};
+use super::{
+    Canary, Context, KeyFact, QueueFamily, QueueMemory, Read, TaskKind, TaskPlace, Told, Wish, canary,
+};
 use crate::config::{Liveness, QueueSchema, QueueType};
 use crate::domain::lock::Unknown;
 use crate::domain::queue::{Detail, Oldest, PushEnd, RateSource};
@@ -223,6 +225,14 @@ impl QueueFamily for OwnFamily {
             QueueType::Stream => TaskPlace::stream(key),
             QueueType::Zset => TaskPlace::sorted(key),
         }]
+    }
+
+    fn blocks_for(&self) -> Option<TaskKind> {
+        Some(match self.schema.kind {
+            QueueType::List => TaskKind::List,
+            QueueType::Stream => TaskKind::Stream,
+            QueueType::Zset => TaskKind::Sorted,
+        })
     }
 
     fn reads(&self, key: &Bytes, _: PushEnd, memory: &QueueMemory) -> Vec<Read> {

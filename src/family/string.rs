@@ -166,7 +166,7 @@ impl LockFamily for StringLocks {
             let mut recipe = Recipe::plain(key);
             if token.known().is_some_and(|value| Shape::Count.captures(value.as_slice()).is_some()) {
                 recipe.warnings.push(
-                    "a bare number may be a count of permits (dramatiq, Redisson): deleting it takes all of them away; to give one back release it as that family (--family), or name it in [[lock_family]]"
+                    "a bare number may be a count of permits (dramatiq, Redisson): deleting it takes all of them away; to give one back release it as that family (Ctrl-f, --family), or name it in [[lock_family]]"
                         .into(),
                 );
             }

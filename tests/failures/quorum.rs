@@ -66,6 +66,24 @@ fn votes_of_a_configured_group() {
 }
 
 #[test]
+fn in_a_group_other_locks_than_redlocks_are_no_votes() {
+    let alone = |family: &'static str, token: &str, key_type: &str| {
+        let mut held = lock("lock:x").token(token).age(s(60));
+        (held.0.family, held.0.key_type) = (family, key_type.into());
+        held.0.candidates = [(family, 98)].into();
+        verdict(vec![voter("n1", None).locks(vec![held]), voter("n2", None), voter("n3", None)])
+    };
+    assert!(alone("bullmq", A, "string").is_none());
+    assert!(alone("redisson", A, "hash").is_none());
+    // Nobody draws such a token for a Redlock.
+    assert!(alone("setnx", "1", "string").is_none());
+    for family in ["setnx", "redsync"] {
+        let left = alone(family, A, "string").expect("a vote");
+        assert_eq!((left.state, left.votes), (QuorumState::Minority, 1), "{family}");
+    }
+}
+
+#[test]
 fn a_try_that_goes_on_is_no_fault_and_one_for_ever_is() {
     let of = |first: LockBuilder, second: Option<&str>| {
         let nodes = vec![voter("n1", None).locks(vec![first]), voter("n2", second), voter("n3", None)];

@@ -48,6 +48,11 @@ fn cases() -> Vec<Case> {
             None,
         ),
         case(&[format!("SADD rw.readers {MADELSON}")], "rw.readers", None),
+        case(
+            &["ZADD report 9795435255614 AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8= 9795435255614 __write__".into()],
+            "report",
+            None,
+        ),
         case(&["SET sem 3".into()], "sem", Some("redisson")),
         case(&["SET limit 2 PX 600000".into()], "limit", Some("dramatiq")),
         case(

@@ -89,3 +89,53 @@ fn what_cannot_be_known_is_no_timeout() {
     assert_eq!(wrong.code, 2);
     assert!(wrong.err.contains("--timeout soon"), "{}", wrong.err);
 }
+
+#[test]
+fn what_is_not_permitted_is_unknown_and_never_below_or_free() {
+    let server = Server::start(&[]).unwrap();
+    let shell = Shell::new();
+    let rights = "ACL SETUSER poor on nopass ~* +ping +hello +client|setname +select +info +time +scan";
+    cli(&server, &rights.split(' ').collect::<Vec<_>>());
+    let url = server.url().replace("redis://", "redis://poor:x@");
+    for what in
+        [&["--lock", "k", "--free", "--timeout=1s"][..], &["--queue", "queue:q", "--below=9", "--timeout=2s"]]
+    {
+        let ran = shell.run(&[&["wait"][..], what, &["-u", &url]].concat());
+        assert_eq!(ran.code, 3, "{what:?}: {}", ran.err);
+    }
+}
+
+#[test]
+fn one_node_of_two_that_is_down_leaves_it_unknown() {
+    let (server, mut other) = (Server::start(&[]).unwrap(), Server::start(&[]).unwrap());
+    let shell = Shell::new();
+    cli(&server, &["LPUSH", "queue:q", "a"]);
+    other.kill();
+    let (url, gone) = (server.url(), other.url());
+    for what in
+        [&["--lock", "k", "--free", "--timeout=1s"][..], &["--queue", "queue:q", "--below=9", "--timeout=2s"]]
+    {
+        let ran = shell.run(&[&["wait"][..], what, &["-u", &url, "-u", &gone]].concat());
+        assert_eq!(ran.code, 3, "{what:?}: {}", ran.err);
+    }
+}
+
+#[test]
+fn ctrl_c_ends_it() {
+    use std::os::unix::process::ExitStatusExt;
+    let server = Server::start(&[]).unwrap();
+    let shell = Shell::new();
+    let url = server.url();
+    cli(&server, &["SET", "deploy", "token"]);
+    let mut waiting = shell
+        .command(&["wait", "--lock", "deploy", "--free", "--timeout", "1m", "-u", &url])
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    wait_until("it looks", || cli(&server, &["CLIENT", "LIST"]).contains("redwarden"));
+    let pid = rustix::process::Pid::from_child(&waiting);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    wait_until("it ends", || waiting.try_wait().unwrap().is_some());
+    let status = waiting.wait().unwrap();
+    assert!(status.signal() == Some(2) || status.code() == Some(130), "{status:?}");
+}

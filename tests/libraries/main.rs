@@ -23,6 +23,7 @@ mod node_canary;
 mod node_locks;
 mod node_more_queues;
 mod node_queues;
+mod php_locks;
 #[path = "../support/python.rs"]
 mod python;
 mod python_canary;
@@ -31,6 +32,9 @@ mod python_more_locks;
 mod python_queues;
 mod quorums;
 mod ruby_and_php;
+#[path = "../support/rust.rs"]
+mod rust;
+mod rust_libraries;
 #[path = "../support/shell.rs"]
 mod shell;
 

@@ -493,6 +493,8 @@ pub fn queue(key: impl Into<Bytes>) -> QueueBuilder {
         },
         history: Arc::from([0, 0, 0, 0].as_slice()),
         no_progress_since: None,
+        unattended_since: None,
+        stirred: None,
         read_at: now,
         details: Vec::new(),
         blocked: None,

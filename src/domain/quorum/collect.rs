@@ -130,12 +130,20 @@ impl Roll {
             let Some(ids) = self.voters.get(place) else { continue };
             let here = |l: &&Arc<Lock>| self.booths.get(&l.id.node).is_some_and(|b| b.electorate == *place);
             let standing: Vec<&Arc<Lock>> = run.iter().copied().filter(here).collect();
+            let on_two = |counts: fn(&Lock) -> bool| {
+                standing
+                    .iter()
+                    .enumerate()
+                    .any(|(i, a)| counts(a) && standing.iter().skip(i + 1).any(|b| a.token == b.token))
+            };
+            let telling = |lock: &Lock| lock.token.proves_identity();
             let is_quorum = match place {
-                Electorate::Group(_) => true,
-                Electorate::Watched(_) => standing.iter().enumerate().any(|(i, a)| {
-                    let mut rest = standing.iter().skip(i + 1);
-                    a.token.proves_identity() && rest.any(|b| a.token == b.token)
-                }),
+                Electorate::Group(_) => {
+                    standing.iter().any(|lock| may_vote(lock) && telling(lock))
+                        || on_two(may_vote)
+                        || on_two(telling)
+                }
+                Electorate::Watched(_) => on_two(telling),
             };
             let Some(first) = run.first().filter(|_| is_quorum) else { continue };
             let votes = ids.iter().filter_map(|id| {
@@ -195,6 +203,32 @@ impl Quorum {
     fn is_pending(&self) -> bool {
         self.votes.iter().any(|v| matches!(&v.answer, Answer::Unknown(why) if why == NOT_SEARCHED))
     }
+}
+
+/// Libraries that take one key on several servers. What looks like no library's may be a Redlock of somebody's own.
+const REDLOCKS: [&str; 14] = [
+    "aioredlock",
+    "madelson",
+    "node-redlock",
+    "pottery",
+    "redis-semaphore",
+    "redlock-net",
+    "redlock-py",
+    "redlock-pypi",
+    "redlock-rb",
+    "redlock4j",
+    "redsync",
+    "rslock",
+    "setnx",
+    "unknown",
+];
+
+/// In a configured group other things stand than Redlocks: a job's lock or a count on one server is no vote.
+fn may_vote(lock: &Lock) -> bool {
+    let plain = |id: &str| matches!(id, "setnx" | "unknown");
+    let of = |id: &str| REDLOCKS.contains(&id);
+    let perhaps = || lock.candidates.iter().any(|(id, _)| of(id) && !plain(id));
+    &*lock.key_type == "string" && (of(lock.family) || perhaps())
 }
 
 /// Where this node votes; `None`: not at all.
