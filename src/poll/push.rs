@@ -27,6 +27,7 @@ const SPARE_FOR: Duration = Duration::from_secs(30);
 /// The longest sentence worth showing of a prefix.
 const SHOWN: usize = 40;
 
+const RESTS: &str = "keys are watched on primaries only, and once for each server";
 const NOISY: &str = "mostly other keys change there";
 const SPARED: &str = "no lock of it was seen, and the node is busy";
 
@@ -147,7 +148,12 @@ impl Push {
     }
 
     /// Nothing is to be watched there (any more).
-    pub(super) fn close(&mut self) {
+    pub(super) fn rest(&mut self) {
+        self.close();
+        self.why = Some(RESTS.into());
+    }
+
+    fn close(&mut self) {
         self.link = None;
     }
 

@@ -4,7 +4,7 @@ use super::format;
 use super::scene::Scene;
 use super::sheet::Sheet;
 use crate::domain::NodeSnapshot;
-use crate::domain::node::NodeState;
+use crate::domain::node::{NodeState, Role};
 
 /// The fleet in a few words, such as `push · cost 0.1 %`: the dearest node counts. `None` before anything was measured.
 pub(super) fn summary(scene: &Scene<'_>, wide: bool) -> Option<String> {
@@ -12,13 +12,19 @@ pub(super) fn summary(scene: &Scene<'_>, wide: bool) -> Option<String> {
         let all = scene.state.shown.nodes.iter().map(|n| &*n.snapshot);
         all.filter(|n| n.status.state == NodeState::Up && n.cost.commands_per_sec > 0.0)
     };
-    let (pushed, all) = (up().filter(|n| n.live.pushed).count(), up().count());
+    // Replicas and Sentinels are not asked for pushes.
+    let asked = || {
+        let role = |n: &NodeSnapshot| n.facts.as_ref().and_then(|f| f.role);
+        up().filter(move |n| !matches!(role(n), Some(Role::Replica | Role::Sentinel)))
+    };
+    let (pushed, all) = (asked().filter(|n| n.live.pushed).count(), asked().count());
     let dearest = up()
         .map(|n| n.cost.busy_share)
         .fold(None, |most: Option<f64>, x| Some(most.map_or(x, |m| m.max(x))))?;
     let how = match pushed {
         0 => "poll".to_string(),
         n if n == all => "push".to_string(),
+        n if wide => format!("push on {n} of {all}"),
         n => format!("push {n}/{all}"),
     };
     let cost = percent(dearest);

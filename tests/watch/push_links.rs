@@ -98,6 +98,13 @@ async fn of_the_primaries_of_a_cluster_whoever_that_is() {
     })
     .await;
     assert!(cluster.servers().skip(3).all(|s| !is_live(&view, s)), "replicas were asked");
+    let why = |v: &FleetView| {
+        let mut resting = v.nodes.iter().filter(|n| !n.snapshot.live.pushed);
+        resting.all(|n| {
+            n.snapshot.live.why.as_deref().is_some_and(|w| w.starts_with("keys are watched on primaries"))
+        })
+    };
+    assert!(why(&view), "{view:?}");
     fleet.set_interval(Duration::from_secs(3600));
     let keys: Vec<String> = (0..3)
         .map(|i| {

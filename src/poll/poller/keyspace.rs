@@ -19,7 +19,7 @@ impl Poller {
     /// Sees to the connection on which changes come.
     pub(super) async fn keep_push(&mut self) {
         if !self.watches_keys() {
-            self.push.close();
+            self.push.rest();
             return;
         }
         // While all is searched, most of what the node does may be for us.
