@@ -19,6 +19,7 @@ use crate::act::{Plan, Prepared, Request, Ticket};
 use crate::config::{QueueConfig, Theme};
 use crate::domain::queue::PushEnd;
 use crate::domain::{FleetView, LockId, NodeId, QueueId, Rules, Stamp, Verdict};
+use crate::family::TaskSet;
 use crate::peek::Peek;
 use crate::worker::WorkerView;
 
@@ -203,8 +204,8 @@ pub enum Dialog {
     Events(usize),
     /// Details of a row; scroll offset.
     Detail(RowId, usize),
-    /// Tasks of a queue; scroll offset.
-    Peek(QueueId, usize),
+    /// Tasks of a queue, which of them, scroll offset.
+    Peek(QueueId, TaskSet, usize),
     /// Confirm an action.
     Confirm(Box<Confirm>),
     /// The batch: its plan, its progress, its results.

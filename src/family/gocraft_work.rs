@@ -4,7 +4,7 @@ use super::backlog::{begin, is_wrong_type, oldest, settle_list, unreadable};
 use super::crew::{Worker, live};
 use super::list::Look;
 use super::site::{Part, Site, SiteQueue, Tally, join, members, number, text};
-use super::{Context, KeyFact, QueueFamily, QueueMemory, Read, hash_pairs};
+use super::{Context, KeyFact, QueueFamily, QueueMemory, Read, SetPlace, TaskSet, hash_pairs};
 use crate::domain::queue::{Detail, PushEnd};
 use crate::domain::{Bytes, Queue, Reply};
 
@@ -12,6 +12,8 @@ use crate::domain::{Bytes, Queue, Reply};
 pub struct GocraftWorkFamily;
 
 const CLUE: &[u8] = b":known_jobs";
+/// Before the name of a job in the key of its list.
+const JOBS: &[u8] = b":jobs:";
 /// Pools and job names looked at in one site, and workers of one pool.
 const MOST_POOLS: usize = 50;
 const MOST_JOBS: usize = 500;
@@ -129,6 +131,15 @@ impl QueueFamily for GocraftWorkFamily {
             }
         });
         Some(Site { queues: queues.collect(), registry: true })
+    }
+
+    fn sets_at(&self, key: &Bytes) -> Vec<SetPlace> {
+        use TaskSet::{Failed, Retry, Scheduled};
+        let whole = key.as_slice();
+        let at = whole.windows(JOBS.len()).position(|w| w == JOBS).map_or(0, |at| at + 1);
+        let namespace = whole.get(..at).unwrap_or_default();
+        let sets = [(Scheduled, "scheduled"), (Retry, "retry"), (Failed, "dead")];
+        sets.map(|(set, end)| SetPlace::new(set, join(&[namespace, end.as_bytes()])).shared()).to_vec()
     }
 
     fn reads(&self, key: &Bytes, _: PushEnd, memory: &QueueMemory) -> Vec<Read> {

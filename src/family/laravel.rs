@@ -5,7 +5,7 @@ use super::backlog::{begin, is_wrong_type, oldest, settle_list, unreadable};
 use super::crew::{Worker, live};
 use super::list::{Look, payload_time_ms};
 use super::site::{Part, Site, SiteQueue, count, due, element, join, scored, text};
-use super::{Context, KeyFact, QueueFamily, QueueMemory, Read};
+use super::{Context, KeyFact, QueueFamily, QueueMemory, Read, SetPlace, TaskSet};
 use crate::domain::queue::{Detail, PushEnd};
 use crate::domain::{Bytes, Queue, Reply};
 
@@ -53,6 +53,11 @@ impl QueueFamily for LaravelFamily {
         let ours = [element(replies.first()), member(1), member(2)].iter().flatten().any(is_job);
         let queue = SiteQueue { key: stem(clue).into(), part: Part::default() };
         ours.then(|| Site { queues: vec![queue], registry: false })
+    }
+
+    fn sets_at(&self, key: &Bytes) -> Vec<SetPlace> {
+        let of = |set, end: &[u8]| SetPlace::new(set, join(&[key.as_slice(), end]));
+        vec![of(TaskSet::InFlight, b":reserved"), of(TaskSet::Scheduled, b":delayed")]
     }
 
     fn reads(&self, key: &Bytes, _: PushEnd, memory: &QueueMemory) -> Vec<Read> {

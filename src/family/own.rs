@@ -8,7 +8,10 @@ use super::list::{self, Look};
 use super::scored::{Counts, Scored};
 use super::site::{Site, SiteQueue, count, members, single};
 use super::stream::{self, StreamFamily};
-use super::{Canary, Context, KeyFact, QueueFamily, QueueMemory, Read, TaskPlace, Told, Wish, canary};
+use super::{
+    Canary, Context, KeyFact, QueueFamily, QueueMemory, Read, SetPlace, TaskPlace, TaskSet, Told, Wish,
+    canary,
+};
 use crate::config::{Liveness, QueueSchema, QueueType};
 use crate::domain::lock::Unknown;
 use crate::domain::queue::{Detail, Oldest, PushEnd, RateSource};
@@ -229,6 +232,21 @@ impl QueueFamily for OwnFamily {
             QueueType::Stream => TaskPlace::stream(key),
             QueueType::Zset => TaskPlace::sorted(key),
         }]
+    }
+
+    fn sets_at(&self, key: &Bytes) -> Vec<SetPlace> {
+        let (schema, key) = (&self.schema, key.as_slice());
+        let Some(name) = schema.queue.matched(key) else { return Vec::new() };
+        let sets = [
+            (TaskSet::InFlight, &schema.processing),
+            (TaskSet::Scheduled, &schema.delayed),
+            (TaskSet::Retry, &schema.retry),
+            (TaskSet::Failed, &schema.failed),
+        ];
+        let of = |(set, key): (TaskSet, &Option<super::template::Template>)| {
+            key.as_ref().map(|key| SetPlace::new(set, key.fill(name)))
+        };
+        sets.into_iter().filter_map(of).collect()
     }
 
     fn reads(&self, key: &Bytes, _: PushEnd, memory: &QueueMemory) -> Vec<Read> {

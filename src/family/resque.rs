@@ -4,7 +4,9 @@ use super::backlog::{begin, is_wrong_type, oldest, settle_list, unreadable};
 use super::crew::{Worker, live};
 use super::list::Look;
 use super::site::{Part, Site, SiteQueue, count, element, is_type, join, members, text};
-use super::{Canary, Context, KeyFact, QueueFamily, QueueMemory, Read, UsualPrefix, Wish, canary};
+use super::{
+    Canary, Context, KeyFact, QueueFamily, QueueMemory, Read, SetPlace, TaskSet, UsualPrefix, Wish, canary,
+};
 use crate::domain::glob::Glob;
 use crate::domain::queue::{Detail, PushEnd};
 use crate::domain::{Bytes, Queue, Reply};
@@ -131,6 +133,12 @@ impl QueueFamily for ResqueFamily {
             }
         });
         Some(Site { queues: queues.collect(), registry: true })
+    }
+
+    fn sets_at(&self, key: &Bytes) -> Vec<SetPlace> {
+        let (namespace, name) = split(key);
+        let all = SetPlace::new(TaskSet::Failed, join(&[namespace, b"failed"])).shared();
+        vec![all, SetPlace::new(TaskSet::Failed, join(&[namespace, name, b"_failed"]))]
     }
 
     fn reads(&self, key: &Bytes, _: PushEnd, memory: &QueueMemory) -> Vec<Read> {

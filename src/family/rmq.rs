@@ -7,7 +7,7 @@ use super::backlog::{begin, is_wrong_type, oldest, settle_list, unreadable};
 use super::crew::Worker;
 use super::list::{Look, payload_time_ms};
 use super::site::{Part, Site, SiteQueue, count, is_type, join, members};
-use super::{Context, KeyFact, QueueFamily, QueueMemory, Read};
+use super::{Context, KeyFact, QueueFamily, QueueMemory, Read, SetPlace, TaskSet};
 use crate::domain::queue::PushEnd;
 use crate::domain::{Bytes, Queue, Reply};
 
@@ -113,6 +113,11 @@ impl QueueFamily for RmqFamily {
             }
         });
         Some(Site { queues: queues.collect(), registry: true })
+    }
+
+    fn sets_at(&self, key: &Bytes) -> Vec<SetPlace> {
+        let base = key.as_slice().strip_suffix(b"ready").unwrap_or(key.as_slice());
+        vec![SetPlace::new(TaskSet::Failed, join(&[base, b"rejected"]))]
     }
 
     fn reads(&self, key: &Bytes, _: PushEnd, memory: &QueueMemory) -> Vec<Read> {

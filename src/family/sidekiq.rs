@@ -3,7 +3,9 @@
 use super::backlog::{age, at_least, begin, is_wrong_type, list_step, settle, unreadable};
 use super::list::{Look, payload_time_ms};
 use super::site::{Part, Site, SiteQueue, Tally, is_type, join, members, text};
-use super::{Canary, Context, KeyFact, QueueFamily, QueueMemory, Read, UsualPrefix, Wish, canary};
+use super::{
+    Canary, Context, KeyFact, QueueFamily, QueueMemory, Read, SetPlace, TaskSet, UsualPrefix, Wish, canary,
+};
 use crate::domain::queue::{Detail, Oldest, PushEnd, RateSource};
 use crate::domain::{Bytes, Queue, Reply};
 
@@ -138,6 +140,17 @@ impl QueueFamily for SidekiqFamily {
             }
         });
         Some(Site { queues: queues.collect(), registry: true })
+    }
+
+    fn sets_at(&self, key: &Bytes) -> Vec<SetPlace> {
+        use TaskSet::{Failed, Retry, Scheduled};
+        let whole = key.as_slice();
+        let namespace = match whole.windows(7).position(|w| w == b":queue:") {
+            Some(at) if !whole.starts_with(b"queue:") => whole.get(..=at).unwrap_or_default(),
+            _ => b"",
+        };
+        let sets = [(Scheduled, "schedule"), (Retry, "retry"), (Failed, "dead")];
+        sets.map(|(set, end)| SetPlace::new(set, join(&[namespace, end.as_bytes()])).shared()).to_vec()
     }
 
     fn reads(&self, key: &Bytes, _: PushEnd, memory: &QueueMemory) -> Vec<Read> {
