@@ -35,4 +35,6 @@ pub mod series;
 pub mod state;
 pub mod task;
 pub mod text;
+pub mod transfer;
+pub mod transfer_form;
 pub mod update;

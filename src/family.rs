@@ -16,6 +16,7 @@ pub mod consumers;
 mod crew;
 pub mod dramatiq;
 pub mod gocraft_work;
+mod hold;
 mod holders;
 pub mod huey;
 pub mod huey_queue;

@@ -1,6 +1,7 @@
 //! Pollers: one task for each server, each with its own connection, back-off and budget, so that one dead or
 //! frozen node never delays another. They publish immutable snapshots; the latest wins.
 
+mod asides;
 pub mod backoff;
 mod changes;
 mod claims;

@@ -122,6 +122,8 @@ pub enum BatchEvent {
     },
     /// What a re-read found of one lock: a sentence, escaped.
     Afterwards(usize, String),
+    /// The re-reads of all released locks are over; of locks whose outcome is not known more may come.
+    Watched,
     /// The audit file has a gap, or the like: a sentence, escaped.
     Note(String),
 }

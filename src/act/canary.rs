@@ -165,5 +165,5 @@ async fn run(services: &Services, of: &Plan, guards: Vec<Guard>, steps: Vec<Comm
     }
     let prepared = Prepared { plan, needs_force: None };
     let services = services.clone();
-    carry_out(PreparedAction { prepared, session, services, canary: None }).await.outcome
+    carry_out(PreparedAction { prepared, session, services, canary: None, tasks: 0 }).await.outcome
 }

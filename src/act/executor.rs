@@ -1,6 +1,8 @@
 //! Carries out actions: one task for each, so that a frozen node never delays another's action.
 
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
@@ -9,10 +11,11 @@ use super::audit::Audit;
 use super::batch::{self, BatchEvent, KeptBatch};
 use super::canary;
 use super::execute::{Carried, carry_out};
-use super::follow::{after_release, follow, resolve, test_tasks};
+use super::follow::{after_release, follow, resolve, test_tasks, watch_release};
 use super::prepare::{PreparedAction, build};
 use super::put_back;
 use super::services::Services;
+use super::transfer::{DrainEnd, Transfer, TransferEvent, drain};
 use super::undo::{Released, Shelf, Undoable};
 use super::{ActionCommand, ActionEvent, Outcome, Plan, Request, Ticket};
 use crate::config::Config;
@@ -55,6 +58,27 @@ pub async fn execute(action: PreparedAction) -> (Plan, Outcome) {
     (carried.plan, carried.outcome)
 }
 
+/// Executes a prepared release once, and says how to find out whether it stuck.
+pub async fn execute_release(action: PreparedAction) -> (Outcome, Option<Executed>) {
+    let services = action.services.clone();
+    let (plan, outcome) = execute(action).await;
+    let done = matches!(outcome, Outcome::Done { .. }) && plan.intent == "release";
+    (outcome, done.then_some(Executed { services, plan }))
+}
+
+/// A lock that was released just now.
+pub struct Executed {
+    services: Services,
+    plan: Plan,
+}
+
+impl Executed {
+    /// Looks one and two seconds from now: what was found, each finding once; sentences, escaped.
+    pub async fn afterwards(&self) -> Vec<String> {
+        watch_release(&self.services, &self.plan).await
+    }
+}
+
 async fn run(
     services: Services,
     mut inbox: mpsc::Receiver<ActionCommand>,
@@ -64,6 +88,7 @@ async fn run(
     let batch = KeptBatch::default();
     let mut dialogs: HashMap<Ticket, oneshot::Sender<()>> = HashMap::new();
     let mut batches: HashMap<Ticket, oneshot::Sender<Vec<usize>>> = HashMap::new();
+    let mut stops: HashMap<Ticket, Arc<AtomicBool>> = HashMap::new();
     let mut keep_alive = tokio::time::interval(KEEP_ALIVE);
     keep_alive.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -85,8 +110,13 @@ async fn run(
                 let (go, confirmed) = oneshot::channel();
                 // A ticket prepared again drops its earlier dialog.
                 dialogs.insert(ticket, go);
+                // Those that ended have let go of theirs.
+                stops.retain(|_, stop| Arc::strong_count(stop) > 1);
+                let stop = Arc::new(AtomicBool::new(false));
+                stops.insert(ticket, Arc::clone(&stop));
                 let action = Action {
                     ticket,
+                    stop,
                     services: services.clone(),
                     shelf: shelf.clone(),
                     events: events.clone(),
@@ -126,6 +156,11 @@ async fn run(
                     events: events.clone(),
                 };
                 tokio::spawn(action.undo(of));
+            }
+            Some(ActionCommand::Stop(ticket)) => {
+                if let Some(stop) = stops.get(&ticket) {
+                    stop.store(true, Ordering::Relaxed);
+                }
             }
             Some(ActionCommand::Abandon(ticket)) => {
                 dialogs.remove(&ticket);
@@ -192,6 +227,8 @@ impl BatchAction {
 /// One action from its dialog to its end.
 struct Action {
     ticket: Ticket,
+    /// Turns true when a transfer is to stop after the batch that runs.
+    stop: Arc<AtomicBool>,
     services: Services,
     shelf: Shelf,
     events: mpsc::Sender<ActionEvent>,
@@ -203,6 +240,10 @@ impl Action {
             Request::Enqueue { queue, payloads, push, .. } => {
                 Some((queue.clone(), *push, test_tasks(payloads)))
             }
+            _ => None,
+        };
+        let transfer = match &request {
+            Request::Transfer(wish) => Some(wish.clone()),
             _ => None,
         };
         let undo_of = match &request {
@@ -238,6 +279,9 @@ impl Action {
                 self.shelf.put(of, Undoable::Yes(Box::new(released)));
             }
             return;
+        }
+        if let Some(wish) = transfer {
+            return self.transfer(&wish, action).await;
         }
         if let Some(of) = undo_of {
             self.shelf.mark_undone(of);
@@ -279,6 +323,25 @@ impl Action {
         }
     }
 
+    /// A transfer to its end, with its progress.
+    async fn transfer(&self, wish: &Transfer, first: PreparedAction) {
+        // Progress may be lost where the UI is busy: the next one says more.
+        let told = |done, total| {
+            let news = TransferEvent::Moved { done, total };
+            let _ = self.events.try_send(ActionEvent::Transfer(self.ticket, news));
+        };
+        let stop = || self.stop.load(Ordering::Relaxed);
+        let drained = drain(&self.services, wish, first, stop, told).await;
+        let unknown = match &drained.end {
+            DrainEnd::Batch(plan, Outcome::Unknown(_)) => Some(plan.clone()),
+            _ => None,
+        };
+        self.tell(ActionEvent::Transfer(self.ticket, TransferEvent::Ended(Box::new(drained)))).await;
+        if let Some(plan) = unknown {
+            resolve(&self.services, self.ticket, &plan, &self.events).await;
+        }
+    }
+
     /// Builds the plan; for an undo also what goes back on the shelf if it is cancelled.
     async fn build(
         &self,
@@ -295,7 +358,10 @@ impl Action {
             Ok(prepared) => {
                 let Released { lock, restore, session } = released;
                 let services = self.services.clone();
-                Ok((PreparedAction { prepared, session, services, canary: None }, Some((lock, restore))))
+                Ok((
+                    PreparedAction { prepared, session, services, canary: None, tasks: 0 },
+                    Some((lock, restore)),
+                ))
             }
             Err(why) => {
                 self.shelf.put(of, Undoable::No(why.clone()));

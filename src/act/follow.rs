@@ -39,23 +39,38 @@ pub(super) async fn after_release(
 ) {
     let mut told = None;
     for _ in 0..2 {
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        let found = match services.reader(&plan.target.node, plan.target.db, &plan.subject).await {
-            Ok(mut reader) => look(&mut reader, plan).await,
-            Err(why) => Found::Unreadable(why),
-        };
+        let found = look_in_a_second(services, plan).await;
         // Asked after the look: what an undo put there was marked before it was sent.
         if shelf.is_undone(ticket) {
             return;
         }
-        if told.as_ref() == Some(&found) {
-            continue;
+        if told.as_ref() != Some(&found) {
+            let sentence = stuck(&found);
+            told = Some(found);
+            if events.send(ActionEvent::Afterwards(ticket, sentence)).await.is_err() {
+                return;
+            }
         }
-        let sentence = stuck(&found);
-        told = Some(found);
-        if events.send(ActionEvent::Afterwards(ticket, sentence)).await.is_err() {
-            return;
+    }
+}
+
+/// [`after_release`] for who cannot undo it: all sentences at its end.
+pub(super) async fn watch_release(services: &Services, plan: &Plan) -> Vec<String> {
+    let mut told: Vec<Found> = Vec::new();
+    for _ in 0..2 {
+        let found = look_in_a_second(services, plan).await;
+        if told.last() != Some(&found) {
+            told.push(found);
         }
+    }
+    told.iter().map(stuck).collect()
+}
+
+async fn look_in_a_second(services: &Services, plan: &Plan) -> Found {
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    match services.reader(&plan.target.node, plan.target.db, &plan.subject).await {
+        Ok(mut reader) => look(&mut reader, plan).await,
+        Err(why) => Found::Unreadable(why),
     }
 }
 

@@ -21,12 +21,19 @@ pub struct PreparedAction {
     pub(super) session: Session,
     pub(super) services: Services,
     pub(super) canary: Option<Box<super::canary::Sent>>,
+    /// Tasks that a transfer is about in all, this batch included; else 0.
+    pub(super) tasks: u64,
 }
 
 impl PreparedAction {
     /// The plan and whether it wants force.
     pub fn prepared(&self) -> &Prepared {
         &self.prepared
+    }
+
+    /// Tasks that a transfer is about in all, this batch included; of anything else 0.
+    pub fn tasks(&self) -> u64 {
+        self.tasks
     }
 
     /// The test task that it sends, if it sends one.
@@ -40,7 +47,7 @@ pub(super) async fn build(services: &Services, request: Request) -> Result<Prepa
     if services.permit.is_none() {
         return Err(NotDone::ReadOnlyMode.to_string());
     }
-    let mut canary = None;
+    let (mut canary, mut tasks) = (None, 0);
     let (seen_on, (mut prepared, session)) = match request {
         Request::Release { lock, seen } => {
             (lock.node.clone(), release::release(services, &lock, &seen).await?)
@@ -52,7 +59,9 @@ pub(super) async fn build(services: &Services, request: Request) -> Result<Prepa
             (queue.node.clone(), enqueue::enqueue(services, &queue, &payloads, push, library, force).await?)
         }
         Request::Transfer(wish) => {
-            (wish.queue.node.clone(), super::transfer::prepare(services, &wish).await?)
+            let (prepared, session, total) = super::transfer::prepare(services, &wish).await?;
+            tasks = total;
+            (wish.queue.node, (prepared, session))
         }
         Request::Canary { queue, family, push, id } => {
             let (prepared, session, made) =
@@ -65,7 +74,7 @@ pub(super) async fn build(services: &Services, request: Request) -> Result<Prepa
         }
     };
     session.check(&mut prepared.plan, &seen_on).map_err(|why| why.to_string())?;
-    Ok(PreparedAction { prepared, session, services: services.clone(), canary })
+    Ok(PreparedAction { prepared, session, services: services.clone(), canary, tasks })
 }
 
 /// A plan without guards, steps and sentences yet.

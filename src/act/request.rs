@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::batch::{BatchEvent, Item};
 use super::canary::Stage;
-use super::transfer::Transfer;
+use super::transfer::{Transfer, TransferEvent};
 use super::{Outcome, Plan};
 use crate::domain::lock::{Token, Ttl};
 use crate::domain::queue::PushEnd;
@@ -66,7 +66,7 @@ pub enum Request {
         /// Go on although the list looks like some library's, or others wait on it.
         force: bool,
     },
-    /// Move or remove tasks of a plain list, one bounded batch.
+    /// Move or remove tasks of a plain list, in bounded batches.
     Transfer(Transfer),
     /// Send one harmless test task in a library's own format.
     Canary {
@@ -101,6 +101,8 @@ pub enum ActionEvent {
     Afterwards(Ticket, String),
     /// News of a batch.
     Batch(Ticket, BatchEvent),
+    /// News of a transfer; its end takes the place of an outcome.
+    Transfer(Ticket, TransferEvent),
     /// Where a canary is now. The last one is an end.
     Canary {
         /// Of the action that sent it.
@@ -153,6 +155,8 @@ pub enum ActionCommand {
     ExecuteBatch(Ticket, Vec<usize>),
     /// Put the locks of a released batch back: the ticket of the undo, that of the batch.
     UndoBatch(Ticket, Ticket),
+    /// Stop that transfer after the batch that runs.
+    Stop(Ticket),
     /// The user cancelled: drop plan and connection.
     Abandon(Ticket),
 }

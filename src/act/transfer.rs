@@ -1,6 +1,8 @@
 //! Moves or removes tasks of plain lists: the dead letters of our worker back into their queue, one list into
 //! another, a poisoned task away. One bounded batch a plan; never on a library's list, whose own books it would break.
 
+mod drain;
+
 use super::inspect::{KeyKind, QueueInspection, inspect_queue};
 use super::plan::{Guard, Plan};
 use super::prepare::blank;
@@ -12,6 +14,7 @@ use crate::worker::is_own_key;
 use crate::worker::keys::Keys;
 
 use super::Prepared;
+pub use drain::{DrainEnd, Drained, TransferEvent, drain};
 
 /// Tasks in one batch: one script moves them, well within a millisecond.
 pub const BATCH: u64 = 100;
@@ -34,7 +37,7 @@ pub enum TransferTo {
 /// Which tasks.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum TransferPick {
-    /// So many of the oldest, at most [`BATCH`].
+    /// So many of the oldest, in plans of at most [`BATCH`].
     Oldest(u64),
     /// One that is exactly these bytes.
     Element(Bytes),
@@ -93,7 +96,11 @@ pub fn moved(plan: &Plan, replies: &[Reply]) -> u64 {
     each.sum()
 }
 
-pub(super) async fn prepare(services: &Services, wish: &Transfer) -> Result<(Prepared, Session), String> {
+/// The plan of the first batch, and how many tasks are meant in all.
+pub(super) async fn prepare(
+    services: &Services,
+    wish: &Transfer,
+) -> Result<(Prepared, Session, u64), String> {
     let (node, db) = (&wish.queue.node, wish.queue.db);
     let from = wish.source();
     let to = match &wish.to {
@@ -129,12 +136,13 @@ pub(super) async fn prepare(services: &Services, wish: &Transfer) -> Result<(Pre
     if let Some((to, _)) = &to {
         plan.guards.push(Guard::TypeIs { key: to.clone(), key_type: "list", absent_ok: true });
     }
-    let n = match &wish.pick {
-        TransferPick::Oldest(n) => {
-            let n = (*n).clamp(1, BATCH).min(depth);
+    let (n, total) = match &wish.pick {
+        TransferPick::Oldest(wanted) => {
+            let total = (*wanted).max(1).min(depth);
+            let n = total.min(BATCH);
             compare_oldest(&mut session, wish, &from, &mut plan).await?;
             plan.steps = oldest(wish, &from, to.as_ref(), n);
-            n
+            (n, total)
         }
         TransferPick::Element(element) => {
             plan.guards.push(Guard::ListHolds {
@@ -148,7 +156,7 @@ pub(super) async fn prepare(services: &Services, wish: &Transfer) -> Result<(Pre
             }
             let count = if wish.oldest_is_right() { -1_i64 } else { 1 };
             plan.steps.push(Command::new("LREM").arg(from.clone()).arg(count).arg(element.clone()));
-            1
+            (1, 1)
         }
     };
     let what = if n == 1 { "1 task".to_string() } else { format!("{n} tasks, the oldest first,") };
@@ -156,6 +164,9 @@ pub(super) async fn prepare(services: &Services, wish: &Transfer) -> Result<(Pre
         Some((to, _)) => format!("moves {what} of {depth} from {from} to {to}"),
         None => format!("removes {what} of {depth} from {from}"),
     });
+    if total > n {
+        plan.effects.push(format!("and so on until {total} are, in batches of {BATCH}, each compared anew"));
+    }
     match wish.to {
         TransferTo::Back => plan.effects.push("they are run again, as if they had just been pushed".into()),
         TransferTo::List(..) => {}
@@ -164,7 +175,7 @@ pub(super) async fn prepare(services: &Services, wish: &Transfer) -> Result<(Pre
         }
     }
     plan.warnings.extend(notes);
-    Ok((Prepared { plan, needs_force: None }, session))
+    Ok((Prepared { plan, needs_force: None }, session, total))
 }
 
 /// The oldest task must still be the one seen: another one means that somebody works on the list.

@@ -8,8 +8,9 @@ use super::messages::{fail, note, say};
 use super::run::lock_subject;
 use super::selection;
 use super::state::{AppState, Dialog, PlanState, RowId};
+use super::transfer;
 use crate::act::request::{ActionCommand, TaskPlace};
-use crate::act::transfer::{BATCH, Transfer, TransferPick, TransferTo};
+use crate::act::transfer::{Transfer, TransferPick, TransferTo};
 use crate::act::{ActionEvent, NotDone, Outcome, Plan, Request, Seen, Ticket};
 use crate::domain::{Lock, LockId, QueueId, Severity};
 
@@ -57,11 +58,11 @@ pub(super) fn release(state: &mut AppState, out: &mut Vec<Effect>) {
     }
 }
 
-/// `M`: the oldest dead letters of our worker back into the selected queue, one batch.
+/// `M`: the dead letters of our worker back into the selected queue, all that are there now.
 pub(super) fn requeue(state: &mut AppState, out: &mut Vec<Effect>) {
     let Some(queue) = super::run::queue_subject(state) else { return fail(state, "no queue is selected") };
     let push = super::forms::push_end(state, &queue);
-    let (to, pick) = (TransferTo::Back, TransferPick::Oldest(BATCH));
+    let (to, pick) = (TransferTo::Back, TransferPick::Oldest(u64::MAX));
     confirm::open(state, Request::Transfer(Transfer { queue, push, to, pick }), out);
 }
 
@@ -95,6 +96,7 @@ pub(super) fn on_event(state: &mut AppState, event: ActionEvent, out: &mut Vec<E
             say(state, text);
         }
         ActionEvent::Batch(ticket, event) => batch::on_event(state, ticket, event, out),
+        ActionEvent::Transfer(ticket, event) => transfer::on_event(state, ticket, event, out),
         ActionEvent::Canary { ticket, queue, id, stage, after } => {
             canary::on_stage(state, ticket, &queue, id, &stage, after);
         }
@@ -230,9 +232,6 @@ fn done_words(state: &mut AppState, ticket: Ticket, plan: &Plan, tasks: usize) -
         "expire" => format!("{key} on {node} has a TTL now"),
         "enqueue" if tasks == 1 => format!("enqueued a task on {key} on {node}"),
         "enqueue" => format!("enqueued {tasks} tasks on {key} on {node}"),
-        "requeue" => {
-            format!("dead letters of {key} on {node} moved back: M moves the next ones, if some are left")
-        }
         other => format!("{other} of {key} on {node} done"),
     }
 }

@@ -236,7 +236,7 @@ pub(super) fn on_event(state: &mut AppState, ticket: Ticket, event: BatchEvent, 
                 note(state, format!("{} on {}: {text}", lock.key, lock.node));
             }
         }
-        BatchEvent::Note(_) => {}
+        BatchEvent::Watched | BatchEvent::Note(_) => {}
     }
 }
 

@@ -77,13 +77,15 @@ pub struct Column<T> {
     pub name: &'static str,
     /// Largest first when the column is chosen: what the person on call looks for stands on top.
     pub descending: bool,
+    /// The order of locks may change by time alone, beyond what their state says.
+    pub timed: bool,
     /// What a row is sorted by.
     pub key: for<'a> fn(&'a T, At<'_>) -> SortKey<'a>,
 }
 
 macro_rules! column {
     ($title:literal, $name:literal, $descending:literal, $key:expr) => {
-        Column { title: $title, name: $name, descending: $descending, key: $key }
+        Column { title: $title, name: $name, descending: $descending, timed: false, key: $key }
     };
 }
 
@@ -124,7 +126,12 @@ pub const LOCKS: &[Column<Lock>] = &[
     column!("AGE", "age", true, |l, at| SortKey::duration(l.age(at.now))),
     column!("WAITERS", "waiters", true, |l, _| SortKey::number(l.waiters)),
     column!("FAMILY", "family", false, |l, _| SortKey::Bytes(l.family.as_bytes())),
-    column!("STALE", "stale", true, |l, at| SortKey::Number(u64::from(stale::score(l, at.rules, at.now)))),
+    Column {
+        timed: true,
+        ..column!("STALE", "stale", true, |l, at| {
+            SortKey::Number(u64::from(stale::score(l, at.rules, at.now)))
+        })
+    },
     column!("ALIVE", "alive", true, |l, _| SortKey::Number(l.holder_state() as u64)),
     column!("QUORUM", "quorum", true, |l, at| SortKey::number(votes(l, at).map(|n| n as u64))),
 ];

@@ -85,6 +85,10 @@ pub enum Command {
     Enqueue,
     /// Dead letters back into their queue.
     Requeue,
+    /// Tasks of the queue into another list.
+    MoveTasks,
+    /// Tasks of the queue away.
+    DropTasks,
     /// Open the worker pane; asks to start the worker on the selected queue if none runs.
     Worker,
     /// Worker pane: stop the worker, or start it again.
@@ -203,6 +207,11 @@ pub const COMMANDS: &[Entry] = &[
         &[Panel::Queues],
         writes(entry(Command::Requeue, "requeue", &[c('M')], "move the worker's dead letters back")),
     ),
+    on(
+        &[Panel::Queues],
+        writes(entry(Command::MoveTasks, "move", &[c('T')], "move tasks into another list")),
+    ),
+    on(&[Panel::Queues], writes(entry(Command::DropTasks, "drop", &[c('D')], "remove tasks for good"))),
     on(&[Panel::Queues], writes(entry(Command::Worker, "worker", &[c('w')], "worker on the queue"))),
     on(&[Panel::Queues], entry(Command::Peek, "peek", &[c('v')], "view tasks without taking them")),
     on(

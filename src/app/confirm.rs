@@ -7,7 +7,7 @@ use super::effect::Effect;
 use super::key::{Key, KeyCode};
 use super::messages::say;
 use super::state::{AppState, Button, Confirm, Dialog, PlanState};
-use super::{choose, task, text};
+use super::{choose, task, text, transfer};
 use crate::act::request::ActionCommand;
 use crate::act::transfer::Transfer;
 use crate::act::{Prepared, Request};
@@ -140,7 +140,7 @@ fn confirm(state: &mut AppState, out: &mut Vec<Effect>) {
     let Some(Dialog::Confirm(dialog)) = state.dialogs.pop() else { return };
     let PlanState::Ready(prepared) = dialog.plan else { return };
     // The form that led here is done with.
-    if let Some(Dialog::Enqueue(_) | Dialog::Expire(_)) = state.dialogs.last() {
+    if let Some(Dialog::Enqueue(_) | Dialog::Expire(_) | Dialog::MoveTasks(_)) = state.dialogs.last() {
         state.dialogs.pop();
     }
     if let Request::Enqueue { queue, payloads, .. } = &dialog.request {
@@ -152,6 +152,9 @@ fn confirm(state: &mut AppState, out: &mut Vec<Effect>) {
         format!("{} of {} on {} ...", prepared.plan.intent, prepared.plan.subject, prepared.plan.target.node),
     );
     state.running.insert(dialog.ticket, Some(prepared.plan));
+    if let Request::Transfer(wish) = &dialog.request {
+        transfer::opened(state, dialog.ticket, wish.clone());
+    }
     out.push(Effect::Action(ActionCommand::Execute(dialog.ticket)));
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use crate::domain::fleet::standing::{Standing, Standings};
 use crate::domain::lock::LockState;
 use crate::domain::queue::Drain;
 use crate::domain::{FleetView, Rules, Severity};
@@ -26,13 +27,14 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// Counts the whole fleet at this moment.
-    pub fn of(fleet: &FleetView, rules: &Rules, now: Instant) -> Self {
+    /// Counts the whole fleet at this moment, of which the locks were judged.
+    pub fn of(fleet: &FleetView, standings: &Standings, rules: &Rules, now: Instant) -> Self {
         let mut out = Self::default();
-        for lock in fleet.locks.iter().filter(|l| !l.has_ended(now) && !fleet.is_folded(l, now)) {
+        for standing in standings.iter() {
+            let Standing::Listed(brief) = standing else { continue };
             out.locks += 1;
-            match lock.state(rules, now) {
-                LockState::NoTtl if lock.severity(rules, now) == Severity::Critical => out.never_expires += 1,
+            match brief.state {
+                LockState::NoTtl if brief.severity == Severity::Critical => out.never_expires += 1,
                 LockState::Overdue => out.overdue += 1,
                 LockState::Unknown => out.unknown_locks += 1,
                 LockState::NoTtl | LockState::Held | LockState::Renewed | LockState::Expiring => {}

@@ -5,7 +5,7 @@ use super::confirm::other;
 use super::effect::Effect;
 use super::key::{Key, KeyCode};
 use super::state::{AppState, Button, Dialog};
-use super::{batch_keys, confirm, forms, keymap, pane, peek, run, selection};
+use super::{batch_keys, confirm, forms, keymap, pane, peek, run, selection, transfer, transfer_form};
 
 /// Furthest scroll offset of a row's details, lines; drawing stops at the last line.
 const MAX_DETAIL: usize = 500;
@@ -21,6 +21,8 @@ pub(super) fn on_key(state: &mut AppState, key: Key, out: &mut Vec<Effect>) {
         Some(Dialog::Batch) => batch_keys::on_key(state, key, out),
         Some(Dialog::Enqueue(_)) => forms::on_enqueue_key(state, key, out),
         Some(Dialog::Expire(_)) => forms::on_expire_key(state, key, out),
+        Some(Dialog::MoveTasks(_)) => transfer_form::on_key(state, key, out),
+        Some(Dialog::Transfer) => transfer::on_key(state, key, out),
         Some(Dialog::StartWorker(..)) => pane::on_start_key(state, key, out),
         Some(Dialog::Quit(..)) => on_quit_key(state, key, out),
         None => {}
@@ -31,6 +33,7 @@ pub(super) fn on_key(state: &mut AppState, key: Key, out: &mut Vec<Effect>) {
 pub(super) fn on_button(state: &mut AppState, button: Button, out: &mut Vec<Effect>) {
     match (state.dialogs.last(), button) {
         (Some(Dialog::Confirm(_)), _) => confirm::on_button(state, button, out),
+        (Some(Dialog::Transfer), _) => transfer::stop_or_close(state, out),
         (Some(Dialog::Batch), _) => batch_keys::on_button(state, button, out),
         (Some(Dialog::StartWorker(..)), _) => pane::on_start_button(state, button, out),
         (Some(Dialog::Quit(..)), Button::Confirm) => out.push(Effect::Quit),
@@ -83,6 +86,8 @@ fn on_detail_key(state: &mut AppState, key: Key, out: &mut Vec<Effect>) {
                 | Command::Peek
                 | Command::Enqueue
                 | Command::Requeue
+                | Command::MoveTasks
+                | Command::DropTasks
                 | Command::Worker
                 | Command::Copy
                 | Command::CopyCommand

@@ -126,6 +126,12 @@ impl Filter {
         self.terms.is_empty()
     }
 
+    /// What it lets through may change by time alone, beyond what the state of a lock says.
+    pub fn is_timed(&self) -> bool {
+        let timed = |test: &Test| matches!(test, Test::Figure("ttl" | "age" | "stale", ..));
+        self.terms.iter().any(|term| timed(&term.test))
+    }
+
     /// Does the node pass?
     pub fn node(&self, node: &FleetNode, _at: At<'_>) -> bool {
         let snapshot = &node.snapshot;

@@ -7,7 +7,9 @@ use super::command::{Command, Danger, Entry, Panel};
 use super::effect::Effect;
 use super::selection::{self, move_by};
 use super::state::{AppState, Button, Dialog, RowId};
-use super::{actions, batch, copy, forms, incident, marks, messages, pane, peek, prompt, rows, update};
+use super::{
+    actions, batch, copy, forms, incident, marks, messages, pane, peek, prompt, rows, transfer_form, update,
+};
 
 /// Intervals between two looks that `+` and `-` step through, milliseconds.
 pub const INTERVALS_MS: [u64; 8] = [250, 500, 1_000, 2_000, 5_000, 10_000, 30_000, 60_000];
@@ -77,6 +79,8 @@ pub fn run(state: &mut AppState, entry: &Entry, out: &mut Vec<Effect>) {
         Command::Peek => peek::open(state, out),
         Command::Enqueue => forms::test_task(state, out),
         Command::Requeue => actions::requeue(state, out),
+        Command::MoveTasks => transfer_form::open(state, false),
+        Command::DropTasks => transfer_form::open(state, true),
         Command::Worker => pane::open(state),
         Command::StopWorker => pane::stop_or_start(state, out),
         Command::PauseWorker => pane::pause_or_resume(state, out),

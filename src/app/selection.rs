@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::command::Panel;
 use super::state::{AppState, Dialog, RowId};
 use crate::domain::fleet::FleetNode;
-use crate::domain::{Lock, LockId, NodeId, Queue, QueueId};
+use crate::domain::{FleetView, Lock, LockId, NodeId, Queue, QueueId};
 
 /// Panel that lists this kind of row.
 pub fn panel_of(row: &RowId) -> Panel {
@@ -48,6 +48,15 @@ pub fn settle(state: &mut AppState, panel: Panel) {
     }
 }
 
+/// Where the fleet's own list has this row.
+pub fn index_of(fleet: &FleetView, id: &RowId) -> Option<usize> {
+    match id {
+        RowId::Node(id) => fleet.nodes.iter().position(|n| n.snapshot.meta.id == *id),
+        RowId::Lock(id) => fleet.locks.position(id),
+        RowId::Queue(id) => fleet.queues.iter().position(|q| q.id == *id),
+    }
+}
+
 /// Moves the cursor by so many rows.
 pub fn move_by(state: &mut AppState, panel: Panel, rows: isize) {
     if let Some(list) = state.list(panel) {
@@ -58,14 +67,8 @@ pub fn move_by(state: &mut AppState, panel: Panel, rows: isize) {
 
 /// Selects this row if it is listed.
 pub fn select_id(state: &mut AppState, panel: Panel, id: &RowId) {
-    let shown = &state.shown;
-    let index = match id {
-        RowId::Node(id) => shown.nodes.iter().position(|n| n.snapshot.meta.id == *id),
-        RowId::Lock(id) => shown.locks.iter().position(|l| l.id == *id),
-        RowId::Queue(id) => shown.queues.iter().position(|q| q.id == *id),
-    };
     let row = |index| state.list(panel)?.rows.iter().position(|row| *row as usize == index);
-    if let Some(position) = index.and_then(row) {
+    if let Some(position) = index_of(&state.shown, id).and_then(row) {
         select(state, panel, position);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::Arc;
-use std::time::{Duration, Instant, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
 use tui_input::Input;
 
@@ -14,9 +14,12 @@ use super::critical::Critical;
 use super::events::EventLog;
 use super::hit::HitMap;
 use super::series::QueueSeries;
+use super::transfer::Moving;
+use super::transfer_form::TransferForm;
 use crate::act::request::TaskPlace;
 use crate::act::{Plan, Prepared, Request, Ticket};
 use crate::config::{QueueConfig, Theme};
+use crate::domain::fleet::standing::Standings;
 use crate::domain::queue::PushEnd;
 use crate::domain::{FleetView, LockId, NodeId, QueueId, Rules, Stamp, Verdict};
 use crate::family::TaskSet;
@@ -93,8 +96,6 @@ pub struct ListState {
     pub sort: Sort,
     /// Filter text in force.
     pub filter: String,
-    /// Locks only: when the first of the listed rows runs out on our clock.
-    pub next_end: Option<Instant>,
 }
 
 /// A line on the Messages screen.
@@ -212,6 +213,10 @@ pub enum Dialog {
     Batch,
     /// Enqueue a test task.
     Enqueue(Box<EnqueueForm>),
+    /// Which tasks of a list go where.
+    MoveTasks(Box<TransferForm>),
+    /// Tasks are being moved or removed: how far, or how it ended.
+    Transfer,
     /// Choose a TTL.
     Expire(Box<ExpireForm>),
     /// Start the worker: which queue; asks whether real tasks by exec are meant.
@@ -269,6 +274,8 @@ pub struct AppState {
     pub shown: Arc<FleetView>,
     /// Set while the display is frozen: since when.
     pub frozen: Option<Stamp>,
+    /// What each lock of the shown fleet comes to: what changed at once, the rest each second.
+    pub standings: Standings,
     /// Verdict over the shown fleet, renewed with each board and tick.
     pub verdict: Verdict,
     /// What the header and titles count, renewed together with the verdict.
@@ -333,13 +340,15 @@ pub struct AppState {
     pub start: StartGate,
     /// The release of many locks, or its undo: the last one.
     pub batch: Option<Box<Batch>>,
+    /// Tasks that are being moved or removed, as long as their dialog is open.
+    pub transfer: Option<Box<Moving>>,
     /// The last batch of which something can be put back, and how many locks.
     pub undoable_batch: Option<(Ticket, usize)>,
     /// Undos that run: their own ticket, the release's ticket.
     pub undoing: BTreeMap<Ticket, Ticket>,
     /// Test tasks that are being enqueued: their queue and ids.
     pub enqueuing: BTreeMap<Ticket, (QueueId, Vec<String>)>,
-    /// Critical findings as last heard, for the bell; `None` before the first look.
+    /// Critical findings of nodes and groups as last heard, for the bell; `None` before the first look.
     pub critical: Option<HashSet<Critical>>,
     /// Source of the ids of test tasks, random for each process.
     pub seed: u64,
@@ -359,6 +368,7 @@ impl AppState {
             fleet: fleet.clone(),
             shown: fleet,
             frozen: None,
+            standings: Standings::default(),
             verdict: Verdict { worst: None, reasons: Vec::new() },
             counts: Counts::default(),
             interval,
@@ -391,6 +401,7 @@ impl AppState {
             hits: HitMap::default(),
             start: StartGate::default(),
             batch: None,
+            transfer: None,
             undoable_batch: None,
             undoing: BTreeMap::new(),
             enqueuing: BTreeMap::new(),

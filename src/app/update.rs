@@ -11,12 +11,12 @@ use super::key::{Key, KeyCode};
 use super::state::{AppState, Dialog, PlanState};
 use super::{
     actions, batch, batch_keys, confirm, dialogs, keymap, messages, mouse, pane, peek, prompt, rows, run,
-    selection,
+    selection, transfer,
 };
 use crate::act::request::ActionCommand;
 use crate::act::{ActionEvent, NotDone, Outcome};
+use crate::domain::Stamp;
 use crate::domain::snapshot::Board;
-use crate::domain::{FleetView, Stamp};
 use crate::worker::WorkerCommand;
 
 /// Takes in one event at this moment and says what must be done. Synchronous: no I/O, no clock reads.
@@ -82,22 +82,22 @@ fn on_paste(state: &mut AppState, text: &str) {
             form.error = None;
             super::text::paste(&mut form.ttl, text);
         }
+        Some(Dialog::MoveTasks(form)) => {
+            form.error = None;
+            super::text::paste(form.focused(), text);
+        }
         Some(_) => {}
         None => prompt::on_paste(state, text),
     }
 }
 
 fn on_board(state: &mut AppState, board: &Board, out: &mut Vec<Effect>) {
-    state.fleet = Arc::new(FleetView::build(board));
+    let next = Arc::new(state.fleet.next(board));
+    let before = std::mem::replace(&mut state.fleet, next);
     state.series.observe(&state.fleet);
     state.events.observe(&state.fleet, &state.settings.rules, state.now);
-    if state.settings.bell {
-        let critical = critical::of(&state.fleet, &state.settings.rules, state.now.mono);
-        let news = state.critical.as_ref().is_some_and(|known| critical.iter().any(|c| !known.contains(c)));
-        state.critical = Some(critical);
-        if news {
-            out.push(Effect::Bell);
-        }
+    if state.settings.bell && critical::is_news(state, &before) {
+        out.push(Effect::Bell);
     }
     if state.frozen.is_none() {
         show_fleet(state);
@@ -106,21 +106,22 @@ fn on_board(state: &mut AppState, board: &Board, out: &mut Vec<Effect>) {
 
 /// Shows the fleet as last heard.
 pub(super) fn show_fleet(state: &mut AppState) {
-    state.shown = state.fleet.clone();
-    rows::rebuild_all(state);
+    let before = std::mem::replace(&mut state.shown, state.fleet.clone());
+    rows::follow(state, &before);
     selection::prune_marks(state);
     judge(state);
 }
 
 fn judge(state: &mut AppState) {
     let now = state.view_time().mono;
-    state.verdict = state.shown.verdict(&state.settings.rules, now);
-    state.counts = Counts::of(&state.shown, &state.settings.rules, now);
+    let rules = &state.settings.rules;
+    state.verdict = state.shown.verdict_of(&state.standings, rules, now);
+    state.counts = Counts::of(&state.shown, &state.standings, rules, now);
 }
 
 fn on_tick(state: &mut AppState) {
     if state.frozen.is_none() {
-        rows::drop_ended(state);
+        rows::follow_time(state);
         judge(state);
     }
 }
@@ -132,10 +133,19 @@ fn on_undelivered(state: &mut AppState, effect: &Effect, why: &str, out: &mut Ve
             actions::on_event(state, ActionEvent::Prepared(*ticket, Box::new(Err(why.to_owned()))), out);
         }
         Effect::Action(ActionCommand::Execute(ticket)) => {
-            if let Some(Some(plan)) = state.running.get(ticket).cloned() {
+            if state.transfer.as_ref().is_some_and(|moving| moving.ticket == *ticket) {
+                transfer::on_undelivered(state, *ticket, why, out);
+            } else if let Some(Some(plan)) = state.running.get(ticket).cloned() {
                 let outcome = Outcome::NotDone(NotDone::NotSent(why.to_owned()));
                 actions::on_event(state, ActionEvent::Outcome(*ticket, Box::new(plan), outcome), out);
             }
+        }
+        // It goes on, and can be told again.
+        Effect::Action(ActionCommand::Stop(_)) => {
+            if let Some(moving) = &mut state.transfer {
+                moving.stopping = false;
+            }
+            messages::fail(state, why);
         }
         Effect::Action(ActionCommand::PrepareBatch(ticket, _) | ActionCommand::ExecuteBatch(ticket, _)) => {
             batch::on_undelivered(state, *ticket, None, why);

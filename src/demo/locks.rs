@@ -15,6 +15,18 @@ const RENEW: &str =
 const RELEASE: &str =
     "if redis.call('GET',KEYS[1])==ARGV[1] then return redis.call('DEL',KEYS[1]) end return 0";
 
+/// A holder that dies lives for so long: the dashboard sees it first.
+const LIVES: Duration = Duration::from_secs(12);
+
+/// How a client left the stage.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Exit {
+    /// For good.
+    ForGood,
+    /// Its process is started again after so long.
+    BackIn(Duration),
+}
+
 /// How a holder treats its lock.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Habit {
@@ -30,9 +42,9 @@ pub(super) enum Habit {
         /// How long it does without.
         gap: Duration,
     },
-    /// SETNX without EXPIRE, and forgotten: the classic stuck lock. Once released it stays so.
+    /// Died between SETNX and EXPIRE: the classic stuck lock. Once released it stays so.
     NeverExpires,
-    /// Took it with a long TTL and died: nobody renews it. Taken again when it has run out.
+    /// Took it with a long TTL and died: nobody renews it. Its next life takes it when it has run out.
     HolderDied,
 }
 
@@ -57,8 +69,8 @@ impl LockPart {
         }
     }
 
-    /// Plays until the connection fails.
-    pub(super) async fn play(&self, client: &mut Client, holder: &str) -> Result<(), CallError> {
+    /// Plays until the connection fails, or until its client dies.
+    pub(super) async fn play(&self, client: &mut Client, holder: &str) -> Result<Exit, CallError> {
         let mut token = token(holder);
         loop {
             match self.habit {
@@ -80,12 +92,13 @@ impl LockPart {
                     token = self::token(holder);
                 }
                 Habit::HolderDied => {
-                    tokio::time::sleep(Duration::from_secs(60)).await;
                     client.call(&self.take(&token)).await?;
+                    tokio::time::sleep(LIVES).await;
+                    return Ok(Exit::BackIn(self.ttl));
                 }
                 Habit::NeverExpires => {
-                    // Its process hangs: connected, and silent.
-                    tokio::time::sleep(Duration::from_secs(3600)).await;
+                    tokio::time::sleep(LIVES).await;
+                    return Ok(Exit::ForGood);
                 }
             }
         }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::cast::Part;
+use super::locks::Exit;
 use super::place::{Client, Place};
 use crate::domain::{Command, Reply};
 use crate::redis_io::CallError;
@@ -29,21 +30,31 @@ pub(super) async fn seed(place: &Place, roles: &[Role]) {
     }
 }
 
-/// Plays until the process ends.
+/// Plays until the process ends, or until the client dies.
 pub(super) async fn play(place: Place, role: Role) {
     loop {
-        if let Ok(mut client) = place.connect(role.name, role.part.key()).await {
-            let _node_failed_or_key_moved = perform(&mut client, &role).await;
-        }
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        let played = match place.connect(role.name, role.part.key()).await {
+            // Who leaves the stage closes its connection.
+            Ok(mut client) => perform(&mut client, &role).await,
+            Err(error) => Err(error),
+        };
+        let pause = match played {
+            Ok(Exit::ForGood) => return,
+            Ok(Exit::BackIn(pause)) => pause,
+            // Its node failed, or its key moved.
+            Err(_) => Duration::from_secs(1),
+        };
+        tokio::time::sleep(pause).await;
     }
 }
 
-async fn perform(client: &mut Client, role: &Role) -> Result<(), CallError> {
+async fn perform(client: &mut Client, role: &Role) -> Result<Exit, CallError> {
     match &role.part {
         Part::Lock(lock) => lock.play(client, role.name).await,
-        Part::Queue(queue) => queue.play(client).await,
-        Part::Consumer { queue } => consume(client, queue).await,
+        Part::Queue(queue) => queue.play(client).await.map(|()| Exit::BackIn(Duration::from_secs(1))),
+        Part::Consumer { queue } => {
+            consume(client, queue).await.map(|()| Exit::BackIn(Duration::from_secs(1)))
+        }
     }
 }
 

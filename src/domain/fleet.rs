@@ -1,16 +1,24 @@
 //! The fleet as one value: what the screen, the headless commands and `check` all read.
 
+mod merged;
 mod once;
+pub mod standing;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Instant;
 
+use self::merged::Source;
 use self::once::Once;
+use self::standing::Standings;
+use super::lock_list::Changes;
 use super::node::NodeState;
-use super::quorum::{self, Quorum};
+use super::quorum::{self, Quorum, Roll};
 use super::snapshot::Board;
-use super::{Finding, GroupId, GroupSnapshot, Lock, LockId, NodeSnapshot, Queue, QueueId, Rules, Severity};
+use super::{
+    Bytes, Finding, GroupId, GroupSnapshot, Lock, LockId, LockList, NodeSnapshot, Queue, QueueId, Rules,
+    Severity,
+};
 
 /// Every node once, with all locks and queues. Built from a board; holds no time of its own.
 #[derive(Clone, Debug, Default)]
@@ -20,11 +28,15 @@ pub struct FleetView {
     /// Clusters, primaries that Sentinels watch, and named groups, in the order of their nodes.
     pub groups: Vec<Arc<GroupSnapshot>>,
     /// Locks of all primaries, sorted by key, then node.
-    pub locks: Vec<Arc<Lock>>,
+    pub locks: LockList,
     /// Queues of all primaries, sorted by key, then node.
     pub queues: Vec<Arc<Queue>>,
     /// Keys that several independent primaries vote on, sorted by key.
-    pub quorums: Vec<Quorum>,
+    pub quorums: Vec<Arc<Quorum>>,
+    /// What `locks` were made from.
+    sources: Vec<Source>,
+    /// What `quorums` were made from beside the locks.
+    roll: Roll,
 }
 
 /// A node and the other names under which the same server is configured.
@@ -78,11 +90,17 @@ impl Verdict {
 impl FleetView {
     /// Merges a board: aliases folded, locks and queues of all nodes in one sorted list each.
     pub fn build(board: &Board) -> Self {
+        Self::default().next(board)
+    }
+
+    /// What [`FleetView::build`] makes of a newer board: what did not change since this one is taken over.
+    #[must_use]
+    pub fn next(&self, board: &Board) -> Self {
         // Server process -> where its first address stands in `nodes`, and its databases seen so far.
         let once = Once::of(board);
         let mut seen: HashMap<&str, (usize, Vec<u32>)> = HashMap::new();
         let mut nodes: Vec<FleetNode> = Vec::new();
-        let mut locks: Vec<Arc<Lock>> = Vec::new();
+        let mut sources: Vec<Source> = Vec::new();
         let mut queues: Vec<Arc<Queue>> = Vec::new();
         for snapshot in board {
             let up = snapshot.status.state == NodeState::Up;
@@ -102,18 +120,18 @@ impl FleetView {
                 nodes.push(FleetNode { snapshot: snapshot.clone(), aliases: Vec::new(), others: Vec::new() });
             }
             if !counted_already && !once.is_past(&snapshot.meta.id, board) {
-                locks.extend(snapshot.locks.iter().cloned());
+                sources.push(Source::of(snapshot, &once));
                 queues.extend(snapshot.queues.iter().cloned());
             }
         }
         if board.nodes.len() > 1 {
-            locks.sort_by(|a, b| (&a.id.key, &a.id.node, a.id.db).cmp(&(&b.id.key, &b.id.node, b.id.db)));
             queues.sort_by(|a, b| (&a.id.key, &a.id.node, a.id.db).cmp(&(&b.id.key, &b.id.node, b.id.db)));
         }
-        once.leave_one(&mut locks);
         once.leave_one(&mut queues);
-        let quorums = quorum::find(&nodes, &board.groups, &locks);
-        Self { nodes, groups: board.groups.to_vec(), locks, queues, quorums }
+        let locks = merged::next((&self.sources, &self.locks), &sources, &once);
+        let roll = Roll::of(&nodes, &board.groups);
+        let quorums = quorum::next((&self.quorums, &self.roll, &self.locks), &roll, &locks);
+        Self { nodes, groups: board.groups.to_vec(), locks, queues, quorums, sources, roll }
     }
 
     /// Nodes that are up, and all nodes.
@@ -129,8 +147,7 @@ impl FleetView {
 
     /// The lock of this identity.
     pub fn lock(&self, id: &LockId) -> Option<&Arc<Lock>> {
-        let from = self.locks.partition_point(|l| l.id.key < id.key);
-        self.locks.get(from..)?.iter().take_while(|l| l.id.key == id.key).find(|l| l.id == *id)
+        self.locks.get(self.locks.position(id)?)
     }
 
     /// The queue of this identity.
@@ -150,8 +167,29 @@ impl FleetView {
         quorum.and_then(|q| q.stands_for(&lock.token, now)).is_some_and(|first| *first != lock.id)
     }
 
+    /// What is different in a newer fleet's locks; those of a quorum change together.
+    pub fn changes_to(&self, newer: &Self) -> Changes {
+        let changes = self.locks.changes_to(&newer.locks);
+        if self.quorums.is_empty() && newer.quorums.is_empty() {
+            return changes;
+        }
+        let gone = changes.gone.iter().filter_map(|at| self.locks.get(*at as usize));
+        let come = changes.come.iter().filter_map(|at| newer.locks.get(*at as usize));
+        let mut keys: BTreeSet<&Bytes> = gone.chain(come).map(|lock| &lock.id.key).collect();
+        keys.extend(quorum::changed(&self.quorums, &newer.quorums));
+        Changes {
+            gone: keys.iter().flat_map(|key| self.locks.places_of_key(key)).map(|at| at as u32).collect(),
+            come: keys.iter().flat_map(|key| newer.locks.places_of_key(key)).map(|at| at as u32).collect(),
+        }
+    }
+
     /// The verdict at this moment. Locks and queues of one kind are summed up in one sentence.
     pub fn verdict(&self, rules: &Rules, now: Instant) -> Verdict {
+        self.verdict_of(&Standings::of(self, rules, now), rules, now)
+    }
+
+    /// [`FleetView::verdict`] of locks that were judged already.
+    pub fn verdict_of(&self, standings: &Standings, rules: &Rules, now: Instant) -> Verdict {
         let mut reasons: Vec<Finding> = Vec::new();
         // Of equal weight what holds for a whole group comes before its nodes.
         for group in &self.groups {
@@ -173,10 +211,10 @@ impl FleetView {
             );
         }
         let mut locks = Sums::default();
-        for lock in self.locks.iter().filter(|l| !l.has_ended(now)) {
-            let brief = lock.brief(rules, now);
+        for (at, brief) in standings.iter().enumerate().filter_map(|(at, s)| Some((at, s.brief()?))) {
+            let key = || self.locks.get(at).map(|lock| lock.id.key.escaped()).unwrap_or_default();
             for code in brief.codes() {
-                locks.add(&Finding::new(brief.severity, code, ""), || lock.id.key.escaped());
+                locks.add(Finding::new(brief.severity, code, ""), key);
             }
         }
         reasons.extend(locks.findings("lock"));
@@ -184,14 +222,14 @@ impl FleetView {
         for quorum in &self.quorums {
             let worst = quorum.verdict(now).and_then(|v| v.findings.into_iter().next());
             if let Some(worst) = worst.filter(|worst| worst.severity > Severity::Info) {
-                quorums.add(&worst, || quorum.key.escaped());
+                quorums.add(worst, || quorum.key.escaped());
             }
         }
         reasons.extend(quorums.findings("lock"));
         let mut queues = Sums::default();
         for queue in &self.queues {
             if let Some(worst) = queue.findings(rules, now).pop() {
-                queues.add(&worst, || queue.name.clone());
+                queues.add(worst, || queue.name.clone());
             }
         }
         reasons.extend(queues.findings("queue"));
@@ -205,10 +243,10 @@ impl FleetView {
 struct Sums(Vec<(Finding, String, usize)>);
 
 impl Sums {
-    fn add(&mut self, found: &Finding, subject: impl FnOnce() -> String) {
+    fn add(&mut self, found: Finding, subject: impl FnOnce() -> String) {
         match self.0.iter_mut().find(|(known, ..)| known.code == found.code) {
             Some((.., count)) => *count += 1,
-            None => self.0.push((found.clone(), subject(), 1)),
+            None => self.0.push((found, subject(), 1)),
         }
     }
 

@@ -244,6 +244,8 @@ pub struct NodeFacts {
     pub run_id: Option<String>,
     /// Role in replication.
     pub role: Option<Role>,
+    /// A node of a cluster.
+    pub in_cluster: bool,
     /// `instantaneous_ops_per_sec`.
     pub ops_per_sec: Option<u64>,
     /// `used_memory`, bytes.

@@ -15,7 +15,7 @@ use super::lock::{Token, Ttl};
 use super::stamp::short;
 use super::{Bytes, Finding, GroupId, Lock, LockId, NodeId, Severity, Stamp};
 
-pub(super) use collect::find;
+pub(super) use collect::{Roll, changed, next};
 
 /// While somebody tries, votes are split or few for an instant: Redlock clients give up within their own tries,
 /// usually three with 200 ms between. What stands longer than this is no try any more.
@@ -294,9 +294,9 @@ impl Quorum {
 }
 
 /// The quorum that this lock is a vote of.
-pub(super) fn of<'a>(quorums: &'a [Quorum], lock: &Lock, now: Instant) -> Option<&'a Quorum> {
+pub(super) fn of<'a>(quorums: &'a [Arc<Quorum>], lock: &Lock, now: Instant) -> Option<&'a Quorum> {
     let from = quorums.partition_point(|q| q.key < lock.id.key);
     let same = quorums.get(from..)?.iter().take_while(|q| q.key == lock.id.key);
     let mut mine = same.filter(|q| q.votes.iter().any(|v| v.lock(now).is_some_and(|l| l.id == lock.id)));
-    mine.find(|q| q.counts(&lock.token, now))
+    mine.find(|q| q.counts(&lock.token, now)).map(AsRef::as_ref)
 }

@@ -63,17 +63,20 @@ pub fn told(ranges: &[SlotRange]) -> String {
 /// The slot of a key: CRC16 (XMODEM) of the key, or of what stands in its first braces if that is not empty.
 /// Source: Redis cluster specification, "Hash tags".
 pub fn slot_of(key: &[u8]) -> u16 {
-    let tag = key.iter().position(|b| *b == b'{').and_then(|open| {
-        let rest = key.get(open + 1..)?;
-        let close = rest.iter().position(|b| *b == b'}').filter(|n| *n > 0)?;
-        rest.get(..close)
-    });
-    let crc = tag.unwrap_or(key).iter().fold(0_u16, |crc, byte| {
+    let crc = hash_tag(key).unwrap_or(key).iter().fold(0_u16, |crc, byte| {
         (0..8).fold(crc ^ (u16::from(*byte) << 8), |crc, _| {
             if crc & 0x8000 == 0 { crc << 1 } else { (crc << 1) ^ 0x1021 }
         })
     });
     crc % (SLOTS as u16)
+}
+
+/// What is hashed instead of the whole key: between the first `{` and the next `}`, unless that is empty.
+pub fn hash_tag(key: &[u8]) -> Option<&[u8]> {
+    let open = key.iter().position(|b| *b == b'{')?;
+    let rest = key.get(open + 1..)?;
+    let close = rest.iter().position(|b| *b == b'}').filter(|n| *n > 0)?;
+    rest.get(..close)
 }
 
 #[cfg(test)]

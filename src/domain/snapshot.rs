@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::node::{NodeFacts, NodeStatus};
-use super::{Diagnostics, Finding, GroupSnapshot, Lock, NodeMeta, Queue, Severity, Stamp};
+use super::{Diagnostics, Finding, GroupSnapshot, LockList, NodeMeta, Queue, Severity, Stamp};
 
 /// A command this user may not run there, so that a pane can say what is missing.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -21,9 +21,8 @@ impl Denied {
     /// What the lack weighs: without these only a detail is missing (an age, a rate), and the pane says so.
     pub fn severity(&self) -> Severity {
         match self.command.as_str() {
-            "OBJECT|IDLETIME" | "EVAL_RO" | "LINDEX" | "LPOS" | "TIME" | "STRLEN" | "PUBSUB|NUMSUB" => {
-                Severity::Info
-            }
+            "OBJECT|IDLETIME" | "EVAL_RO" | "LINDEX" | "LPOS" | "TIME" | "STRLEN" | "PUBSUB|NUMSUB"
+            | "PUBSUB|SHARDNUMSUB" => Severity::Info,
             _ if self.is_diagnostic() => Severity::Info,
             _ => Severity::Unknown,
         }
@@ -133,7 +132,7 @@ pub struct NodeSnapshot {
     /// What this user may not do there.
     pub denied: Vec<Denied>,
     /// Locks, sorted by key.
-    pub locks: Arc<Vec<Arc<Lock>>>,
+    pub locks: LockList,
     /// Queues, sorted by key.
     pub queues: Arc<Vec<Arc<Queue>>>,
     /// How complete the lists are.

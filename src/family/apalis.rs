@@ -1,10 +1,10 @@
 //! apalis-redis 1.0: the sorted set `core:apalis:queues:list`; ids in a list once a worker fetches them, before that
 //! in a sorted set by the time they are due.
 
-use super::backlog::{begin, is_wrong_type, list_step, oldest, settle, unreadable};
+use super::backlog::{begin, left_of, list_look, list_step, look_at, oldest, settle, unreadable};
 use super::crew::{Worker, live};
-use super::list::Look;
-use super::site::{Part, Site, SiteQueue, count, due, is_type, join, scored};
+use super::scored::{Scored, due};
+use super::site::{Part, Site, SiteQueue, count, is_type, join};
 use super::{Context, KeyFact, QueueFamily, QueueMemory, Read, SetPlace, TaskSet};
 use crate::domain::lock::Unknown;
 use crate::domain::queue::{Detail, PushEnd, RateSource};
@@ -46,8 +46,8 @@ impl QueueFamily for ApalisFamily {
     }
 
     fn site(&self, _: &Bytes, replies: &[Reply], _: &Context) -> Option<Site> {
-        let (listed, _) = scored(replies.first())?;
-        let queues = listed.iter().filter_map(|(member, _)| {
+        let listed = Scored::parse(replies.first())?;
+        let queues = listed.first.iter().filter_map(|(member, _)| {
             let base = member.as_slice().strip_suffix(b":workers")?;
             Some(SiteQueue { key: join(&[base, ACTIVE]), part: Part::default() })
         });
@@ -75,12 +75,7 @@ impl QueueFamily for ApalisFamily {
     fn reads(&self, key: &Bytes, _: PushEnd, memory: &QueueMemory) -> Vec<Read> {
         let of = |end: &str| join(&[base(key), end.as_bytes()]);
         vec![
-            Read::ListLook {
-                key: key.clone(),
-                push: PushEnd::Right,
-                newest: memory.newest.clone(),
-                maxlen: 4096,
-            },
+            list_look(key, PushEnd::Right, memory),
             Read::Due { key: of(":scheduled"), per_second: 1 },
             Read::ZsetLook { key: of(":scheduled"), count: 1 },
             Read::ZsetLook { key: of(":workers"), count: MOST_WORKERS },
@@ -96,8 +91,8 @@ impl QueueFamily for ApalisFamily {
             let key = of(&[end]);
             if is_type(replies.get(at), "zset") { Read::SortedLen(key) } else { Read::SetLen(key) }
         };
-        let (workers, _) = scored(replies.get(3)).unwrap_or_default();
-        let held = workers.iter().map(|(w, _)| Read::SetLen(of(&[b":inflight:", w.as_slice()])));
+        let workers = Scored::or_none(replies.get(3));
+        let held = workers.first.iter().map(|(w, _)| Read::SetLen(of(&[b":inflight:", w.as_slice()])));
         [len(4, b":done"), len(5, b":dead")].into_iter().chain(held).collect()
     }
 
@@ -111,11 +106,7 @@ impl QueueFamily for ApalisFamily {
     ) -> Option<Queue> {
         let name = Bytes::from(base(&fact.key));
         let mut queue = begin(self.id(), &name, fact, PushEnd::Right, previous, memory, ctx);
-        let look = match Look::parse(replies.first()) {
-            Ok(look) => look,
-            Err(_) if is_wrong_type(replies.first()) => return None,
-            Err(why) => return Some(unreadable(queue, why)),
-        };
+        let Some(look) = look_at(&mut queue, replies.first()) else { return left_of(queue) };
         let (scheduled, ready) = due(replies.get(1));
         let Some(ready) = ready.or(scheduled.filter(|n| *n == 0)) else {
             let why = match super::string::unknown(replies.get(1), "EVAL_RO") {
@@ -131,10 +122,9 @@ impl QueueFamily for ApalisFamily {
             queue.details.push(Detail::new("done", format!("{n} tasks")));
         }
         crew(&mut queue, replies, ctx);
-        let first_due = scored(replies.get(2)).and_then(|(m, _)| Some(m.first()?.0.clone()));
-        let next = look.next.as_ref().filter(|(len, id)| *len == id.len()).map(|(_, id)| id.clone());
-        let ids = [next, first_due.filter(|_| ready > 0)];
-        let told = ids.iter().flatten().filter_map(|id| ulid_ms(id.as_slice())).min();
+        let scheduled = Scored::or_none(replies.get(2));
+        let ids = [look.next_whole(), scheduled.next().filter(|_| ready > 0)];
+        let told = ids.into_iter().flatten().filter_map(|id| ulid_ms(id.as_slice())).min();
         let (found, moved) = list_step(&look, memory, ctx);
         // What is pushed goes through the sorted set: the list alone tells no rates, only the depth of both.
         let net = memory_sample(found, depth, memory);
@@ -156,9 +146,10 @@ fn memory_sample(
 
 /// Its workers and what they hold.
 fn crew(queue: &mut Queue, replies: &[Reply], ctx: &Context) {
-    let Some((workers, len)) = scored(replies.get(3)) else { return };
+    let Some(workers) = Scored::parse(replies.get(3)) else { return };
     let held = replies.get(FIRST + 2..).unwrap_or_default();
     let crew: Vec<(Option<u64>, Worker)> = workers
+        .first
         .iter()
         .zip(held)
         .map(|((name, seen), held)| {
@@ -174,7 +165,7 @@ fn crew(queue: &mut Queue, replies: &[Reply], ctx: &Context) {
             (held, worker)
         })
         .collect();
-    let all = len.map_or(crew.len() < MOST_WORKERS as usize, |n| n == crew.len() as u64);
+    let all = crew.len() == workers.first.len() && workers.is_all(MOST_WORKERS);
     queue.workers = live(crew.iter().map(|(_, w)| w), all);
     let held = crew.iter().try_fold(0_u64, |sum, (n, _)| Some(sum.saturating_add((*n)?)));
     queue.in_flight = held.filter(|_| all);

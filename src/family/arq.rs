@@ -4,7 +4,7 @@ use super::backlog::{age, begin, is_wrong_type, list_step, settle, unreadable};
 use super::list::Look;
 use super::read::PART;
 use super::scored::{Counts, Scored};
-use super::site::{Site, is_type, join, single, text};
+use super::site::{Site, exists, is_type, join, single, text};
 use super::{
     Canary, Context, KeyFact, QueueFamily, QueueMemory, Read, SetPlace, TaskPlace, TaskSet, Told, Wish,
     canary,
@@ -57,7 +57,7 @@ impl QueueFamily for ArqFamily {
     }
 
     fn site_more(&self, _: &Bytes, replies: &[Reply]) -> Vec<Read> {
-        let look = Scored::parse(replies.first()).unwrap_or_default();
+        let look = Scored::or_none(replies.first());
         let job = |(id, _): &(Bytes, f64)| Read::Type(join(&[b"arq:job:", id.as_slice()]));
         look.first.iter().filter(|(id, _)| id.len() < 256).take(SAMPLES as usize).map(job).collect()
     }
@@ -108,7 +108,7 @@ impl QueueFamily for ArqFamily {
     }
 
     fn more_reads(&self, _: &Bytes, replies: &[Reply]) -> Vec<Read> {
-        let look = Scored::parse(replies.first()).unwrap_or_default();
+        let look = Scored::or_none(replies.first());
         let runs = |(id, _): &(Bytes, f64)| Read::Type(join(&[b"arq:in-progress:", id.as_slice()]));
         look.first.iter().take(LOOKED_AT as usize).map(runs).collect()
     }
@@ -136,13 +136,7 @@ impl QueueFamily for ArqFamily {
             .first
             .iter()
             .zip(replies.get(4..).unwrap_or_default())
-            .map(|(job, reply)| {
-                let runs = match reply {
-                    Reply::Status(kind) => Some(kind != "none"),
-                    _ => None,
-                };
-                (job, runs)
-            })
+            .map(|(job, reply)| (job, exists(Some(reply))))
             .collect();
         let running: Vec<&Bytes> =
             jobs.iter().filter(|(_, runs)| *runs == Some(true)).map(|((id, _), _)| id).collect();

@@ -4,11 +4,11 @@
 
 use std::collections::BTreeMap;
 
-use super::backlog::{begin, is_wrong_type, oldest, settle_list, taken_by_done, unreadable};
-use super::crew::{Worker, live, since};
-use super::list::Look;
+use super::backlog::{begin, left_of, list_look, look_at, next_id, oldest, settle_list, taken_by_done};
+use super::crew::{Worker, seen_by, since};
 use super::proto::{self, Field};
-use super::site::{Part, Site, SiteQueue, count, is_type, join, members, number, scored, text};
+use super::scored::Scored;
+use super::site::{Part, Site, SiteQueue, count, exists, is_type, join, members, number, text};
 use super::{Context, KeyFact, QueueFamily, QueueMemory, Read, SetPlace, TaskSet};
 use crate::domain::queue::{Detail, PushEnd};
 use crate::domain::{Bytes, Queue, Reply};
@@ -54,7 +54,7 @@ impl QueueFamily for AsynqFamily {
     }
 
     fn site_more(&self, _: &Bytes, replies: &[Reply]) -> Vec<Read> {
-        let (servers, _) = scored(replies.get(1)).unwrap_or_default();
+        let servers = Scored::or_none(replies.get(1)).first;
         let workers = |server: &Bytes| {
             let identity = server.as_slice().strip_prefix(SERVERS).unwrap_or_default();
             join(&[b"asynq:workers", identity])
@@ -70,30 +70,20 @@ impl QueueFamily for AsynqFamily {
 
     fn site(&self, _: &Bytes, replies: &[Reply], ctx: &Context) -> Option<Site> {
         let names = members(replies.first())?;
-        let listed = scored(replies.get(1));
-        let all = listed.as_ref().is_some_and(|(servers, len)| {
-            let shown = servers.len() as u64;
-            len.map_or(shown < u64::from(MOST_SERVERS), |n| n == shown)
-        });
+        let listed = Scored::parse(replies.get(1));
+        let all = listed.as_ref().is_some_and(|servers| servers.is_all(MOST_SERVERS));
         let servers: Vec<(BTreeMap<Bytes, u64>, Worker)> = listed
             .iter()
-            .flat_map(|(servers, _)| servers)
+            .flat_map(|servers| &servers.first)
             .zip(replies.get(FIRST..).unwrap_or_default().chunks(PER_SERVER))
             .map(|((key, expires), told)| server(key, *expires, told, ctx))
             .collect();
         let queues = names.iter().map(|name| {
-            let mine = servers.iter().filter(|(queues, _)| queues.contains_key(name));
-            let gone = servers.iter().filter(|(_, w)| w.alive == Some(false));
-            // One that is gone does not tell any more which queues it served.
-            let workers = live(mine.clone().map(|(_, w)| w), all);
-            let details = mine.filter(|(_, w)| w.alive != Some(false)).chain(gone);
+            let crew = servers.iter().map(|(queues, server)| (queues.contains_key(name), server));
+            let (workers, details) = seen_by(crew, all, ctx);
             SiteQueue {
                 key: join(&[b"asynq:{", name.as_slice(), b"}", PENDING]),
-                part: Part {
-                    workers,
-                    details: details.map(|(_, w)| w.detail(ctx)).collect(),
-                    ..Part::default()
-                },
+                part: Part { workers, details, ..Part::default() },
             }
         });
         Some(Site { queues: queues.collect(), registry: true })
@@ -123,12 +113,7 @@ impl QueueFamily for AsynqFamily {
     fn reads(&self, key: &Bytes, _: PushEnd, memory: &QueueMemory) -> Vec<Read> {
         let of = |end: &str| join(&[base(key), end.as_bytes()]);
         vec![
-            Read::ListLook {
-                key: key.clone(),
-                push: PushEnd::Left,
-                newest: memory.newest.clone(),
-                maxlen: 4096,
-            },
+            list_look(key, PushEnd::Left, memory),
             Read::ListLen(of(":active")),
             Read::SortedLen(of(":scheduled")),
             Read::SortedLen(of(":retry")),
@@ -142,10 +127,7 @@ impl QueueFamily for AsynqFamily {
     }
 
     fn more_reads(&self, key: &Bytes, replies: &[Reply]) -> Vec<Read> {
-        let Ok(Look { next: Some((len, id)), .. }) = Look::parse(replies.first()) else { return Vec::new() };
-        if len != id.len() || len > 256 {
-            return Vec::new();
-        }
+        let Some(id) = next_id(replies.first()) else { return Vec::new() };
         let task = join(&[base(key), b":t:", id.as_slice()]);
         vec![Read::HashHead { key: task, field: "pending_since".into(), max: 24 }]
     }
@@ -159,20 +141,13 @@ impl QueueFamily for AsynqFamily {
         ctx: &Context,
     ) -> Option<Queue> {
         let mut queue = begin(self.id(), &name(&fact.key), fact, PushEnd::Left, previous, memory, ctx);
-        let look = match Look::parse(replies.first()) {
-            Ok(look) => look,
-            Err(_) if is_wrong_type(replies.first()) => return None,
-            Err(why) => return Some(unreadable(queue, why)),
-        };
+        let Some(look) = look_at(&mut queue, replies.first()) else { return left_of(queue) };
         let at = |index: usize| count(replies.get(index));
         queue.in_flight = at(1);
         queue.scheduled = at(2);
         queue.retry = at(3);
         queue.failed = at(4);
-        queue.paused = match replies.get(6) {
-            Some(Reply::Status(t)) => Some(t != "none"),
-            _ => None,
-        };
+        queue.paused = exists(replies.get(6));
         describe(&mut queue, replies, ctx);
         // A counter that is not there yet stands at 0.
         let done = match replies.get(7) {
@@ -195,7 +170,7 @@ fn describe(queue: &mut Queue, replies: &[Reply], ctx: &Context) {
         queue.details.push(Detail::new("groups", "some tasks wait in groups to be aggregated: not counted"));
     }
     // The lowest scores are the leases that ran out first.
-    for (id, until) in scored(replies.get(8)).unwrap_or_default().0 {
+    for (id, until) in Scored::or_none(replies.get(8)).first {
         let until_ms = (until * 1e3) as i64;
         if until_ms < ctx.server_ms {
             let text = format!("{id}: its lease ran out {} ago, nobody works at it", since(until_ms, ctx));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::list::{self, Look, MAX_SEARCHED};
-use super::{Context, KeyFact, QueueMemory, Sample};
+use super::{Context, KeyFact, QueueMemory, Read, Sample};
 use crate::domain::lock::Unknown;
 use crate::domain::queue::{Oldest, PushEnd, RateSource};
 use crate::domain::{Bytes, Queue, Reply, Stamp};
@@ -36,10 +36,40 @@ pub(super) fn begin(
 
 /// Its depth could not be read: said, never 0.
 pub(super) fn unreadable(mut queue: Queue, why: Unknown) -> Queue {
+    fail(&mut queue, why);
+    queue
+}
+
+fn fail(queue: &mut Queue, why: Unknown) {
     queue.waiting = None;
     queue.problem = Some(why);
     queue.oldest = Oldest::Unknown(Unknown::NotRead);
-    queue
+}
+
+/// The look at the list in which a queue's tasks wait, by the reply to [`list_look`]. `None`: see [`left_of`].
+pub(super) fn look_at(queue: &mut Queue, reply: Option<&Reply>) -> Option<Look> {
+    match Look::parse(reply) {
+        Ok(look) => return Some(look),
+        Err(_) if is_wrong_type(reply) => queue.problem = None,
+        Err(why) => fail(queue, why),
+    }
+    None
+}
+
+/// What is left of a queue when [`look_at`] told nothing: it with the reason, or nothing where its key has another
+/// type now.
+pub(super) fn left_of(queue: Queue) -> Option<Queue> {
+    queue.problem.is_some().then_some(queue)
+}
+
+/// The next element of the list that [`list_look`] looked at, when it may be an id.
+pub(super) fn next_id(reply: Option<&Reply>) -> Option<Bytes> {
+    Look::parse(reply).ok()?.next_id().cloned()
+}
+
+/// The read for a look at a list that is pushed to at this end.
+pub(super) fn list_look(key: &Bytes, push: PushEnd, memory: &QueueMemory) -> Read {
+    Read::ListLook { key: key.clone(), push, newest: memory.newest.clone(), maxlen: 4096 }
 }
 
 /// True when the key has another type now.

@@ -1,8 +1,9 @@
 //! bee-queue: keys under `bq:<queue>:`, all jobs in one hash.
 
-use super::backlog::{begin, counted, is_wrong_type, oldest, settle_list, since_last, unreadable};
+use super::backlog::{begin, counted, left_of, list_look, look_at, next_id, oldest, settle_list, since_last};
 use super::list::Look;
-use super::site::{Part, Site, SiteQueue, count, is_type, join, number, text};
+use super::scored::due;
+use super::site::{Site, count, is_type, join, json, number, single};
 use super::{
     Canary, Context, KeyFact, QueueFamily, QueueMemory, Read, Sample, SetPlace, TaskSet, Told, UsualPrefix,
     Wish, canary,
@@ -61,8 +62,7 @@ impl QueueFamily for BeeQueueFamily {
         let jobs = is(0);
         let usual = stem(clue).starts_with(USUAL) && (clue.as_slice().ends_with(b":id") || jobs);
         let ours = usual || (jobs && (own || is(5) || is(6)));
-        let queue = SiteQueue { key: join(&[stem(clue), WAITING]), part: Part::default() };
-        ours.then(|| Site { queues: vec![queue], registry: false })
+        ours.then(|| single(join(&[stem(clue), WAITING]), None))
     }
 
     fn task_parts(&self, key: &Bytes, id: &Bytes) -> Vec<(&'static str, Read)> {
@@ -86,12 +86,7 @@ impl QueueFamily for BeeQueueFamily {
     fn reads(&self, key: &Bytes, _: PushEnd, memory: &QueueMemory) -> Vec<Read> {
         let of = |end: &str| join(&[base(key), end.as_bytes()]);
         vec![
-            Read::ListLook {
-                key: key.clone(),
-                push: PushEnd::Left,
-                newest: memory.newest.clone(),
-                maxlen: 4096,
-            },
+            list_look(key, PushEnd::Left, memory),
             Read::ListLen(of(":active")),
             Read::Due { key: of(":delayed"), per_second: 1000 },
             Read::SetLen(of(":failed")),
@@ -103,10 +98,7 @@ impl QueueFamily for BeeQueueFamily {
     }
 
     fn more_reads(&self, key: &Bytes, replies: &[Reply]) -> Vec<Read> {
-        let Ok(Look { next: Some((len, id)), .. }) = Look::parse(replies.first()) else { return Vec::new() };
-        if len != id.len() || len > 256 {
-            return Vec::new();
-        }
+        let Some(id) = next_id(replies.first()) else { return Vec::new() };
         vec![Read::HashHead { key: join(&[base(key), b":jobs"]), field: id, max: 4096 }]
     }
 
@@ -119,17 +111,13 @@ impl QueueFamily for BeeQueueFamily {
         ctx: &Context,
     ) -> Option<Queue> {
         let mut queue = begin(self.id(), &name(&fact.key), fact, PushEnd::Left, previous, memory, ctx);
-        let look = match Look::parse(replies.first()) {
-            Ok(look) => look,
-            Err(_) if is_wrong_type(replies.first()) => return None,
-            Err(why) => return Some(unreadable(queue, why)),
-        };
+        let Some(look) = look_at(&mut queue, replies.first()) else { return left_of(queue) };
         let counter = number(replies.get(5));
         let destroyed = matches!(replies.get(5), Some(Reply::Bulk(b)) if b.is_empty());
         if look.depth == 0 && destroyed && is_type(replies.get(7), "none") {
             return None;
         }
-        let (delayed, due) = super::site::due(replies.get(2));
+        let (delayed, due) = due(replies.get(2));
         queue.in_flight = count(replies.get(1));
         queue.scheduled = delayed;
         queue.failed = count(replies.get(3));
@@ -168,8 +156,7 @@ fn sample(
 
 /// The time in the options of a job.
 fn enqueued_ms(reply: Option<&Reply>) -> Option<i64> {
-    let job: serde_json::Value = serde_json::from_slice(text(reply)?.as_slice()).ok()?;
-    job.pointer("/options/timestamp")?.as_i64()
+    json(reply)?.pointer("/options/timestamp")?.as_i64()
 }
 
 /// What all keys of the queue begin with, out of a clue.

@@ -1,15 +1,15 @@
 //! BullMQ 4 to 6 and Bull 3 and 4: a bundle of keys under `bull:<queue>:`, found by its `meta` hash or `id` counter.
 
 use super::backlog::{
-    age, at_least, begin, counted, is_wrong_type, list_step, settle, since_last, unreadable,
+    begin, counted, left_of, list_look, list_step, look_at, oldest, settle, since_last, unreadable,
 };
 use super::list::Look;
-use super::site::{Site, SiteQueue, count, is_type, join, text};
+use super::site::{Site, count, is_type, join, number, single, text};
 use super::{
     Canary, Context, KeyFact, QueueFamily, QueueMemory, Read, SetPlace, TaskSet, Told, UsualPrefix, Wish,
     canary,
 };
-use crate::domain::queue::{Detail, Oldest, PushEnd, RateSource};
+use crate::domain::queue::{Detail, PushEnd, RateSource};
 use crate::domain::{Bytes, Queue, Reply};
 
 /// See the module.
@@ -81,8 +81,7 @@ impl QueueFamily for BullFamily {
             let other = version || events || is(4, "hash");
             !other && (is(3, "string") || (states && usual_prefix(base)))
         };
-        let queue = SiteQueue { key: join(&[base, WAIT]), part: super::site::Part::default() };
-        ours.then(|| Site { queues: vec![queue], registry: false })
+        ours.then(|| single(join(&[base, WAIT]), None))
     }
 
     fn task_parts(&self, key: &Bytes, id: &Bytes) -> Vec<(&'static str, Read)> {
@@ -113,12 +112,7 @@ impl QueueFamily for BullFamily {
         let of = |end: &str| join(&[base, end.as_bytes()]);
         let meta = |field: &str| Read::HashHead { key: of(":meta"), field: field.into(), max: 64 };
         vec![
-            Read::ListLook {
-                key: key.clone(),
-                push: PushEnd::Left,
-                newest: memory.newest.clone(),
-                maxlen: 4096,
-            },
+            list_look(key, PushEnd::Left, memory),
             Read::ListLen(of(":paused")),
             Read::SortedLen(of(":prioritized")),
             Read::ListLen(of(":active")),
@@ -137,15 +131,14 @@ impl QueueFamily for BullFamily {
     }
 
     fn more_reads(&self, key: &Bytes, replies: &[Reply]) -> Vec<Read> {
-        let waits = Look::parse(replies.first()).ok().and_then(|look| look.next);
         let paused = || {
-            let element = replies.get(13)?.as_array()?;
-            Some((count(element.first())? as usize, element.get(1)?.as_bytes()?))
+            let next = replies.get(13)?.as_array()?;
+            let (len, id) = (count(next.first())?, next.get(1)?.as_bytes()?);
+            Some(id).filter(|id| id.len() as u64 == len && len <= 256)
         };
-        let Some((len, id)) = waits.or_else(paused) else { return Vec::new() };
-        if len != id.len() || id.len() > 256 {
-            return Vec::new();
-        }
+        let waits = Look::parse(replies.first()).ok().filter(|look| look.next.is_some());
+        let next = waits.map_or_else(paused, |look| look.next_id().cloned());
+        let Some(id) = next else { return Vec::new() };
         let job = join(&[base(key), b":", id.as_slice()]);
         vec![Read::HashHead { key: job, field: "timestamp".into(), max: 24 }]
     }
@@ -172,11 +165,7 @@ impl QueueFamily for BullFamily {
     ) -> Option<Queue> {
         let mut queue = begin(self.id, &name(&fact.key), fact, PushEnd::Left, previous, memory, ctx);
         let at = |index: usize| count(replies.get(index));
-        let look = match Look::parse(replies.first()) {
-            Ok(look) => look,
-            Err(_) if is_wrong_type(replies.first()) => return None,
-            Err(why) => return Some(unreadable(queue, why)),
-        };
+        let Some(look) = look_at(&mut queue, replies.first()) else { return left_of(queue) };
         let (Some(paused_list), Some(prioritized)) = (at(1), at(2)) else {
             let why = if at(1).is_none() { (replies.get(1), "LLEN") } else { (replies.get(2), "ZCARD") };
             return Some(unreadable(queue, super::string::unknown(why.0, why.1)));
@@ -194,7 +183,7 @@ impl QueueFamily for BullFamily {
         // All jobs that are somewhere between being added and being done: what was added and is not there any
         // more is done. Removed jobs count as done, too.
         let open = [at(3), at(4), at(5)].into_iter().try_fold(depth, |sum, n| Some(sum.saturating_add(n?)));
-        let counter = text(replies.get(8)).and_then(|t| t.as_utf8()?.parse::<i64>().ok());
+        let counter = number(replies.get(8));
         let added = since_last(memory, &"id".into(), counter);
         let before = memory.counters.get(&Bytes::from("open")).copied();
         let done = match (added, open, before) {
@@ -214,12 +203,8 @@ impl QueueFamily for BullFamily {
             source = RateSource::NewestFoundAgain;
         }
         settle(&mut queue, depth, sample, moved, source, memory, ctx);
-        let told = replies.get(15).and_then(|r| text(Some(r))?.as_utf8()?.parse::<i64>().ok());
-        queue.oldest = match (depth, told) {
-            (0, _) => Oldest::Empty,
-            (_, Some(ms)) => age(ms, ctx),
-            (_, None) => at_least(memory),
-        };
+        let told = number(replies.get(15));
+        queue.oldest = oldest(depth, told, memory, ctx);
         Some(queue)
     }
 }

@@ -69,6 +69,19 @@ impl Worker {
     }
 }
 
+/// The workers of a site as one of its queues sees them, each with whether it takes from it: how many live, and a line
+/// for each. One that is gone does not tell any more from which queues it took: it is named at all of them.
+pub(super) fn seen_by<'a>(
+    crew: impl Iterator<Item = (bool, &'a Worker)> + Clone,
+    all_asked: bool,
+    ctx: &Context,
+) -> (Option<u64>, Vec<Detail>) {
+    let mine = crew.clone().filter(|(takes, _)| *takes).map(|(_, worker)| worker);
+    let gone = crew.map(|(_, worker)| worker).filter(|w| w.alive == Some(false));
+    let there = mine.clone().filter(|w| w.alive != Some(false));
+    (live(mine, all_asked), there.chain(gone).map(|w| w.detail(ctx)).collect())
+}
+
 /// How many of them live; `None` when one of them is not known or not all were asked.
 pub(super) fn live<'a>(workers: impl Iterator<Item = &'a Worker>, all_asked: bool) -> Option<u64> {
     let mut live = 0;

@@ -1,15 +1,15 @@
 //! dramatiq's Redis broker: a list of message ids and a hash of messages for each queue, the same again for delayed
 //! ones (`.DQ`), dead ones in a sorted set (`.XQ`), one heartbeat for each process that ever spoke.
 
-use super::backlog::{age, at_least, begin, is_wrong_type, list_step, settle, unreadable};
-use super::list::{Look, payload_time_ms};
+use super::backlog::{begin, left_of, list_look, look_at, next_id, oldest, settle_list};
+use super::list::payload_time_ms;
 use super::scored::Scored;
 use super::site::{Site, count, is_type, join, single, text};
 use super::{
     Canary, Context, KeyFact, QueueFamily, QueueMemory, Read, SetPlace, TaskPlace, TaskSet, Told,
     UsualPrefix, Wish, canary,
 };
-use crate::domain::queue::{Detail, Oldest, PushEnd, RateSource};
+use crate::domain::queue::{Detail, PushEnd};
 use crate::domain::{Bytes, Queue, Reply};
 
 /// See the module.
@@ -92,9 +92,8 @@ impl QueueFamily for DramatiqFamily {
 
     fn reads(&self, key: &Bytes, _: PushEnd, memory: &QueueMemory) -> Vec<Read> {
         let of = |ends: &[&[u8]]| join(&[key.as_slice(), ends.concat().as_slice()]);
-        let (push, newest) = (PushEnd::Right, memory.newest.clone());
         vec![
-            Read::ListLook { key: key.clone(), push, newest, maxlen: 4096 },
+            list_look(key, PushEnd::Right, memory),
             Read::HashLen(of(&[MESSAGES])),
             Read::HashLen(of(&[DELAYED, MESSAGES])),
             Read::SortedLen(of(&[DEAD])),
@@ -104,7 +103,7 @@ impl QueueFamily for DramatiqFamily {
 
     fn more_reads(&self, key: &Bytes, replies: &[Reply]) -> Vec<Read> {
         let (namespace, queue) = split(key.as_slice());
-        let next = Look::parse(replies.first()).ok().and_then(|look| look.next_id().cloned());
+        let next = next_id(replies.first());
         let messages = join(&[key.as_slice(), MESSAGES]);
         // A place for the next message also where there is none, so that those behind are found.
         let mut reads = vec![Read::HashHead { key: messages, field: next.unwrap_or_default(), max: 4096 }];
@@ -128,24 +127,15 @@ impl QueueFamily for DramatiqFamily {
         let (namespace, name) = split(fact.key.as_slice());
         let name = if namespace == NAMESPACE { name } else { fact.key.as_slice() };
         let mut queue = begin(self.id(), &name.into(), fact, PushEnd::Right, previous, memory, ctx);
-        let look = match Look::parse(replies.first()) {
-            Ok(look) => look,
-            Err(_) if is_wrong_type(replies.first()) => return None,
-            Err(why) => return Some(unreadable(queue, why)),
-        };
+        let Some(look) = look_at(&mut queue, replies.first()) else { return left_of(queue) };
         queue.in_flight = count(replies.get(1)).map(|all| all.saturating_sub(look.depth));
         // Workers take delayed messages early and hold them, so that their list says little.
         queue.scheduled = count(replies.get(2));
         queue.failed = count(replies.get(3));
         queue.workers = workers(&mut queue.details, memory, replies, ctx);
-        let (sample, moved) = list_step(&look, memory, ctx);
-        settle(&mut queue, look.depth, sample, moved, RateSource::NewestFoundAgain, memory, ctx);
+        settle_list(&mut queue, &look, None, memory, ctx);
         let told = text(replies.get(MORE - 1)).and_then(|m| payload_ms(m.as_slice()));
-        queue.oldest = match (look.depth, told) {
-            (0, _) => Oldest::Empty,
-            (_, Some(ms)) => age(ms, ctx),
-            (_, None) => at_least(memory),
-        };
+        queue.oldest = oldest(look.depth, told, memory, ctx);
         Some(queue)
     }
 }
@@ -196,7 +186,7 @@ fn workers(
 
 /// Processes with their last heartbeat, milliseconds.
 fn processes(replies: &[Reply]) -> Vec<(Bytes, f64)> {
-    let mut all = Scored::parse(replies.get(4)).unwrap_or_default().first;
+    let mut all = Scored::or_none(replies.get(4)).first;
     all.truncate(MOST as usize);
     all
 }

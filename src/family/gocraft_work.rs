@@ -1,9 +1,8 @@
 //! gocraft/work: the set `<namespace>:known_jobs`, a list of JSON for each job name, pools with a heartbeat.
 
-use super::backlog::{begin, is_wrong_type, oldest, settle_list, unreadable};
-use super::crew::{Worker, live};
-use super::list::Look;
-use super::site::{Part, Site, SiteQueue, Tally, join, members, number, text};
+use super::backlog::{begin, left_of, list_look, look_at, oldest, settle_list};
+use super::crew::{Worker, seen_by};
+use super::site::{Part, Site, SiteQueue, Tally, exists, join, members, number, text};
 use super::{Context, KeyFact, QueueFamily, QueueMemory, Read, SetPlace, TaskSet, hash_pairs};
 use crate::domain::queue::{Detail, PushEnd};
 use crate::domain::{Bytes, Queue, Reply};
@@ -111,21 +110,20 @@ impl QueueFamily for GocraftWorkFamily {
         let shared: Vec<Detail> = [("schedule", &scheduled), ("retry set", &retry), ("dead set", &dead)]
             .into_iter()
             .filter(|_| !only_one)
-            .filter_map(|(label, t)| Some((label, t.total.filter(|n| *n > 0)?)))
-            .map(|(label, n)| Detail::new(label, format!("{n} jobs of all names")))
+            .filter_map(|(label, tally)| tally.shared(label, "names"))
             .collect();
         let queues = names.iter().map(|name| {
-            let mine = crew.iter().filter(|pool| pool.takes(name));
-            let gone = crew.iter().filter(|p| p.worker.alive == Some(false));
-            let told = mine.clone().filter(|p| p.worker.alive != Some(false)).chain(gone);
+            let pools = crew.iter().map(|pool| (pool.jobs.contains(name), &pool.worker));
+            let (workers, mut details) = seen_by(pools, all, ctx);
+            details.extend(shared.iter().cloned());
             SiteQueue {
                 key: join(&[namespace(clue), b":jobs:", name.as_slice()]),
                 part: Part {
                     scheduled: scheduled.of(name, only_one),
                     retry: retry.of(name, only_one),
                     failed: dead.of(name, only_one),
-                    workers: live(mine.map(|p| &p.worker), all),
-                    details: told.map(|p| p.worker.detail(ctx)).chain(shared.iter().cloned()).collect(),
+                    workers,
+                    details,
                     ..Part::default()
                 },
             }
@@ -145,12 +143,7 @@ impl QueueFamily for GocraftWorkFamily {
     fn reads(&self, key: &Bytes, _: PushEnd, memory: &QueueMemory) -> Vec<Read> {
         let of = |end: &str| join(&[key.as_slice(), end.as_bytes()]);
         vec![
-            Read::ListLook {
-                key: key.clone(),
-                push: PushEnd::Left,
-                newest: memory.newest.clone(),
-                maxlen: 4096,
-            },
+            list_look(key, PushEnd::Left, memory),
             Read::Head(of(":lock"), 24),
             Read::Type(of(":paused")),
             Read::Head(of(":max_concurrency"), 24),
@@ -166,26 +159,18 @@ impl QueueFamily for GocraftWorkFamily {
         ctx: &Context,
     ) -> Option<Queue> {
         let mut queue = begin(self.id(), &name(&fact.key), fact, PushEnd::Left, previous, memory, ctx);
-        let look = match Look::parse(replies.first()) {
-            Ok(look) => look,
-            Err(_) if is_wrong_type(replies.first()) => return None,
-            Err(why) => return Some(unreadable(queue, why)),
-        };
+        let Some(look) = look_at(&mut queue, replies.first()) else { return left_of(queue) };
         queue.in_flight = match replies.get(1) {
             // Nothing of this name ran yet.
             Some(Reply::Bulk(b)) if b.is_empty() => Some(0),
             other => number(other).and_then(|n| u64::try_from(n).ok()),
         };
-        queue.paused = match replies.get(2) {
-            Some(Reply::Status(t)) => Some(t != "none"),
-            _ => None,
-        };
+        queue.paused = exists(replies.get(2));
         if let Some(most) = number(replies.get(3)).filter(|n| *n > 0) {
             queue.details.push(Detail::new("concurrency", format!("at most {most} at once")));
         }
         settle_list(&mut queue, &look, None, memory, ctx);
-        let whole = look.next.as_ref().filter(|(len, head)| *len == head.len());
-        let told = whole.and_then(|(_, job)| {
+        let told = look.next_whole().and_then(|job| {
             let job: serde_json::Value = serde_json::from_slice(job.as_slice()).ok()?;
             job.get("t")?.as_i64()?.checked_mul(1000)
         });
@@ -247,9 +232,5 @@ impl Pool {
             runs: if alive == Some(false) { Vec::new() } else { runs.collect() },
         };
         Self { id: id.clone(), jobs: words(fields.get(4)), worker }
-    }
-
-    fn takes(&self, job: &Bytes) -> bool {
-        self.jobs.contains(job)
     }
 }

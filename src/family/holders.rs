@@ -1,8 +1,23 @@
 //! Several holders of one lock: which of them is shown, and how.
 
+use super::hold::Opening;
+use super::{Context, KeyFact};
 use crate::domain::Lock;
 use crate::domain::bytes::escape;
 use crate::domain::lock::{Holder, Token};
+
+/// A lock of no family yet, of which the token is that of the holder shown. `None`: nobody holds it.
+pub(super) fn held_by(
+    opening: Opening,
+    fact: &KeyFact,
+    previous: Option<&Lock>,
+    ctx: &Context,
+    holders: Vec<Holder>,
+    total: Option<u64>,
+) -> Option<Lock> {
+    let shown = Token::Known(pick(previous, &holders)?.token.clone());
+    with_holders(opening.lock(fact, previous, ctx, shown), previous, holders, total)
+}
 
 /// The lock with its holders: the one shown before while it is there, else the first. `total`: how many there are,
 /// of which `holders` may be the first few. `None`: nobody holds it.

@@ -1,8 +1,8 @@
 //! huey's task locks: one field each in the hash that also keeps every task result. DEL would wipe them all.
 
-use super::holders::{pick, with_holders};
+use super::hold::Opening;
+use super::holders::held_by;
 use super::recipe::Recipe;
-use super::string::{lock, ttl};
 use super::{Context, Dialect, KeyFact, LockFamily, Read, hash_pairs};
 use crate::act::plan::{Guard, Parts, Undo};
 use crate::domain::glob::Glob;
@@ -46,7 +46,7 @@ impl LockFamily for HueyHash {
         ctx: &Context,
     ) -> Option<Lock> {
         let [pttl, look] = replies else { return None };
-        let ttl = ttl(Some(pttl))?;
+        let opening = Opening::of_ttl(Some(pttl))?;
         let (fields, _) = hash_pairs(look)?;
         let mut locks: Vec<Bytes> =
             fields.into_iter().map(|(field, _)| field).filter(|f| f.len() <= MAX_FIELD).collect();
@@ -59,11 +59,9 @@ impl LockFamily for HueyHash {
                 left: None,
             })
             .collect();
-        let shown = pick(previous, &holders)?;
-        let lock = lock(fact, previous, ctx, ttl, Token::Known(shown.token.clone()), None);
-        let lock = Lock { family: ID, candidates: [(ID, 95)].into(), no_ttl_is_normal: true, ..lock };
-        // HLEN counts the task results too.
-        with_holders(lock, previous, holders, None)
+        // HLEN counts the task results too: how many locks there are is not known.
+        let lock = held_by(opening, fact, previous, ctx, holders, None)?;
+        Some(Lock { family: ID, candidates: [(ID, 95)].into(), no_ttl_is_normal: true, ..lock })
     }
 
     fn is_constant(&self, _: &str, _: &Bytes, _: &Token) -> bool {

@@ -1,6 +1,9 @@
 //! Huey's queues: a list, or a sorted set by priority, a sorted set of what is to run later, and no more.
 
-use super::backlog::{at_least, at_least_from, begin, is_wrong_type, list_step, settle, unreadable};
+use super::backlog::{
+    at_least, at_least_from, begin, is_wrong_type, left_of, list_look, list_step, look_at, oldest, settle,
+    settle_list, unreadable,
+};
 use super::list::Look;
 use super::scored::Scored;
 use super::site::{Site, count, join, single};
@@ -92,8 +95,7 @@ impl QueueFamily for HueyFamily {
         let front = if by_priority(memory) {
             Read::ZsetLook { key: key.clone(), count: LOOKED_AT }
         } else {
-            let (push, newest) = (PushEnd::Left, memory.newest.clone());
-            Read::ListLook { key: key.clone(), push, newest, maxlen: 4096 }
+            list_look(key, PushEnd::Left, memory)
         };
         let schedule = join(&[SCHEDULE, app(key.as_slice()).unwrap_or_default()]);
         vec![front, Read::SortedLen(schedule)]
@@ -136,8 +138,8 @@ impl QueueFamily for HueyFamily {
             let (sample, moved) = list_step(&next, memory, ctx);
             settle(&mut queue, depth, sample, moved, RateSource::NetOnly, memory, ctx);
             // The most urgent come first, each priority in the order of time; those behind may be older.
-            let oldest = look.first.iter().filter_map(|(member, _)| enqueued_ms(member)).min();
-            queue.oldest = match (depth, oldest) {
+            let first = look.first.iter().filter_map(|(member, _)| enqueued_ms(member)).min();
+            queue.oldest = match (depth, first) {
                 (0, _) => Oldest::Empty,
                 (_, Some(ms)) if depth <= look.first.len() as u64 => super::backlog::age(ms, ctx),
                 (_, Some(ms)) => at_least_from(ms, ctx),
@@ -145,13 +147,9 @@ impl QueueFamily for HueyFamily {
             };
             return Some(queue);
         }
-        let look = match Look::parse(front) {
-            Ok(look) => look,
-            Err(why) => return Some(unreadable(queue, why)),
-        };
-        let (sample, moved) = list_step(&look, memory, ctx);
-        settle(&mut queue, look.depth, sample, moved, RateSource::NewestFoundAgain, memory, ctx);
-        queue.oldest = if look.depth == 0 { Oldest::Empty } else { at_least(memory) };
+        let Some(look) = look_at(&mut queue, front) else { return left_of(queue) };
+        settle_list(&mut queue, &look, None, memory, ctx);
+        queue.oldest = oldest(look.depth, None, memory, ctx);
         Some(queue)
     }
 }

@@ -2,7 +2,8 @@
 
 use super::backlog::{begin, counted, is_wrong_type, oldest, settle, unreadable};
 use super::crew::since;
-use super::site::{Part, Site, SiteQueue, count, join, members, number, scored, text};
+use super::scored::Scored;
+use super::site::{Part, Site, SiteQueue, count, join, members, number, text};
 use super::{Context, KeyFact, QueueFamily, QueueMemory, Read, SetPlace, TaskSet};
 use crate::domain::queue::{Detail, PushEnd, RateSource};
 use crate::domain::{Bytes, Queue, Reply};
@@ -91,14 +92,13 @@ impl QueueFamily for KueFamily {
     }
 
     fn more_reads(&self, key: &Bytes, replies: &[Reply]) -> Vec<Read> {
-        let first = scored(replies.get(5)).unwrap_or_default().0;
-        let running = scored(replies.get(6)).unwrap_or_default().0;
+        let next = Scored::or_none(replies.get(5)).next().cloned().unwrap_or_default();
+        let running = Scored::or_none(replies.get(6)).first;
         let field = |member: &Bytes, field: &str| {
             let job = join(&[split(key).0, b"job:", id(member)]);
             Read::HashHead { key: job, field: field.into(), max: 256 }
         };
         // Asked in any case, so that the places of the replies stand.
-        let next = first.first().map_or_else(Bytes::default, |(m, _)| m.clone());
         let each = running.iter().flat_map(|(member, _)| RUNNING_FIELDS.map(|f| field(member, f)));
         std::iter::once(field(&next, "created_at")).chain(each).collect()
     }
@@ -125,7 +125,7 @@ impl QueueFamily for KueFamily {
         if let Some(n) = at(4).filter(|n| *n > 0) {
             queue.details.push(Detail::new("complete", format!("{n} jobs kept")));
         }
-        let running = scored(replies.get(6)).unwrap_or_default().0;
+        let running = Scored::or_none(replies.get(6)).first;
         let told = replies.get(FIRST..).unwrap_or_default().chunks(RUNNING_FIELDS.len());
         for ((member, _), fields) in running.iter().zip(told) {
             let worker = text(fields.first()).map_or_else(|| "?".into(), |w| w.escaped());
@@ -133,7 +133,7 @@ impl QueueFamily for KueFamily {
             let text = format!("job {} at {worker}{}", Bytes::from(id(member)), began.unwrap_or_default());
             queue.details.push(Detail::new("running", text));
         }
-        let first = scored(replies.get(5)).and_then(|(m, _)| Some(m.first()?.0.clone()));
+        let first = Scored::or_none(replies.get(5)).next().cloned();
         let moved = super::backlog::next_moved(first, memory, ctx);
         // Nothing counts what goes in and out: jobs may be removed when they are complete.
         let sample = counted(depth, None, None, memory, ctx);

@@ -1,10 +1,10 @@
 //! Laravel's Redis queue: a list `<prefix>queues:<queue>` with `:delayed`, `:reserved` and `:notify` beside it;
 //! Horizon's supervisors where it runs.
 
-use super::backlog::{begin, is_wrong_type, oldest, settle_list, unreadable};
+use super::backlog::{begin, left_of, list_look, look_at, oldest, settle_list};
 use super::crew::{Worker, live};
-use super::list::{Look, payload_time_ms};
-use super::site::{Part, Site, SiteQueue, count, due, element, join, scored, text};
+use super::scored::{Scored, due};
+use super::site::{Site, count, element, is_set, join, json, single, text};
 use super::{Context, KeyFact, QueueFamily, QueueMemory, Read, SetPlace, TaskSet};
 use crate::domain::queue::{Detail, PushEnd};
 use crate::domain::{Bytes, Queue, Reply};
@@ -49,10 +49,9 @@ impl QueueFamily for LaravelFamily {
     }
 
     fn site(&self, clue: &Bytes, replies: &[Reply], _: &Context) -> Option<Site> {
-        let member = |at: usize| scored(replies.get(at)).and_then(|(m, _)| Some(m.first()?.0.clone()));
+        let member = |at: usize| Scored::or_none(replies.get(at)).next().cloned();
         let ours = [element(replies.first()), member(1), member(2)].iter().flatten().any(is_job);
-        let queue = SiteQueue { key: stem(clue).into(), part: Part::default() };
-        ours.then(|| Site { queues: vec![queue], registry: false })
+        ours.then(|| single(stem(clue).into(), None))
     }
 
     fn sets_at(&self, key: &Bytes) -> Vec<SetPlace> {
@@ -64,12 +63,7 @@ impl QueueFamily for LaravelFamily {
         let of = |end: &str| join(&[key.as_slice(), end.as_bytes()]);
         let horizon = horizon(key);
         vec![
-            Read::ListLook {
-                key: key.clone(),
-                push: PushEnd::Right,
-                newest: memory.newest.clone(),
-                maxlen: 4096,
-            },
+            list_look(key, PushEnd::Right, memory),
             Read::Due { key: of(":reserved"), per_second: 1 },
             Read::Due { key: of(":delayed"), per_second: 1 },
             Read::ZsetLook { key: join(&[horizon.as_slice(), b"supervisors"]), count: MOST_SUPERVISORS },
@@ -78,8 +72,8 @@ impl QueueFamily for LaravelFamily {
     }
 
     fn more_reads(&self, key: &Bytes, replies: &[Reply]) -> Vec<Read> {
-        let (supervisors, _) = scored(replies.get(3)).unwrap_or_default();
-        supervisors
+        Scored::or_none(replies.get(3))
+            .first
             .iter()
             .flat_map(|(name, _)| {
                 let of = join(&[horizon(key).as_slice(), b"supervisor:", name.as_slice()]);
@@ -97,11 +91,7 @@ impl QueueFamily for LaravelFamily {
         ctx: &Context,
     ) -> Option<Queue> {
         let mut queue = begin(self.id(), &name(&fact.key), fact, PushEnd::Right, previous, memory, ctx);
-        let look = match Look::parse(replies.first()) {
-            Ok(look) => look,
-            Err(_) if is_wrong_type(replies.first()) => return None,
-            Err(why) => return Some(unreadable(queue, why)),
-        };
+        let Some(look) = look_at(&mut queue, replies.first()) else { return left_of(queue) };
         let ((reserved, overdue), (delayed, _)) = (due(replies.get(1)), due(replies.get(2)));
         queue.in_flight = reserved;
         queue.scheduled = delayed;
@@ -111,27 +101,22 @@ impl QueueFamily for LaravelFamily {
         }
         supervise(&mut queue, &fact.key, memory.siblings == 1, replies, ctx);
         settle_list(&mut queue, &look, None, memory, ctx);
-        let whole = look.next.as_ref().filter(|(len, head)| *len == head.len());
-        let told = whole.and_then(|(_, job)| payload_time_ms(job.as_slice()));
-        queue.oldest = oldest(look.depth, told, memory, ctx);
+        queue.oldest = oldest(look.depth, look.next_time_ms(), memory, ctx);
         Some(queue)
     }
 }
 
 /// What Horizon tells, where it runs.
 fn supervise(queue: &mut Queue, key: &Bytes, only_one: bool, replies: &[Reply], ctx: &Context) {
-    let Some((supervisors, len)) = scored(replies.get(3)).filter(|(s, _)| !s.is_empty()) else { return };
+    let Some(supervisors) = Scored::parse(replies.get(3)).filter(|s| !s.first.is_empty()) else { return };
     let name = bare(key);
     let told = replies.get(FIRST..).unwrap_or_default().chunks(SUPERVISOR_FIELDS.len());
     let crew: Vec<(Option<u64>, Worker)> = supervisors
+        .first
         .iter()
         .zip(told)
         .map(|((supervisor, seen), fields)| {
-            let alive = match fields.get(2) {
-                Some(Reply::Bulk(_)) => Some(true),
-                Some(Reply::Nil) => Some(false),
-                _ => None,
-            };
+            let alive = is_set(fields.get(2));
             let mine = processes(fields.first(), name);
             let word = |at: usize| text(fields.get(at)).map(|b| b.escaped());
             let state = word(1).map(|status| {
@@ -143,7 +128,7 @@ fn supervise(queue: &mut Queue, key: &Bytes, only_one: bool, replies: &[Reply], 
             (mine, Worker { name, pid: word(2), alive, beat_ms, state, ..Worker::default() })
         })
         .collect();
-    let all = len.is_none_or(|n| n == crew.len() as u64);
+    let all = supervisors.len.is_none_or(|n| n == crew.len() as u64);
     let known = live(crew.iter().map(|(_, w)| w), all).is_some();
     let sum =
         crew.iter().filter(|(_, w)| w.alive == Some(true)).try_fold(0_u64, |sum, (n, _)| Some(sum + (*n)?));
@@ -159,7 +144,7 @@ fn supervise(queue: &mut Queue, key: &Bytes, only_one: bool, replies: &[Reply], 
 
 /// Processes of a supervisor that take from this queue: `{"redis:default,mails":3}`.
 fn processes(reply: Option<&Reply>, queue: &[u8]) -> Option<u64> {
-    let told: serde_json::Value = serde_json::from_slice(text(reply)?.as_slice()).ok()?;
+    let told = json(reply)?;
     let takes = |key: &str| {
         let names = key.split_once(':').map_or(key, |(_, names)| names);
         names.split(',').any(|n| n.as_bytes() == queue)

@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use super::backlog::{self, begin, left_of, look_at, settle_list};
+use super::site::count;
 use super::string::unknown;
 use super::{
     Canary, Context, KeyFact, QueueFamily, QueueMemory, Read, Sample, SetPlace, TaskSet, Wish, canary,
@@ -61,44 +63,12 @@ impl QueueFamily for ListFamily {
         replies: &[Reply],
         ctx: &Context,
     ) -> Option<Queue> {
-        let look = match Look::parse(replies.first()) {
-            Ok(look) => look,
-            Err(_) if replies.first().and_then(Reply::as_error).is_some_and(|e| e.code == "WRONGTYPE") => {
-                return None;
-            }
-            Err(why) => {
-                let mut queue = previous.cloned().unwrap_or_else(|| blank(self.id(), fact, ctx));
-                queue.waiting = None;
-                queue.problem = Some(why);
-                queue.read_at = ctx.at;
-                return Some(queue);
-            }
-        };
-        let mut queue = previous.cloned().unwrap_or_else(|| blank(self.id(), fact, ctx));
-        queue.problem = None;
-        queue.push = ctx.push;
-        queue.waiting = Some(look.depth);
-        queue.read_at = ctx.at;
-        queue.samples = queue.samples.saturating_add(1);
+        let mut queue = begin(self.id(), &fact.key, fact, ctx.push, previous, memory, ctx);
+        let Some(look) = look_at(&mut queue, replies.first()) else { return left_of(queue) };
         // Many name their in-flight list so, but it is no convention: its absence says nothing.
-        queue.in_flight =
-            replies.get(1).and_then(Reply::as_int).and_then(|n| u64::try_from(n).ok()).filter(|n| *n > 0);
-        queue.history = pushed_history(&queue.history, look.depth);
-        let sample = sample(&look, memory, ctx);
-        let progressed = remember_next(&look, memory, ctx)
-            | sample.is_some_and(|s| s.popped.is_some_and(|p| p > 0) || s.net < 0);
-        queue.no_progress_since = match (look.depth, progressed) {
-            (0, _) | (_, true) => None,
-            _ => queue.no_progress_since.or(Some(ctx.at)),
-        };
-        if let Some(sample) = sample {
-            remember(memory, sample, ctx.rate_window);
-        }
-        queue.rates = rates(memory);
+        queue.in_flight = count(replies.get(1)).filter(|n| *n > 0);
+        settle_list(&mut queue, &look, None, memory, ctx);
         queue.oldest = oldest(&look, memory, ctx);
-        memory.last = Some((look.depth, ctx.at));
-        memory.newest =
-            look.newest.filter(|(len, head)| *len <= MAX_SEARCHED && head.len() == *len).map(|(_, b)| b);
         Some(queue)
     }
 }
@@ -118,9 +88,19 @@ impl Look {
         Self { depth, newest: None, next: next.map(|id| (id.len(), id)).filter(|_| depth > 0), found: None }
     }
 
-    /// The next element, when it was read whole and is short enough for an id.
+    /// The next element, when it was read whole.
+    pub(super) fn next_whole(&self) -> Option<&Bytes> {
+        self.next.as_ref().filter(|(len, head)| *len == head.len()).map(|(_, head)| head)
+    }
+
+    /// The same, when it is short enough for an id.
     pub(super) fn next_id(&self) -> Option<&Bytes> {
-        self.next.as_ref().filter(|(len, id)| *len == id.len() && *len <= 256).map(|(_, id)| id)
+        self.next_whole().filter(|id| id.len() <= 256)
+    }
+
+    /// The time that the next element tells as a payload, milliseconds since the epoch.
+    pub(super) fn next_time_ms(&self) -> Option<i64> {
+        payload_time_ms(self.next_whole()?.as_slice())
     }
 
     /// `[depth, newest length, newest head, next length, next head, [positions]]`, or a bare depth where
@@ -247,26 +227,12 @@ pub(super) fn rates(memory: &QueueMemory) -> Rates {
     }
 }
 
+/// The age of the next element, which may be the task itself.
 pub(super) fn oldest(look: &Look, memory: &QueueMemory, ctx: &Context) -> Oldest {
-    let Some((len, head)) = &look.next else {
-        return if look.depth == 0 {
-            Oldest::Empty
-        } else {
-            Oldest::Unknown(Unknown::NotPermitted("EVAL_RO"))
-        };
-    };
-    let told = if head.len() == *len { payload_time_ms(head.as_slice()) } else { None };
-    match told {
-        // A second of skew between the clocks is no future.
-        Some(ms) if ms <= ctx.server_ms + 1000 => {
-            Oldest::At { age: Duration::from_millis(u64::try_from(ctx.server_ms - ms).unwrap_or(0)) }
-        }
-        Some(_) => Oldest::Unknown(Unknown::Failed("its payload's time lies in the future".into())),
-        None => match &memory.next {
-            Some((_, since)) => Oldest::AtLeast { since: *since },
-            None => Oldest::Unknown(Unknown::NotRead),
-        },
+    if look.next.is_none() && look.depth > 0 {
+        return Oldest::Unknown(Unknown::NotPermitted("EVAL_RO"));
     }
+    backlog::oldest(look.depth, look.next_time_ms(), memory, ctx)
 }
 
 /// Names under which payloads commonly carry the time of their enqueueing.

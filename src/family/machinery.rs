@@ -1,9 +1,9 @@
 //! machinery 1 and 2: a list of JSON signatures, usually `machinery_tasks`, and one sorted set of delayed ones that
 //! names their queues.
 
-use super::backlog::{begin, is_wrong_type, oldest, settle_list, unreadable};
-use super::list::Look;
-use super::site::{Part, Site, SiteQueue, Tally, element, scored};
+use super::backlog::{begin, left_of, list_look, look_at, oldest, settle_list};
+use super::scored::Scored;
+use super::site::{Part, Site, SiteQueue, Tally, element};
 use super::{Context, KeyFact, QueueFamily, QueueMemory, Read, SetPlace, TaskSet};
 use crate::domain::queue::{Detail, PushEnd};
 use crate::domain::{Bytes, Queue, Reply};
@@ -54,8 +54,11 @@ impl QueueFamily for MachineryFamily {
             let head = element(replies.first())?;
             return is_signature(head.as_slice()).then(|| site(vec![clue.clone()], false));
         }
-        let mut named: Vec<Bytes> =
-            scored(replies.first())?.0.iter().filter_map(|(task, _)| routing_key(task.as_slice())).collect();
+        let mut named: Vec<Bytes> = Scored::parse(replies.first())?
+            .first
+            .iter()
+            .filter_map(|(task, _)| routing_key(task.as_slice()))
+            .collect();
         named.sort_unstable();
         named.dedup();
         // The queues go on when nothing is delayed any more.
@@ -68,12 +71,7 @@ impl QueueFamily for MachineryFamily {
 
     fn reads(&self, key: &Bytes, _: PushEnd, memory: &QueueMemory) -> Vec<Read> {
         vec![
-            Read::ListLook {
-                key: key.clone(),
-                push: PushEnd::Right,
-                newest: memory.newest.clone(),
-                maxlen: 4096,
-            },
+            list_look(key, PushEnd::Right, memory),
             Read::QueuesNamed { key: DELAYED.into(), hash: false, field: QUEUE },
         ]
     }
@@ -87,11 +85,7 @@ impl QueueFamily for MachineryFamily {
         ctx: &Context,
     ) -> Option<Queue> {
         let mut queue = begin(self.id(), &fact.key, fact, PushEnd::Right, previous, memory, ctx);
-        let look = match Look::parse(replies.first()) {
-            Ok(look) => look,
-            Err(_) if is_wrong_type(replies.first()) => return None,
-            Err(why) => return Some(unreadable(queue, why)),
-        };
+        let Some(look) = look_at(&mut queue, replies.first()) else { return left_of(queue) };
         let delayed = Tally::parse(replies.get(1));
         queue.scheduled = delayed.of(&fact.key, memory.siblings == 1);
         if let (None, Some(n)) = (queue.scheduled, delayed.total) {

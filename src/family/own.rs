@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
-use super::backlog::{begin, is_wrong_type, list_step, settle, unreadable};
+use super::backlog::{begin, is_wrong_type, list_look, list_step, settle, settle_list, unreadable};
 use super::list::{self, Look};
 use super::scored::{Counts, Scored};
-use super::site::{Site, SiteQueue, count, members, single};
+use super::site::{Site, SiteQueue, count, exists, members, single};
 use super::stream::{self, StreamFamily};
 use super::{
     Canary, Context, KeyFact, QueueFamily, QueueMemory, Read, SetPlace, TaskPlace, TaskSet, Told, Wish,
@@ -69,8 +69,7 @@ impl OwnFamily {
         let push = self.schema.push;
         match self.schema.kind {
             QueueType::List => {
-                let newest = memory.newest.clone();
-                vec![Read::ListLook { key: key.clone(), push, newest, maxlen: 4096 }]
+                vec![list_look(key, push, memory)]
             }
             QueueType::Stream => StreamFamily.reads(key, push, memory),
             QueueType::Zset => vec![
@@ -104,8 +103,7 @@ impl OwnFamily {
     ) -> Result<(), Unknown> {
         if self.schema.kind == QueueType::List {
             let look = Look::parse(replies.first())?;
-            let (sample, moved) = list_step(&look, memory, ctx);
-            settle(queue, look.depth, sample, moved, RateSource::NewestFoundAgain, memory, ctx);
+            settle_list(queue, &look, None, memory, ctx);
             queue.oldest = list::oldest(&look, memory, ctx);
             return Ok(());
         }
@@ -143,11 +141,7 @@ impl OwnFamily {
                 let Some(names) = self.worker_names(replies) else { return };
                 let len = names.len() as u64;
                 for (name, reply) in names.into_iter().take(MOST_WORKERS as usize).zip(more) {
-                    let alive = match reply {
-                        Reply::Status(kind) => Some(kind != "none"),
-                        _ => None,
-                    };
-                    told.push((name, alive, String::new()));
+                    told.push((name, exists(Some(reply)), String::new()));
                 }
                 Some(len)
             }
@@ -344,10 +338,7 @@ impl QueueFamily for OwnFamily {
             }
         }
         if self.schema.paused.is_some() {
-            queue.paused = match replies.get(self.behind()) {
-                Some(Reply::Status(kind)) => Some(kind != "none"),
-                _ => None,
-            };
+            queue.paused = exists(replies.get(self.behind()));
         }
         self.workers(&mut queue, replies, more, ctx);
         if !stream && let Err(why) = self.depth(&mut queue, memory, replies, ctx) {

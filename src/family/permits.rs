@@ -3,11 +3,12 @@
 
 use std::time::Duration;
 
-use super::holders::{pick, with_holders};
+use super::hold::Opening;
+use super::holders::{held_by, pick};
 use super::recipe::Recipe;
 use super::redisson::{ID, braced};
-use super::semaphore::{members, score_text};
-use super::string::{lock, ttl};
+use super::scored::Scored;
+use super::semaphore::score_text;
 use super::{Context, KeyFact, LockFamily, Read};
 use crate::act::plan::{Guard, Parts, Undo};
 use crate::domain::glob::Glob;
@@ -56,8 +57,9 @@ impl LockFamily for ExpirablePermits {
     ) -> Option<Lock> {
         let name = semaphore(&fact.key)?;
         let mut replies = replies.iter();
-        let key_ttl = ttl(replies.next())?;
-        let (members, len) = members(replies.next()?)?;
+        let mut opening = Opening::of_ttl(replies.next())?;
+        let Scored { len, first: members } = Scored::parse(replies.next())?;
+        let len = len.unwrap_or(members.len() as u64);
         if !members.iter().all(|(id, score)| id.len() == ID_LEN && *score > 1e12) {
             return None;
         }
@@ -70,16 +72,11 @@ impl LockFamily for ExpirablePermits {
                 left: lease(*score, ctx.server_ms),
             })
             .collect();
-        let shown = pick(previous, &holders)?;
-        let ttl = match (shown.left, key_ttl) {
-            (_, Ttl::Unknown(why)) => Ttl::Unknown(why),
-            (Some(left), _) => Ttl::Left(left),
-            (None, _) => Ttl::Never,
-        };
-        let lock = lock(fact, previous, ctx, ttl, Token::Known(shown.token.clone()), None);
-        let lock =
-            Lock { family: ID, candidates: [(ID, 95)].into(), no_ttl_is_normal: true, waiters, ..lock };
-        with_holders(lock, previous, holders, Some(len))
+        if !matches!(opening.ttl, Ttl::Unknown(_)) {
+            opening.ttl = pick(previous, &holders)?.left.map_or(Ttl::Never, Ttl::Left);
+        }
+        let lock = held_by(opening, fact, previous, ctx, holders, Some(len))?;
+        Some(Lock { family: ID, candidates: [(ID, 95)].into(), no_ttl_is_normal: true, waiters, ..lock })
     }
 
     fn is_constant(&self, _: &str, _: &Bytes, _: &Token) -> bool {

@@ -1,6 +1,7 @@
 //! portalocker's RedisLock: no key at all. Who holds it is subscribed to the lock's channel on a connection named
 //! `CHANNEL-lock-HEX32`; the lock ends with the connection.
 
+use super::hold::Opening;
 use super::recipe::{CONNECTION, Recipe};
 use super::{Context, KeyFact, LockFamily, Read};
 use crate::act::plan::{Guard, Undo};
@@ -83,7 +84,8 @@ impl Portalocker {
             let previous = known(&holder.channel);
             let age = holder.age.and_then(|s| i64::try_from(s).ok());
             let token = Token::Known(holder.name.clone());
-            let lock = super::string::lock(&fact, previous.as_ref(), ctx, Ttl::Never, token, age);
+            let opening = Opening { ttl: Ttl::Never, idle: age };
+            let lock = opening.lock(&fact, previous.as_ref(), ctx, token);
             let lock = Lock {
                 family: ID,
                 candidates: [(ID, 97)].into(),

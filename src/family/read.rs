@@ -23,6 +23,8 @@ pub enum Read {
     ListLen(Bytes),
     /// `PUBSUB NUMSUB`: how many clients listen to these channels.
     NumSub(Vec<Bytes>),
+    /// `PUBSUB SHARDNUMSUB` (7.0): the same of a cluster's sharded channels, on the node that has their slot.
+    ShardNumSub(Vec<Bytes>),
     /// `HEXISTS`.
     HashField(Bytes, Bytes),
     /// `ZSCORE`.
@@ -388,6 +390,9 @@ impl Read {
             Self::NumSub(channels) => {
                 channels.iter().cloned().fold(Command::new("PUBSUB NUMSUB"), Command::arg)
             }
+            Self::ShardNumSub(channels) => {
+                channels.iter().cloned().fold(Command::new("PUBSUB SHARDNUMSUB"), Command::arg)
+            }
             Self::HashField(key, field) => Command::new("HEXISTS").arg(key.clone()).arg(field.clone()),
             Self::ZScore(key, member) => Command::new("ZSCORE").arg(key.clone()).arg(member.clone()),
             Self::SetMember(key, member) => Command::new("SISMEMBER").arg(key.clone()).arg(member.clone()),
@@ -566,6 +571,7 @@ impl Read {
             Self::Head(..) => "GETRANGE",
             Self::ListLen(_) => "LLEN",
             Self::NumSub(_) => "PUBSUB|NUMSUB",
+            Self::ShardNumSub(_) => "PUBSUB|SHARDNUMSUB",
             Self::HashField(..) => "HEXISTS",
             Self::HashLook { .. } => "HLEN, HSCAN",
             Self::SortedLen(_) => "ZCARD",

@@ -1,10 +1,10 @@
 //! Readers of madelson's DistributedLock.Redis reader-writer lock: the set `NAME.readers`, one member for each. Its
 //! writer is the string `NAME.writer`.
 
-use super::holders::{pick, with_holders};
+use super::hold::Opening;
+use super::holders::held_by;
 use super::recipe::Recipe;
 use super::shape::Shape;
-use super::string::{lock, ttl};
 use super::{Context, KeyFact, LockFamily, Read};
 use crate::act::plan::{Guard, Parts, Undo};
 use crate::domain::glob::Glob;
@@ -44,7 +44,7 @@ impl LockFamily for Readers {
         ctx: &Context,
     ) -> Option<Lock> {
         let [pttl, look] = replies else { return None };
-        let ttl = ttl(Some(pttl))?;
+        let opening = Opening::of_ttl(Some(pttl))?;
         let (mut members, total) = members(look)?;
         members.sort();
         let holders: Option<Vec<Holder>> = members
@@ -52,10 +52,8 @@ impl LockFamily for Readers {
             .map(|member| Some(Holder { words: words(&member)?, token: member, left: None }))
             .collect();
         let holders = holders?;
-        let shown = pick(previous, &holders)?;
-        let lock = lock(fact, previous, ctx, ttl, Token::Known(shown.token.clone()), None);
-        let lock = Lock { family: ID, candidates: [(ID, 97)].into(), ..lock };
-        with_holders(lock, previous, holders, total)
+        let lock = held_by(opening, fact, previous, ctx, holders, total)?;
+        Some(Lock { family: ID, candidates: [(ID, 97)].into(), ..lock })
     }
 
     fn is_constant(&self, _: &str, _: &Bytes, _: &Token) -> bool {

@@ -4,10 +4,10 @@
 
 mod wake;
 
+use super::hold::{Opening, first_reads};
 use super::holders::{pick, with_holders};
 use super::recipe::{NOBODY, Recipe};
 use super::shape::{is_number, is_uuid};
-use super::string::{lock, ttl};
 use super::{Context, KeyFact, LockFamily, Read, hash_pairs};
 use crate::act::plan::{Guard, Parts, Undo};
 use crate::domain::bytes::escape;
@@ -38,11 +38,7 @@ impl LockFamily for Redisson {
     }
 
     fn reads(&self, key: &Bytes, previous: Option<&Lock>) -> Vec<Read> {
-        let mut reads = Vec::with_capacity(5);
-        if previous.is_none() {
-            reads.push(Read::IdleTime(key.clone()));
-        }
-        reads.push(Read::Pttl(key.clone()));
+        let mut reads = first_reads(key, previous);
         reads.push(Read::HashLook { key: key.clone(), pattern: "*", count: FIELDS });
         // Other hashes are dropped after the first look; waiters are asked for when it is known to be a lock.
         if previous.is_some() {
@@ -63,8 +59,7 @@ impl LockFamily for Redisson {
         ctx: &Context,
     ) -> Option<Lock> {
         let mut replies = replies.iter();
-        let idle = if previous.is_none() { replies.next().and_then(Reply::as_int) } else { None };
-        let ttl = ttl(replies.next())?;
+        let opening = Opening::take(&mut replies, previous)?;
         let (fields, len) = hash_pairs(replies.next()?)?;
         let held = Held::of(&fields, len)?;
         let holders = held.readers();
@@ -74,14 +69,14 @@ impl LockFamily for Redisson {
         };
         let clients = replies.next().and_then(subscribers);
         let queued = replies.next().and_then(Reply::as_int).and_then(|n| u64::try_from(n).ok());
-        let lock = lock(fact, previous, ctx, ttl, Token::Known(field), idle);
-        let lock = Lock {
-            family: ID,
-            candidates: [(ID, 97)].into(),
-            holder: Some(held.words()),
-            waiters: clients.max(queued),
-            ..lock
+        let waiters = match (clients, queued) {
+            (Some(clients), Some(queued)) => Some(clients.max(queued)),
+            // Who stands in the line of a fair lock listens elsewhere: nobody at one of the two tells nothing.
+            (one, other) => one.or(other).filter(|n| *n > 0),
         };
+        let lock = opening.lock(fact, previous, ctx, Token::Known(field));
+        let lock =
+            Lock { family: ID, candidates: [(ID, 97)].into(), holder: Some(held.words()), waiters, ..lock };
         if holders.is_empty() {
             Some(lock)
         } else {

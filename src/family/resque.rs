@@ -1,9 +1,8 @@
 //! Resque 1 to 3: the set `queues`, a list of JSON for each, and workers that name the job they are at.
 
-use super::backlog::{begin, is_wrong_type, oldest, settle_list, unreadable};
-use super::crew::{Worker, live};
-use super::list::Look;
-use super::site::{Part, Site, SiteQueue, count, element, is_type, join, members, text};
+use super::backlog::{begin, left_of, list_look, look_at, oldest, settle_list};
+use super::crew::{Worker, seen_by};
+use super::site::{Part, Site, SiteQueue, count, element, is_type, join, json, members, text};
 use super::{
     Canary, Context, KeyFact, QueueFamily, QueueMemory, Read, SetPlace, TaskSet, UsualPrefix, Wish, canary,
 };
@@ -106,15 +105,9 @@ impl QueueFamily for ResqueFamily {
             _ => None,
         };
         let queues = names.iter().map(|name| {
-            let mine = crew.iter().filter(|(patterns, _, _)| takes(patterns, name));
-            let gone = crew.iter().filter(|(_, _, w)| w.alive == Some(false));
+            let seen = crew.iter().map(|(patterns, _, worker)| (takes(patterns, name), worker));
+            let (workers, mut details) = seen_by(seen, all, ctx);
             let running = crew.iter().filter(|(_, at, _)| at.as_ref() == Some(name)).count() as u64;
-            let mut details: Vec<Detail> = mine
-                .clone()
-                .filter(|(_, _, w)| w.alive != Some(false))
-                .chain(gone)
-                .map(|(_, _, w)| w.detail(ctx))
-                .collect();
             let own_failures = by_queue.contains(&join(&[name.as_slice(), b"_failed"]));
             let failures = failed.filter(|n| !own_failures && (only_one || *n == 0));
             if let (None, Some(n), false) = (failures, failed, own_failures) {
@@ -125,7 +118,7 @@ impl QueueFamily for ResqueFamily {
                 part: Part {
                     in_flight: all.then_some(running),
                     failed: failures,
-                    workers: live(mine.map(|(_, _, w)| w), all),
+                    workers,
                     paused,
                     details,
                     ..Part::default()
@@ -143,15 +136,7 @@ impl QueueFamily for ResqueFamily {
 
     fn reads(&self, key: &Bytes, _: PushEnd, memory: &QueueMemory) -> Vec<Read> {
         let (namespace, name) = split(key);
-        vec![
-            Read::ListLook {
-                key: key.clone(),
-                push: PushEnd::Right,
-                newest: memory.newest.clone(),
-                maxlen: 4096,
-            },
-            Read::ListLen(join(&[namespace, name, b"_failed"])),
-        ]
+        vec![list_look(key, PushEnd::Right, memory), Read::ListLen(join(&[namespace, name, b"_failed"]))]
     }
 
     fn canary_reads(&self, key: &Bytes, _: &[u8]) -> Vec<Read> {
@@ -171,11 +156,7 @@ impl QueueFamily for ResqueFamily {
         ctx: &Context,
     ) -> Option<Queue> {
         let mut queue = begin(self.id(), &name(&fact.key), fact, PushEnd::Right, previous, memory, ctx);
-        let look = match Look::parse(replies.first()) {
-            Ok(look) => look,
-            Err(_) if is_wrong_type(replies.first()) => return None,
-            Err(why) => return Some(unreadable(queue, why)),
-        };
+        let Some(look) = look_at(&mut queue, replies.first()) else { return left_of(queue) };
         // A failed list for each queue is an option; without it there is one for all.
         if let Some(own) = count(replies.get(1)).filter(|n| *n > 0) {
             queue.failed = Some(own);
@@ -250,8 +231,7 @@ fn worker(name: &Bytes, fields: &[Reply], ctx: &Context) -> (Vec<Bytes>, Option<
     };
     let time = |t: &str| t.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_millisecond);
     let beat_ms = text(fields.get(1)).and_then(|t| time(t.as_utf8()?));
-    let job = text(fields.first())
-        .and_then(|json| serde_json::from_slice::<serde_json::Value>(json.as_slice()).ok());
+    let job = json(fields.first());
     let word = |path: &str| job.as_ref().and_then(|j| j.pointer(path)?.as_str());
     let runs = job.as_ref().map(|_| {
         let class = word("/payload/class").unwrap_or("?");

@@ -3,9 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::backlog::{begin, is_wrong_type, oldest, settle_list, unreadable};
+use super::backlog::{begin, left_of, list_look, look_at, oldest, settle_list};
 use super::crew::Worker;
-use super::list::{Look, payload_time_ms};
 use super::site::{Part, Site, SiteQueue, count, is_type, join, members};
 use super::{Context, KeyFact, QueueFamily, QueueMemory, Read, SetPlace, TaskSet};
 use crate::domain::queue::PushEnd;
@@ -122,15 +121,7 @@ impl QueueFamily for RmqFamily {
 
     fn reads(&self, key: &Bytes, _: PushEnd, memory: &QueueMemory) -> Vec<Read> {
         let base = key.as_slice().strip_suffix(b"ready").unwrap_or(key.as_slice());
-        vec![
-            Read::ListLook {
-                key: key.clone(),
-                push: PushEnd::Left,
-                newest: memory.newest.clone(),
-                maxlen: 4096,
-            },
-            Read::ListLen(join(&[base, b"rejected"])),
-        ]
+        vec![list_look(key, PushEnd::Left, memory), Read::ListLen(join(&[base, b"rejected"]))]
     }
 
     fn interpret(
@@ -142,17 +133,11 @@ impl QueueFamily for RmqFamily {
         ctx: &Context,
     ) -> Option<Queue> {
         let mut queue = begin(self.id(), &name(&fact.key), fact, PushEnd::Left, previous, memory, ctx);
-        let look = match Look::parse(replies.first()) {
-            Ok(look) => look,
-            Err(_) if is_wrong_type(replies.first()) => return None,
-            Err(why) => return Some(unreadable(queue, why)),
-        };
+        let Some(look) = look_at(&mut queue, replies.first()) else { return left_of(queue) };
         queue.failed = count(replies.get(1));
         settle_list(&mut queue, &look, None, memory, ctx);
         // Deliveries are free text: only some tell a time.
-        let whole = look.next.as_ref().filter(|(len, head)| *len == head.len());
-        let told = whole.and_then(|(_, delivery)| payload_time_ms(delivery.as_slice()));
-        queue.oldest = oldest(look.depth, told, memory, ctx);
+        queue.oldest = oldest(look.depth, look.next_time_ms(), memory, ctx);
         Some(queue)
     }
 }

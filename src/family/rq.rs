@@ -1,14 +1,14 @@
 //! RQ 1 to 3: the set `rq:queues`, a list of job ids for each queue, sorted sets for the other states.
 
-use super::backlog::{age, at_least, begin, is_wrong_type, list_step, settle, unreadable};
+use super::backlog::{begin, left_of, list_look, look_at, oldest, settle_list};
 use super::list::Look;
 use super::read::PART;
-use super::site::{Part, Site, SiteQueue, count, is_type, join, members, text};
+use super::site::{Part, Site, SiteQueue, count, exists, is_set, is_type, join, members, text};
 use super::{
     Canary, Context, KeyFact, QueueFamily, QueueMemory, Read, SetPlace, TaskSet, Told, UsualPrefix, Wish,
     canary,
 };
-use crate::domain::queue::{Detail, Oldest, PushEnd, RateSource};
+use crate::domain::queue::{Detail, PushEnd};
 use crate::domain::{Bytes, Queue, Reply};
 
 /// See the module.
@@ -71,10 +71,7 @@ impl QueueFamily for RqFamily {
             return None;
         }
         let workers = members(replies.get(1));
-        let paused = match replies.get(2) {
-            Some(Reply::Status(t)) => Some(t != "none"),
-            _ => None,
-        };
+        let paused = exists(replies.get(2));
         let asked: Vec<Worker> = workers
             .iter()
             .flatten()
@@ -139,12 +136,7 @@ impl QueueFamily for RqFamily {
         let (prefix, name) = split(key);
         let of = |state: &str| Read::SortedLen(join(&[prefix, state.as_bytes(), b":", name]));
         vec![
-            Read::ListLook {
-                key: key.clone(),
-                push: PushEnd::Right,
-                newest: memory.newest.clone(),
-                maxlen: 4096,
-            },
+            list_look(key, PushEnd::Right, memory),
             Read::ListLen(join(&[key.as_slice(), b":intermediate"])),
             of("wip"),
             of("scheduled"),
@@ -156,10 +148,8 @@ impl QueueFamily for RqFamily {
     }
 
     fn more_reads(&self, key: &Bytes, replies: &[Reply]) -> Vec<Read> {
-        let Ok(Look { next: Some((len, id)), .. }) = Look::parse(replies.first()) else { return Vec::new() };
-        if len != id.len() {
-            return Vec::new();
-        }
+        let next = Look::parse(replies.first()).ok();
+        let Some(id) = next.as_ref().and_then(Look::next_whole) else { return Vec::new() };
         let job = join(&[split(key).0, b"job:", id.as_slice()]);
         vec![Read::HashHead { key: job, field: "enqueued_at".into(), max: 64 }]
     }
@@ -192,11 +182,7 @@ impl QueueFamily for RqFamily {
     ) -> Option<Queue> {
         let name = Bytes::from(split(&fact.key).1);
         let mut queue = begin(self.id(), &name, fact, PushEnd::Right, previous, memory, ctx);
-        let look = match Look::parse(replies.first()) {
-            Ok(look) => look,
-            Err(_) if is_wrong_type(replies.first()) => return None,
-            Err(why) => return Some(unreadable(queue, why)),
-        };
+        let Some(look) = look_at(&mut queue, replies.first()) else { return left_of(queue) };
         let at = |index: usize| count(replies.get(index));
         // Between the queue and the registry of started jobs a job stands in the intermediate list.
         queue.in_flight = at(2).map(|wip| wip.saturating_add(at(1).unwrap_or(0)));
@@ -210,14 +196,9 @@ impl QueueFamily for RqFamily {
         if queue.scheduled.is_some_and(|n| n > 0) && is_type(replies.get(7), "none") {
             queue.details.push(Detail::new("scheduler", "none alive: scheduled jobs do not move"));
         }
-        let (sample, moved) = list_step(&look, memory, ctx);
-        settle(&mut queue, look.depth, sample, moved, RateSource::NewestFoundAgain, memory, ctx);
+        settle_list(&mut queue, &look, None, memory, ctx);
         let told = text(replies.get(8)).and_then(|t| t.as_utf8()?.parse::<jiff::Timestamp>().ok());
-        queue.oldest = match (look.depth, told) {
-            (0, _) => Oldest::Empty,
-            (_, Some(at)) => age(at.as_millisecond(), ctx),
-            (_, None) => at_least(memory),
-        };
+        queue.oldest = oldest(look.depth, told.map(jiff::Timestamp::as_millisecond), memory, ctx);
         Some(queue)
     }
 }
@@ -260,11 +241,7 @@ struct Worker {
 impl Worker {
     fn read(prefix: &[u8], key: &Bytes, fields: &[Reply]) -> Self {
         let queues = text(fields.first());
-        let alive = match fields.first() {
-            Some(Reply::Nil) => Some(false),
-            Some(Reply::Bulk(_)) => Some(true),
-            _ => None,
-        };
+        let alive = is_set(fields.first());
         let head = [prefix, b"worker:"].concat();
         let name = Bytes::from(key.as_slice().strip_prefix(head.as_slice()).unwrap_or(key.as_slice()));
         let or = |at: usize| text(fields.get(at)).map_or_else(|| "?".into(), |b| b.escaped());

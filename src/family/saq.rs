@@ -1,17 +1,16 @@
 //! SAQ: a list of what waits, a list of what runs, a sorted set of all that is not done, workers that tell their
 //! figures every ten seconds.
 
-use super::backlog::{age, at_least, begin, is_wrong_type, list_step, settle, unreadable};
-use super::list::Look;
+use super::backlog::{begin, left_of, list_look, look_at, next_id, oldest, settle_list};
 use super::read::PART;
 use super::scored::{Counts, Scored};
-use super::site::{Site, count, join, single, text};
+use super::site::{Site, count, join, json, single};
 use super::{
     Canary, Context, KeyFact, QueueFamily, QueueMemory, Read, SetPlace, TaskPlace, TaskSet, Told, Wish,
     canary,
 };
 use crate::domain::bytes::escape_text;
-use crate::domain::queue::{Detail, Oldest, PushEnd, RateSource};
+use crate::domain::queue::{Detail, PushEnd};
 use crate::domain::{Bytes, Queue, Reply};
 
 /// See the module.
@@ -87,9 +86,8 @@ impl QueueFamily for SaqFamily {
     fn reads(&self, key: &Bytes, _: PushEnd, memory: &QueueMemory) -> Vec<Read> {
         let base = key.as_slice().strip_suffix(QUEUED).unwrap_or(key.as_slice());
         let of = |end: &str| join(&[base, end.as_bytes()]);
-        let (push, newest) = (PushEnd::Right, memory.newest.clone());
         vec![
-            Read::ListLook { key: key.clone(), push, newest, maxlen: 4096 },
+            list_look(key, PushEnd::Right, memory),
             Read::ListHeads { key: of(":active"), count: MOST, max: 256 },
             Read::Due { key: of(":incomplete"), per_second: 1 },
             Read::ZsetLook { key: of(":stats"), count: MOST },
@@ -97,7 +95,7 @@ impl QueueFamily for SaqFamily {
     }
 
     fn more_reads(&self, _: &Bytes, replies: &[Reply]) -> Vec<Read> {
-        let next = Look::parse(replies.first()).ok().and_then(|look| look.next_id().cloned());
+        let next = next_id(replies.first());
         // A place for the next job also where there is none, so that those behind are found.
         let mut reads = vec![Read::Head(next.unwrap_or_else(|| JOBS.into()), JOB_HEAD)];
         reads.extend(active(replies).1.into_iter().map(|job| Read::Head(job, JOB_HEAD)));
@@ -116,11 +114,7 @@ impl QueueFamily for SaqFamily {
         let name = fact.key.as_slice().strip_suffix(QUEUED).unwrap_or(fact.key.as_slice());
         let name = name.strip_prefix(PREFIX).unwrap_or(name);
         let mut queue = begin(self.id(), &name.into(), fact, PushEnd::Right, previous, memory, ctx);
-        let look = match Look::parse(replies.first()) {
-            Ok(look) => look,
-            Err(_) if is_wrong_type(replies.first()) => return None,
-            Err(why) => return Some(unreadable(queue, why)),
-        };
+        let Some(look) = look_at(&mut queue, replies.first()) else { return left_of(queue) };
         let (in_flight, running) = active(replies);
         queue.in_flight = in_flight;
         let incomplete = match replies.get(2) {
@@ -150,14 +144,9 @@ impl QueueFamily for SaqFamily {
             let (text, dead) = job_words(key, job, if all_seen { Some(live.as_slice()) } else { None }, now);
             queue.details.push(Detail::new(if dead { "orphaned" } else { "runs" }, text));
         }
-        let (sample, moved) = list_step(&look, memory, ctx);
-        settle(&mut queue, look.depth, sample, moved, RateSource::NewestFoundAgain, memory, ctx);
+        settle_list(&mut queue, &look, None, memory, ctx);
         let told = json(more.first()).and_then(|job| job.get("queued")?.as_i64());
-        queue.oldest = match (look.depth, told) {
-            (0, _) => Oldest::Empty,
-            (_, Some(ms)) => age(ms, ctx),
-            (_, None) => at_least(memory),
-        };
+        queue.oldest = oldest(look.depth, told, memory, ctx);
         Some(queue)
     }
 }
@@ -181,13 +170,9 @@ fn active(replies: &[Reply]) -> (Option<u64>, Vec<Bytes>) {
 
 /// The keys of the workers' figures and until when they hold, milliseconds.
 fn workers(replies: &[Reply]) -> Vec<(Bytes, f64)> {
-    let mut workers = Scored::parse(replies.get(3)).unwrap_or_default().first;
+    let mut workers = Scored::or_none(replies.get(3)).first;
     workers.truncate(MOST as usize);
     workers
-}
-
-fn json(reply: Option<&Reply>) -> Option<serde_json::Value> {
-    serde_json::from_slice(text(reply)?.as_slice()).ok()
 }
 
 /// The worker's own id.

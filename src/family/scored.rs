@@ -14,7 +14,8 @@ pub(super) struct Scored {
 }
 
 impl Scored {
-    /// Reads the reply of [`super::Read::ZsetLook`], or of `ZRANGE` where scripts are not permitted.
+    /// Reads the reply of [`super::Read::ZsetLook`], or of `ZRANGE` where scripts are not permitted. `None`: it could
+    /// not be read.
     pub(super) fn parse(reply: Option<&Reply>) -> Option<Self> {
         let items = reply?.as_array()?;
         let (len, flat) = match items {
@@ -25,7 +26,29 @@ impl Scored {
             [member, score] => Some((member.as_bytes()?, number(score)?)),
             _ => None,
         };
-        Some(Self { len, first: flat.chunks(2).filter_map(pair).collect() })
+        // RESP3 sends ZRANGE's pairs as arrays of their own.
+        let first = if flat.iter().all(|item| item.as_array().is_some()) {
+            flat.iter().filter_map(Reply::as_array).filter_map(pair).collect()
+        } else {
+            flat.chunks(2).filter_map(pair).collect()
+        };
+        Some(Self { len, first })
+    }
+
+    /// The same, nothing where it could not be read.
+    pub(super) fn or_none(reply: Option<&Reply>) -> Self {
+        Self::parse(reply).unwrap_or_default()
+    }
+
+    /// The first member.
+    pub(super) fn next(&self) -> Option<&Bytes> {
+        self.first.first().map(|(member, _)| member)
+    }
+
+    /// True when these are all members, of which so many were asked for.
+    pub(super) fn is_all(&self, most: u32) -> bool {
+        let shown = self.first.len() as u64;
+        self.len.map_or(shown < u64::from(most), |len| len == shown)
     }
 }
 
@@ -49,12 +72,8 @@ impl Counts {
         per_second: u32,
         ctx: &Context,
     ) -> Option<Self> {
-        if let Some(Reply::Array(items)) = reply {
-            return Some(Self {
-                all: count(items.first())?,
-                zero: count(items.get(1))?,
-                due: count(items.get(2))?,
-            });
+        if let Some(counts) = Self::counted(reply) {
+            return Some(counts);
         }
         let all = count(reply)?;
         let first = &look?.first;
@@ -67,15 +86,55 @@ impl Counts {
         Some(Self { all, zero: of(&|s| s <= 0.0), due: of(&|s| s > 0.0 && s <= now) })
     }
 
+    /// Reads the reply of the script.
+    fn counted(reply: Option<&Reply>) -> Option<Self> {
+        let items = reply?.as_array()?;
+        let [all, zero, due] = [0, 1, 2].map(|at| count(items.get(at)));
+        Some(Self { all: all?, zero: zero?, due: due? })
+    }
+
     /// Members of which the time is still to come.
     pub(super) fn later(self) -> u64 {
         self.all.saturating_sub(self.zero).saturating_sub(self.due)
     }
 }
 
+/// Number of members and how many of them are due, from [`super::Read::Due`]; what is due is not known where
+/// scripts are denied.
+pub(super) fn due(reply: Option<&Reply>) -> (Option<u64>, Option<u64>) {
+    match Counts::counted(reply) {
+        Some(counts) => (Some(counts.all), Some(counts.zero.saturating_add(counts.due))),
+        None => (count(reply), None),
+    }
+}
+
+/// A score.
 fn number(reply: &Reply) -> Option<f64> {
     match reply {
-        Reply::Int(n) => Some(*n as f64),
-        other => other.as_bytes()?.as_utf8()?.parse().ok().filter(|n: &f64| n.is_finite()),
+        Reply::Double(score) => Some(*score),
+        other => other.as_bytes()?.as_utf8()?.parse().ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_set_in_each_form_it_comes_in() {
+        let member = || Reply::Bulk("job".into());
+        let pair = vec![member(), Reply::Double(1.5)];
+        let flat = vec![member(), Reply::Bulk("1.5".into())];
+        let script = [vec![Reply::Int(9)], flat.clone()].concat();
+        for (reply, len) in [
+            (Reply::Array(script), Some(9)),
+            (Reply::Array(flat), None),
+            // ZRANGE by RESP3.
+            (Reply::Array(vec![Reply::Array(pair)]), None),
+        ] {
+            let look = Scored::parse(Some(&reply)).unwrap();
+            assert_eq!((look.len, look.first), (len, vec![("job".into(), 1.5)]), "{reply:?}");
+        }
+        assert!(Scored::parse(Some(&Reply::Nil)).is_none(), "not read is not empty");
     }
 }

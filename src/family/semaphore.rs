@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
-use super::holders::{pick, plain_words, with_holders};
+use super::hold::{Opening, first_reads};
+use super::holders::{held_by, pick, plain_words};
 use super::recipe::Recipe;
+use super::scored::Scored;
 use super::shape::{Shape, is_uuid};
-use super::string::{lock, ttl};
 use super::{Context, KeyFact, LockFamily, Read};
 use crate::act::plan::{Guard, Parts, Undo};
 use crate::domain::glob::Glob;
@@ -51,11 +52,7 @@ impl LockFamily for Semaphores {
     }
 
     fn reads(&self, key: &Bytes, previous: Option<&Lock>) -> Vec<Read> {
-        let mut reads = Vec::with_capacity(3);
-        if previous.is_none() {
-            reads.push(Read::IdleTime(key.clone()));
-        }
-        reads.push(Read::Pttl(key.clone()));
+        let mut reads = first_reads(key, previous);
         reads.push(Read::ZsetLook { key: key.clone(), count: MAX_HOLDERS as u32 });
         reads
     }
@@ -68,9 +65,9 @@ impl LockFamily for Semaphores {
         ctx: &Context,
     ) -> Option<Lock> {
         let mut replies = replies.iter();
-        let idle = if previous.is_none() { replies.next().and_then(Reply::as_int) } else { None };
-        let key_ttl = ttl(replies.next())?;
-        let (members, len) = members(replies.next()?)?;
+        let mut opening = Opening::take(&mut replies, previous)?;
+        let Scored { len, first: members } = Scored::parse(replies.next())?;
+        let len = len.unwrap_or(members.len() as u64);
         let kind = Kind::of(fact.key.as_slice(), &members).filter(|kind| self.wants(kind.id()))?;
         let writes = members.iter().any(|(m, _)| m.as_slice() == WRITER);
         let holders: Option<Vec<Holder>> = members
@@ -86,15 +83,13 @@ impl LockFamily for Semaphores {
             })
             .collect();
         let holders = holders?;
-        let shown = pick(previous, &holders)?;
-        let ttl = match (key_ttl, shown.left) {
+        if let (Ttl::Left(left), Some(own)) = (&mut opening.ttl, pick(previous, &holders)?.left) {
             // The score is the end of this holder's time; the key lives until the last holder's.
-            (Ttl::Left(left), Some(own)) => Ttl::Left(left.min(own)),
-            (other, _) => other,
-        };
-        let lock = lock(fact, previous, ctx, ttl, Token::Known(shown.token.clone()), idle);
-        let lock = Lock { family: kind.id(), candidates: [(kind.id(), kind.sure())].into(), ..lock };
-        with_holders(lock, previous, holders, Some(len.saturating_sub(u64::from(writes))))
+            *left = own.min(*left);
+        }
+        let total = len.saturating_sub(u64::from(writes));
+        let lock = held_by(opening, fact, previous, ctx, holders, Some(total))?;
+        Some(Lock { family: kind.id(), candidates: [(kind.id(), kind.sure())].into(), ..lock })
     }
 
     fn is_constant(&self, _: &str, _: &Bytes, _: &Token) -> bool {
@@ -178,30 +173,6 @@ pub(super) fn score_text(reply: &Reply) -> Option<Bytes> {
         Reply::Bulk(score) => Some(score.clone()),
         _ => None,
     }
-}
-
-/// Members with their scores, lowest first, and ZCARD.
-pub(super) fn members(reply: &Reply) -> Option<(Vec<(Bytes, f64)>, u64)> {
-    let items = reply.as_array()?;
-    let (flat, len) = match items {
-        [Reply::Int(len), flat @ ..] => (flat, u64::try_from(*len).ok()?),
-        // ZRANGE, where scripts are not permitted.
-        flat => (flat, flat.len() as u64 / 2),
-    };
-    let number = |reply: &Reply| match reply {
-        Reply::Double(score) => Some(*score),
-        other => other.as_bytes()?.as_utf8()?.parse::<f64>().ok(),
-    };
-    let pair = |pair: &[Reply]| match pair {
-        [member, score] => Some((member.as_bytes()?, number(score)?)),
-        _ => None,
-    };
-    if flat.iter().all(|item| item.as_array().is_some()) {
-        let pairs: Vec<_> = flat.iter().filter_map(Reply::as_array).filter_map(pair).collect();
-        let len = if matches!(items, [Reply::Int(_), ..]) { len } else { pairs.len() as u64 };
-        return Some((pairs, len));
-    }
-    Some((flat.chunks(2).filter_map(pair).collect(), len))
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

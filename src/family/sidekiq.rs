@@ -1,12 +1,11 @@
 //! Sidekiq 6 to 8: the set `queues`, a list of JSON for each, and processes that beat every ten seconds.
 
-use super::backlog::{age, at_least, begin, is_wrong_type, list_step, settle, unreadable};
-use super::list::{Look, payload_time_ms};
-use super::site::{Part, Site, SiteQueue, Tally, is_type, join, members, text};
+use super::backlog::{begin, left_of, list_look, look_at, oldest, settle_list};
+use super::site::{Part, Site, SiteQueue, Tally, is_set, is_type, join, json, members, text};
 use super::{
     Canary, Context, KeyFact, QueueFamily, QueueMemory, Read, SetPlace, TaskSet, UsualPrefix, Wish, canary,
 };
-use crate::domain::queue::{Detail, Oldest, PushEnd, RateSource};
+use crate::domain::queue::{Detail, PushEnd};
 use crate::domain::{Bytes, Queue, Reply};
 
 /// See the module.
@@ -111,8 +110,7 @@ impl QueueFamily for SidekiqFamily {
         let shared: Vec<Detail> = [("schedule", &schedule), ("retry set", &retry), ("dead set", &dead)]
             .into_iter()
             .filter(|_| !only_one)
-            .filter_map(|(label, t)| Some((label, t.total.filter(|n| *n > 0)?)))
-            .map(|(label, n)| Detail::new(label, format!("{n} jobs of all queues")))
+            .filter_map(|(label, tally)| tally.shared(label, "queues"))
             .collect();
         let queues = names.iter().map(|name| {
             let mine: Vec<&Process> = processes.iter().filter(|p| p.takes(name)).collect();
@@ -154,12 +152,7 @@ impl QueueFamily for SidekiqFamily {
     }
 
     fn reads(&self, key: &Bytes, _: PushEnd, memory: &QueueMemory) -> Vec<Read> {
-        vec![Read::ListLook {
-            key: key.clone(),
-            push: PushEnd::Left,
-            newest: memory.newest.clone(),
-            maxlen: 4096,
-        }]
+        vec![list_look(key, PushEnd::Left, memory)]
     }
 
     fn canary_reads(&self, key: &Bytes, _: &[u8]) -> Vec<Read> {
@@ -179,23 +172,9 @@ impl QueueFamily for SidekiqFamily {
         ctx: &Context,
     ) -> Option<Queue> {
         let mut queue = begin(self.id(), &name(&fact.key), fact, PushEnd::Left, previous, memory, ctx);
-        let look = match Look::parse(replies.first()) {
-            Ok(look) => look,
-            Err(_) if is_wrong_type(replies.first()) => return None,
-            Err(why) => return Some(unreadable(queue, why)),
-        };
-        let (sample, moved) = list_step(&look, memory, ctx);
-        settle(&mut queue, look.depth, sample, moved, RateSource::NewestFoundAgain, memory, ctx);
-        let told = look
-            .next
-            .as_ref()
-            .filter(|(len, head)| *len == head.len())
-            .and_then(|(_, job)| payload_time_ms(job.as_slice()));
-        queue.oldest = match (look.depth, told) {
-            (0, _) => Oldest::Empty,
-            (_, Some(ms)) => age(ms, ctx),
-            (_, None) => at_least(memory),
-        };
+        let Some(look) = look_at(&mut queue, replies.first()) else { return left_of(queue) };
+        settle_list(&mut queue, &look, None, memory, ctx);
+        queue.oldest = oldest(look.depth, look.next_time_ms(), memory, ctx);
         Some(queue)
     }
 }
@@ -240,13 +219,8 @@ struct Process {
 
 impl Process {
     fn read(identity: &Bytes, fields: &[Reply], ctx: &Context) -> Self {
-        let info =
-            text(fields.first()).and_then(|b| serde_json::from_slice::<serde_json::Value>(b.as_slice()).ok());
-        let alive = match fields.get(1) {
-            Some(Reply::Bulk(_)) => Some(true),
-            Some(Reply::Nil) => Some(false),
-            _ => None,
-        };
+        let info = json(fields.first());
+        let alive = is_set(fields.get(1));
         let work = Tally::parse(fields.get(3));
         let running = if work.total == Some(0) { Tally::parse(fields.get(4)) } else { work };
         let queues = info

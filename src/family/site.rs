@@ -72,6 +72,12 @@ impl Tally {
         Self { total, by_queue }
     }
 
+    /// How many there are of all queues of a site, said of each where they can't be told apart.
+    pub(super) fn shared(&self, label: &'static str, of_all: &str) -> Option<Detail> {
+        let n = self.total.filter(|n| *n > 0)?;
+        Some(Detail::new(label, format!("{n} jobs of all {of_all}")))
+    }
+
     /// Entries of this queue; all of them where it is the only one.
     pub(super) fn of(&self, queue: &Bytes, only_one: bool) -> Option<u64> {
         match &self.by_queue {
@@ -111,39 +117,31 @@ pub(super) fn is_type(reply: Option<&Reply>, name: &str) -> bool {
     matches!(reply, Some(Reply::Status(t)) if t == name)
 }
 
-/// Key made of parts.
-pub(super) fn join(parts: &[&[u8]]) -> Bytes {
-    parts.concat().into()
-}
-
-/// Number of members and how many of them are due, from [`super::Read::Due`]; what is due is not known where
-/// scripts are denied.
-pub(super) fn due(reply: Option<&Reply>) -> (Option<u64>, Option<u64>) {
+/// True when `TYPE` found something there; `None` when it could not be asked.
+pub(super) fn exists(reply: Option<&Reply>) -> Option<bool> {
     match reply {
-        Some(Reply::Array(counts)) => {
-            let [all, zero, due] = [0, 1, 2].map(|at| count(counts.get(at)));
-            (all, zero.zip(due).map(|(zero, due)| zero.saturating_add(due)))
-        }
-        other => (count(other), None),
+        Some(Reply::Status(t)) => Some(t != "none"),
+        _ => None,
     }
 }
 
-/// Members with their scores, and how many there are in all if that is known.
-pub(super) type Scored = (Vec<(Bytes, f64)>, Option<u64>);
-
-/// What [`super::Read::ZsetLook`] told. `None`: it could not be read.
-pub(super) fn scored(reply: Option<&Reply>) -> Option<Scored> {
-    let items = reply?.as_array()?;
-    let (flat, len) = match items.split_first() {
-        Some((Reply::Int(len), flat)) => (flat, u64::try_from(*len).ok()),
-        // ZRANGE, where scripts are not permitted.
-        _ => (items, None),
-    };
-    let pair = |pair: &[Reply]| match pair {
-        [member, score] => Some((member.as_bytes()?, score.as_bytes()?.as_utf8()?.parse().ok()?)),
+/// True when a string or a field was there; `None` when it could not be asked.
+pub(super) fn is_set(reply: Option<&Reply>) -> Option<bool> {
+    match reply {
+        Some(Reply::Bulk(_)) => Some(true),
+        Some(Reply::Nil) => Some(false),
         _ => None,
-    };
-    Some((flat.chunks(2).filter_map(pair).collect(), len))
+    }
+}
+
+/// The JSON in a string.
+pub(super) fn json(reply: Option<&Reply>) -> Option<serde_json::Value> {
+    serde_json::from_slice(text(reply)?.as_slice()).ok()
+}
+
+/// Key made of parts.
+pub(super) fn join(parts: &[&[u8]]) -> Bytes {
+    parts.concat().into()
 }
 
 /// The first bytes of a list element, if there is one: from [`super::Read::ElementHead`].

@@ -1,7 +1,7 @@
 //! Redis streams with consumer groups: what a group was not given yet waits, what it did not acknowledge is taken.
 
 use super::backlog::{age, begin, counted, is_wrong_type, settle, since_last, unreadable};
-use super::site::{Part, Site, SiteQueue, count};
+use super::site::{Site, count, single};
 use super::{Canary, Context, KeyFact, QueueFamily, QueueMemory, Read, Told, Wish, canary};
 use crate::domain::lock::Unknown;
 use crate::domain::queue::{Detail, Oldest, PushEnd, RateSource};
@@ -31,8 +31,7 @@ impl QueueFamily for StreamFamily {
     fn site(&self, clue: &Bytes, replies: &[Reply], _: &Context) -> Option<Site> {
         // Without a group it is a log, not a queue.
         replies.first().and_then(Reply::as_array).filter(|groups| !groups.is_empty())?;
-        let queue = SiteQueue { key: clue.clone(), part: Part::default() };
-        Some(Site { queues: vec![queue], registry: false })
+        Some(single(clue.clone(), None))
     }
 
     fn tasks_at(&self, key: &Bytes, _: PushEnd) -> Vec<super::TaskPlace> {

@@ -1,15 +1,15 @@
 //! Locks that are one string key: read alike for all libraries; key and value tell which one it is (`rows`).
 
 use std::sync::Arc;
-use std::time::Duration;
 
+use super::hold::{Opening, first_reads};
 use super::recipe::Recipe;
 use super::rows::{self, Row};
 use super::shape::Shape;
 use super::{Context, KeyFact, LockFamily, Read};
 use crate::domain::glob::Glob;
-use crate::domain::lock::{MAX_TOKEN, Renewal, Token, Ttl, Unknown};
-use crate::domain::{Bytes, Lock, LockId, Reply};
+use crate::domain::lock::{MAX_TOKEN, Token, Ttl, Unknown};
+use crate::domain::{Bytes, Lock, Reply};
 
 /// See the module.
 #[derive(Default)]
@@ -19,8 +19,6 @@ pub struct StringLocks {
     disabled: Vec<String>,
 }
 
-/// PTTL may seem to grow by this much without a renewal: our clock and the network are not exact.
-const RENEWAL_TOLERANCE: Duration = Duration::from_millis(250);
 /// Bytes of a field that tells of the holder.
 const HOLDER_FIELD: u32 = 256;
 /// One who is heard of is surer than this anyhow.
@@ -98,12 +96,7 @@ impl LockFamily for StringLocks {
     }
 
     fn reads(&self, key: &Bytes, previous: Option<&Lock>) -> Vec<Read> {
-        // IDLETIME first: reading the value resets it where CLIENT NO-TOUCH is not to be had.
-        let mut reads = Vec::with_capacity(4);
-        if previous.is_none() {
-            reads.push(Read::IdleTime(key.clone()));
-        }
-        reads.push(Read::Pttl(key.clone()));
+        let mut reads = first_reads(key, previous);
         // One byte more than is kept tells a whole value from a head without a race.
         reads.push(Read::Head(key.clone(), MAX_TOKEN as u32 + 1));
         if previous.is_none_or(|p| matches!(p.token, Token::Long { .. })) {
@@ -123,21 +116,19 @@ impl LockFamily for StringLocks {
         ctx: &Context,
     ) -> Option<Lock> {
         let mut replies = replies.iter();
-        let idle = if previous.is_none() { replies.next().and_then(Reply::as_int) } else { None };
-        let pttl = replies.next();
+        let opening = Opening::take(&mut replies, previous)?;
         let head = replies.next();
         let long = previous.is_none_or(|p| matches!(p.token, Token::Long { .. }));
         let strlen = if long { replies.next() } else { None };
         if [head, strlen].iter().flatten().any(|r| r.as_error().is_some_and(|e| e.code == "WRONGTYPE")) {
             return None;
         }
-        let ttl = ttl(pttl)?;
         let token = token(head, strlen);
         // Without a readable TTL an empty string may also be a missing key; STRLEN and GETRANGE can't tell.
-        if matches!(ttl, Ttl::Unknown(_)) && matches!(&token, Token::Known(b) if b.is_empty()) {
+        if matches!(opening.ttl, Ttl::Unknown(_)) && matches!(&token, Token::Known(b) if b.is_empty()) {
             return None;
         }
-        let lock = lock(fact, previous, ctx, ttl, token, idle);
+        let lock = opening.lock(fact, previous, ctx, token);
         // Nothing new to be recognised: a look at thousands of locks stays cheap.
         if let Some(known) = previous.filter(|p| p.token == lock.token) {
             let lock = Lock {
@@ -232,56 +223,6 @@ fn surer(known: &[rows::Candidate], id: &'static str, sure: u8) -> Arc<[rows::Ca
     std::iter::once((id, sure)).chain(rest).collect()
 }
 
-/// What PTTL said; `None`: there is no such key.
-pub(super) fn ttl(reply: Option<&Reply>) -> Option<Ttl> {
-    Some(match reply {
-        Some(Reply::Int(-2)) => return None,
-        Some(Reply::Int(-1)) => Ttl::Never,
-        Some(Reply::Int(ms)) => Ttl::Left(Duration::from_millis(u64::try_from(*ms).unwrap_or(0))),
-        other => Ttl::Unknown(unknown(other, "PTTL")),
-    })
-}
-
-/// A lock of no family yet, with what is remembered of its holder. `idle`: OBJECT IDLETIME, seconds.
-pub(super) fn lock(
-    fact: &KeyFact,
-    previous: Option<&Lock>,
-    ctx: &Context,
-    ttl: Ttl,
-    token: Token,
-    idle: Option<i64>,
-) -> Lock {
-    let same = previous.filter(|p| same_holder(&p.token, &token));
-    let (first_seen, held_before) = match (same, previous) {
-        (Some(p), _) => (p.first_seen, p.held_before),
-        // It changed hands while we watched.
-        (None, Some(_)) => (ctx.at, Some(Duration::ZERO)),
-        (None, None) => {
-            let idle = idle.and_then(|s| u64::try_from(s).ok()).filter(|s| *s > 0).map(Duration::from_secs);
-            (ctx.at, idle.or(ctx.is_new.then_some(Duration::ZERO)))
-        }
-    };
-    Lock {
-        id: LockId { node: ctx.node.clone(), db: ctx.db, key: fact.key.clone() },
-        family: "unknown",
-        candidates: std::sync::Arc::from([]),
-        no_ttl_is_normal: false,
-        key_type: fact.key_type.clone(),
-        renewal: same.map_or(Renewal::Unknown, |p| renewal(p, &ttl, ctx)),
-        token,
-        holder: None,
-        ttl,
-        read_at: ctx.at,
-        first_seen,
-        held_before,
-        waiters: None,
-        presence: None,
-        usual: None,
-        holders: std::sync::Arc::from([]),
-        holders_total: None,
-    }
-}
-
 fn token(head: Option<&Reply>, strlen: Option<&Reply>) -> Token {
     match head {
         Some(Reply::Bulk(bytes)) if bytes.len() <= MAX_TOKEN => Token::Known(bytes.clone()),
@@ -294,26 +235,6 @@ fn token(head: Option<&Reply>, strlen: Option<&Reply>) -> Token {
                 .max(bytes.len() as u64),
         },
         other => Token::Unknown(unknown(other, "GETRANGE")),
-    }
-}
-
-/// The same acquisition as far as the value tells. A value that became unreadable says nothing new.
-fn same_holder(before: &Token, after: &Token) -> bool {
-    match (before, after) {
-        (Token::Unknown(_), _) | (_, Token::Unknown(_)) => true,
-        (Token::Long { head: a, .. }, Token::Long { head: b, .. }) => a == b,
-        (a, b) => a == b,
-    }
-}
-
-fn renewal(previous: &Lock, ttl: &Ttl, ctx: &Context) -> Renewal {
-    match (previous.ttl_left(ctx.at.mono), ttl) {
-        (Some(expected), Ttl::Left(left)) if *left > expected + RENEWAL_TOLERANCE => Renewal::Renewed(ctx.at),
-        (Some(_), Ttl::Left(_)) => match previous.renewal {
-            Renewal::Renewed(at) => Renewal::Renewed(at),
-            _ => Renewal::CountingDown,
-        },
-        _ => previous.renewal,
     }
 }
 

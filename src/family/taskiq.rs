@@ -1,11 +1,10 @@
 //! taskiq-redis: a plain list, or a stream with the group `taskiq`; both are told by their JSON only.
 
-use super::backlog::{at_least, begin, is_wrong_type, list_step, settle, unreadable};
-use super::list::Look;
+use super::backlog::{begin, left_of, list_look, look_at, oldest, settle_list};
 use super::site::{Site, single};
 use super::stream::{self, StreamFamily};
 use super::{Canary, Context, KeyFact, QueueFamily, QueueMemory, Read, TaskPlace, Told, Wish, canary};
-use crate::domain::queue::{Oldest, PushEnd, RateSource};
+use crate::domain::queue::PushEnd;
 use crate::domain::{Bytes, Queue, Reply};
 
 /// See the module.
@@ -91,8 +90,7 @@ impl QueueFamily for TaskiqFamily {
         if is_stream(memory) {
             return StreamFamily.reads(key, push, memory);
         }
-        let (push, newest) = (PushEnd::Left, memory.newest.clone());
-        vec![Read::ListLook { key: key.clone(), push, newest, maxlen: 4096 }]
+        vec![list_look(key, PushEnd::Left, memory)]
     }
 
     fn more_reads(&self, key: &Bytes, replies: &[Reply]) -> Vec<Read> {
@@ -121,14 +119,9 @@ impl QueueFamily for TaskiqFamily {
             return Some(queue);
         }
         let mut queue = begin(self.id(), &fact.key, fact, PushEnd::Left, previous, memory, ctx);
-        let look = match Look::parse(replies.first()) {
-            Ok(look) => look,
-            Err(_) if is_wrong_type(replies.first()) => return None,
-            Err(why) => return Some(unreadable(queue, why)),
-        };
-        let (sample, moved) = list_step(&look, memory, ctx);
-        settle(&mut queue, look.depth, sample, moved, RateSource::NewestFoundAgain, memory, ctx);
-        queue.oldest = if look.depth == 0 { Oldest::Empty } else { at_least(memory) };
+        let Some(look) = look_at(&mut queue, replies.first()) else { return left_of(queue) };
+        settle_list(&mut queue, &look, None, memory, ctx);
+        queue.oldest = oldest(look.depth, None, memory, ctx);
         Some(queue)
     }
 }

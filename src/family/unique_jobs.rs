@@ -2,9 +2,9 @@
 //! shown; the digest's own string, its lists and two registries stand beside it. Without `:LOCKED` gone nothing is
 //! free, and waiters of 7 and 8 sleep on `DIGEST:QUEUED`.
 
-use super::holders::{pick, with_holders};
+use super::hold::Opening;
+use super::holders::held_by;
 use super::recipe::{NOBODY, Recipe};
-use super::string::{lock, ttl};
 use super::{Context, Dialect, KeyFact, LockFamily, Read, hash_pairs};
 use crate::act::plan::{Guard, Parts, Undo};
 use crate::domain::bytes::escape;
@@ -56,7 +56,7 @@ impl LockFamily for UniqueJobs {
     ) -> Option<Lock> {
         let [pttl, look] = replies else { return None };
         digest(&fact.key)?;
-        let ttl = ttl(Some(pttl))?;
+        let opening = Opening::of_ttl(Some(pttl))?;
         let (mut fields, total) = hash_pairs(look)?;
         fields.retain(|(jid, _)| jid.len() <= MAX_FIELD);
         fields.sort();
@@ -65,10 +65,8 @@ impl LockFamily for UniqueJobs {
             .take(MAX_HOLDERS)
             .map(|(jid, since)| Holder { token: jid.clone(), words: words(jid, since), left: None })
             .collect();
-        let shown = pick(previous, &holders)?;
-        let lock = lock(fact, previous, ctx, ttl, Token::Known(shown.token.clone()), None);
-        let lock = Lock { family: ID, candidates: [(ID, 98)].into(), no_ttl_is_normal: true, ..lock };
-        with_holders(lock, previous, holders, Some(total))
+        let lock = held_by(opening, fact, previous, ctx, holders, Some(total))?;
+        Some(Lock { family: ID, candidates: [(ID, 98)].into(), no_ttl_is_normal: true, ..lock })
     }
 
     fn is_constant(&self, _: &str, _: &Bytes, _: &Token) -> bool {

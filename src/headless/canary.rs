@@ -75,7 +75,7 @@ async fn send(
         }
     };
     let Some(sent) = action.canary().cloned() else { return Ok(EXIT_NOT_DONE) };
-    describe(&action.prepared().plan, 1, out);
+    describe(&action.prepared().plan, out);
     if wish.dry_run {
         return Ok(EXIT_OK);
     }

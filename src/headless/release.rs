@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::place::{Candidate, PlaceError, ambiguous, candidates, services};
 use super::{EXIT_NOT_DONE, EXIT_OK, EXIT_USAGE, Out};
-use crate::act::{Guard, Outcome, Plan, PreparedAction, Request, Seen, executor};
+use crate::act::executor::{self, Executed};
+use crate::act::{Guard, Outcome, Plan, PreparedAction, Request, Seen};
 use crate::cli::Release;
 use crate::config::{Config, NodeConfig};
 use crate::domain::bytes::escape_text;
@@ -17,7 +18,11 @@ use crate::family::portalocker::Portalocker;
 use crate::family::registry::{Kind, LockFamilies};
 use crate::family::{Context, Dialect, KeyFact, Read, Registry};
 
-/// Runs the command; returns its exit code.
+/// What was released, with its place in words.
+type Watched = Vec<(String, Executed)>;
+
+/// Runs the command; returns its exit code, which follows from the outcome alone: a lock that was taken again was
+/// released.
 pub async fn release(config: Arc<Config>, nodes: &[NodeConfig], wish: Release, out: &mut Out<'_>) -> u8 {
     let mut problems = Vec::new();
     let found = match candidates(&config, nodes, &wish.place, &wish.key, &mut problems).await {
@@ -46,7 +51,9 @@ pub async fn release(config: Arc<Config>, nodes: &[NodeConfig], wish: Release, o
             for (node, action) in still_waited_for {
                 out.say(format!("{} on {node}:", wish.key));
                 told(&action.prepared().plan, out);
-                worst = worst.max(finish(&format!("{} on {node}", wish.key), action, &wish, out).await);
+                let place = format!("{} on {node}", wish.key);
+                // Nothing was released: there is nothing to look at afterwards.
+                worst = worst.max(finish(&place, action, &wish, &mut Watched::new(), out).await);
             }
             return worst;
         }
@@ -54,10 +61,11 @@ pub async fn release(config: Arc<Config>, nodes: &[NodeConfig], wish: Release, o
         out.say(format!("{}: not released: no node that answered has it", wish.key));
         return EXIT_NOT_DONE;
     }
-    let mut worst = EXIT_OK;
+    let (mut worst, mut watched) = (EXIT_OK, Watched::new());
     for candidate in holding {
-        worst = worst.max(release_one(&config, nodes, candidate, &wish, out).await);
+        worst = worst.max(release_one(&config, nodes, candidate, &wish, &mut watched, out).await);
     }
+    tell_afterwards(&watched, out).await;
     worst.max(if problems.is_empty() || !wish.place.all_nodes { EXIT_OK } else { EXIT_NOT_DONE })
 }
 
@@ -66,6 +74,7 @@ async fn release_one(
     nodes: &[NodeConfig],
     mut candidate: Candidate,
     wish: &Release,
+    watched: &mut Watched,
     out: &mut Out<'_>,
 ) -> u8 {
     let place = format!("{} on {}", wish.key, candidate.node);
@@ -122,7 +131,7 @@ async fn release_one(
         let others = lock.holders_total.unwrap_or(lock.holders.len() as u64) - 1;
         out.say(format!("  {others} more hold it and stay: --if-token chooses which of them is meant"));
     }
-    finish(&place, action, wish, out).await
+    finish(&place, action, wish, watched, out).await
 }
 
 /// Where the lock is gone and clients still wait for it, for a family that was named: the plans that wake them.
@@ -155,7 +164,13 @@ async fn waited_for(
 }
 
 /// Asks, executes and says what became of it.
-async fn finish(place: &str, action: PreparedAction, wish: &Release, out: &mut Out<'_>) -> u8 {
+async fn finish(
+    place: &str,
+    action: PreparedAction,
+    wish: &Release,
+    watched: &mut Watched,
+    out: &mut Out<'_>,
+) -> u8 {
     if wish.dry_run {
         return EXIT_OK;
     }
@@ -172,8 +187,20 @@ async fn finish(place: &str, action: PreparedAction, wish: &Release, out: &mut O
             return EXIT_USAGE;
         }
     }
-    let (_plan, outcome) = executor::execute(action).await;
+    let (outcome, released) = executor::execute_release(action).await;
+    watched.extend(released.map(|released| (place.to_owned(), released)));
     report(place, done, &outcome, out)
+}
+
+/// Says of all that was released whether that stuck.
+async fn tell_afterwards(watched: &Watched, out: &mut Out<'_>) {
+    let looks = watched.iter().map(|(_, released)| released.afterwards());
+    let found = futures_util::future::join_all(looks).await;
+    for ((place, _), sentences) in watched.iter().zip(found) {
+        for sentence in sentences {
+            out.say(format!("{place}: {sentence}"));
+        }
+    }
 }
 
 /// Reads the lock once, as the dashboard does.

@@ -68,7 +68,7 @@ pub async fn release_many(
     describe(&plan, out);
     let ready: Vec<usize> = plan.ready().map(|(at, _)| at).collect();
     worst = worst.max(if ready.len() < plan.parts.len() { EXIT_NOT_DONE } else { EXIT_OK });
-    let mut outcomes = BTreeMap::new();
+    let mut results = Results::new();
     if !wish.dry_run && !ready.is_empty() {
         match agreed(&config, &wish, ready.len(), out) {
             Some(true) => {}
@@ -82,14 +82,14 @@ pub async fn release_many(
             }
         }
         let _ = executor.send(ActionCommand::ExecuteBatch(TICKET, ready)).await;
-        outcomes = carried_out(&plan, &mut inbox, out).await;
+        results = carried_out(&plan, &mut inbox, out).await;
     }
     if wish.format == Some(Format::Json) {
-        serde_json::to_writer_pretty(&mut *out.data, &document(&plan, &outcomes, wish.dry_run))?;
+        serde_json::to_writer_pretty(&mut *out.data, &document(&plan, &results, wish.dry_run))?;
         writeln!(out.data)?;
         out.data.flush()?;
     }
-    Ok(outcomes.values().map(Outcome::exit_code).fold(worst, u8::max))
+    Ok(results.values().map(|one| one.outcome.exit_code()).fold(worst, u8::max))
 }
 
 fn item(lock: &Lock) -> Item {
@@ -198,27 +198,46 @@ async fn prepared(inbox: &mut mpsc::Receiver<ActionEvent>) -> Result<FleetPlan, 
     Err("the executor ended".into())
 }
 
-/// Says each outcome as it comes.
+/// What became of a lock.
+struct Done {
+    outcome: Outcome,
+    /// What the last look at it found, where it was released.
+    afterwards: Option<String>,
+}
+
+/// By the number of the lock in the plan.
+type Results = BTreeMap<usize, Done>;
+
+/// Says each outcome as it comes, and then of each released lock whether that stuck.
 async fn carried_out(
     plan: &FleetPlan,
     inbox: &mut mpsc::Receiver<ActionEvent>,
     out: &mut Out<'_>,
-) -> BTreeMap<usize, Outcome> {
-    let mut outcomes = BTreeMap::new();
+) -> Results {
+    let mut results = Results::new();
     while let Some(event) = inbox.recv().await {
         match event {
             ActionEvent::Batch(_, BatchEvent::Outcome(at, outcome)) => {
                 if let Some(part) = plan.parts.get(at) {
                     super::release::report(&place(part), "released", &outcome, out);
                 }
-                outcomes.insert(at, outcome);
+                results.insert(at, Done { outcome, afterwards: None });
+            }
+            ActionEvent::Batch(_, BatchEvent::Afterwards(at, found)) => {
+                if let Some(part) = plan.parts.get(at) {
+                    out.say(format!("{}: {found}", place(part)));
+                }
+                if let Some(one) = results.get_mut(&at) {
+                    one.afterwards = Some(found);
+                }
             }
             ActionEvent::Batch(_, BatchEvent::Note(text)) => out.say(text),
-            ActionEvent::Batch(_, BatchEvent::Ended { .. }) => break,
+            // Nobody waits for a node that may not answer for long.
+            ActionEvent::Batch(_, BatchEvent::Watched) => break,
             _ => {}
         }
     }
-    outcomes
+    results
 }
 
 fn place(part: &Part) -> String {
@@ -259,13 +278,14 @@ fn agreed(config: &Config, wish: &ReleaseMany, many: usize, out: &mut Out<'_>) -
     Some(answer.trim() == many.to_string())
 }
 
-fn document(plan: &FleetPlan, outcomes: &BTreeMap<usize, Outcome>, dry_run: bool) -> Value {
+fn document(plan: &FleetPlan, results: &Results, dry_run: bool) -> Value {
     let locks: Vec<Value> = plan
         .parts
         .iter()
         .enumerate()
         .map(|(at, part)| {
-            let (outcome, detail) = match (&part.plan, outcomes.get(&at)) {
+            let result = results.get(&at);
+            let (outcome, detail) = match (&part.plan, result.map(|one| &one.outcome)) {
                 (Err(why), _) => ("refused", Some(why.clone())),
                 (Ok(_), None) => ("planned", None),
                 (Ok(_), Some(outcome)) => (outcome.code(), detail(outcome)),
@@ -281,6 +301,7 @@ fn document(plan: &FleetPlan, outcomes: &BTreeMap<usize, Outcome>, dry_run: bool
                 "key": key.escaped(),
                 "outcome": outcome,
                 "detail": detail,
+                "afterwards": result.and_then(|one| one.afterwards.clone()),
                 "commands": known.map(steps),
                 "warnings": known.map(|plan| &plan.warnings),
                 "frees_in_ms": known.and_then(|plan| plan.frees_in).and_then(millis),

@@ -5,16 +5,12 @@ use std::sync::Arc;
 use super::place::{one_node, services};
 use super::release::{confirmed, report};
 use super::{EXIT_NOT_DONE, EXIT_OK, EXIT_USAGE, Out};
-use crate::act::transfer::{BATCH, Transfer, TransferPick, TransferTo, moved};
-use crate::act::{NotDone, Outcome, Plan, Request, executor};
+use crate::act::transfer::{DrainEnd, Transfer, TransferPick, TransferTo, drain};
+use crate::act::{Plan, Request};
 use crate::cli::{Destination, Move, Pick};
-use crate::config::{Config, Endpoint, NodeConfig};
-use crate::domain::{Bytes, NodeId, QueueId, Reply};
-use crate::family::{Dialect, Read, Registry};
-use crate::redis_io::{ClientRole, connect};
-
-/// A list that somebody works on changes between two looks: so many batches in a row are tried anew.
-const TRIES: u32 = 5;
+use crate::config::{Config, NodeConfig};
+use crate::domain::{NodeId, QueueId};
+use crate::family::Registry;
 
 /// Runs the command; returns its exit code.
 pub async fn transfer(config: &Arc<Config>, nodes: &[NodeConfig], wish: &Move, out: &mut Out<'_>) -> u8 {
@@ -29,29 +25,16 @@ pub async fn transfer(config: &Arc<Config>, nodes: &[NodeConfig], wish: &Move, o
     };
     let db = wish.place.db.unwrap_or(endpoint.db);
     let place = format!("{looked_for} on {node}");
-    let request = |n: u64| Request::Transfer(transfer_of(config, &node, db, wish, n));
+    let wanted = transfer_of(config, &node, db, wish);
     let services = services(config, nodes);
-    // What stands there now is meant, not what failing tasks add meanwhile.
-    let endpoint = Endpoint { db, ..endpoint };
-    let depth = match depth_of(config, &endpoint, &looked_for).await {
-        Ok(depth) => depth,
-        Err(why) => {
-            out.say(format!("{place}: {why}"));
-            return EXIT_NOT_DONE;
-        }
-    };
-    let total = match &wish.pick {
-        Pick::Element(_) => 1,
-        Pick::Oldest(n) => (*n).min(depth).max(1),
-    };
-    let mut action = match services.prepare(request(total)).await {
+    let action = match services.prepare(Request::Transfer(wanted.clone())).await {
         Ok(action) => action,
         Err(why) => {
             out.say(format!("{place}: {why}"));
             return EXIT_NOT_DONE;
         }
     };
-    describe(&action.prepared().plan, total, out);
+    describe(&action.prepared().plan, out);
     if wish.dry_run {
         return EXIT_OK;
     }
@@ -66,34 +49,22 @@ pub async fn transfer(config: &Arc<Config>, nodes: &[NodeConfig], wish: &Move, o
             return EXIT_USAGE;
         }
     }
-    let (mut done, mut tries) = (0, 0);
-    loop {
-        let (plan, outcome) = executor::execute(action).await;
-        match &outcome {
-            Outcome::Done { replies, .. } => {
-                let n = moved(&plan, replies);
-                done += n;
-                tries = 0;
-                out.say(format!("{place}: {done} of {total}"));
-                if done >= total || n == 0 {
-                    break;
-                }
-            }
-            // Its oldest task was taken by somebody: look again, a few times.
-            Outcome::NotDone(NotDone::Changed) if tries < TRIES => tries += 1,
-            other => return report(&place, &format!("done after {done} tasks"), other, out),
-        }
-        action = match services.prepare(request(total - done)).await {
-            Ok(action) => action,
-            Err(why) => {
-                // Emptied by somebody else, too: there is nothing left to do.
-                out.say(format!("{place}: {why}"));
-                break;
-            }
-        };
+    // What stood there when it was confirmed is meant, not what failing tasks add meanwhile.
+    let told = |done, total| out.say(format!("{place}: {done} of {total}"));
+    let drained = drain(&services, &wanted, action, || false, told).await;
+    if let Some(gap) = &drained.audit_gap {
+        out.say(format!("{place}: {gap}"));
     }
-    out.say(format!("{place}: {done} tasks {}", past(&wish.to)));
-    if done > 0 { EXIT_OK } else { EXIT_NOT_DONE }
+    match &drained.end {
+        DrainEnd::Batch(_, outcome) => {
+            return report(&place, &format!("done after {} tasks", drained.done), outcome, out);
+        }
+        // Emptied by somebody else, too: there is nothing left to do.
+        DrainEnd::Short(why) => out.say(format!("{place}: {why}")),
+        DrainEnd::All | DrainEnd::Stopped => {}
+    }
+    out.say(format!("{place}: {} tasks {}", drained.done, past(&wish.to)));
+    if drained.done > 0 { EXIT_OK } else { EXIT_NOT_DONE }
 }
 
 fn past(to: &Destination) -> &'static str {
@@ -104,7 +75,7 @@ fn past(to: &Destination) -> &'static str {
     }
 }
 
-fn transfer_of(config: &Config, node: &NodeId, db: u32, wish: &Move, left: u64) -> Transfer {
+fn transfer_of(config: &Config, node: &NodeId, db: u32, wish: &Move) -> Transfer {
     let registry = Registry::new(config);
     let to = match &wish.to {
         Destination::Back => TransferTo::Back,
@@ -120,24 +91,12 @@ fn transfer_of(config: &Config, node: &NodeId, db: u32, wish: &Move, left: u64) 
         to,
         pick: match &wish.pick {
             Pick::Element(element) => TransferPick::Element(element.clone()),
-            Pick::Oldest(_) => TransferPick::Oldest(left.min(BATCH)),
+            Pick::Oldest(n) => TransferPick::Oldest(*n),
         },
     }
 }
 
-/// How many tasks stand in the list.
-async fn depth_of(config: &Config, endpoint: &Endpoint, key: &Bytes) -> Result<u64, String> {
-    let mut reader =
-        connect(endpoint, ClientRole::Act, config.timeout).await.map_err(|error| error.to_string())?;
-    let replies = reader.read(&[Read::ListLen(key.clone())], Dialect::default()).await;
-    match replies.map_err(|error| error.to_string())?.first() {
-        Some(Reply::Int(n)) => Ok(n.unsigned_abs()),
-        Some(Reply::Error(error)) => Err(error.to_string()),
-        _ => Err("its length was not understood".into()),
-    }
-}
-
-pub(super) fn describe(plan: &Plan, total: u64, out: &mut Out<'_>) {
+pub(super) fn describe(plan: &Plan, out: &mut Out<'_>) {
     out.say(format!("{} on {} (db {})", plan.subject, plan.target.node, plan.target.db));
     let mut steps = plan.steps.iter().peekable();
     while let Some(step) = steps.next() {
@@ -150,8 +109,5 @@ pub(super) fn describe(plan: &Plan, total: u64, out: &mut Out<'_>) {
     }
     for line in plan.effects.iter().chain(&plan.warnings) {
         out.say(format!("  {line}"));
-    }
-    if total > BATCH {
-        out.say(format!("  and so on, in batches of {BATCH}, each compared anew"));
     }
 }

@@ -17,13 +17,13 @@ use crate::config::endpoint::{Directory, Routes, route};
 use crate::config::{Config, Endpoint, NodeConfig};
 use crate::domain::node::NodeState;
 use crate::domain::snapshot::{Board, Cost, History, Live, ScanProgress};
-use crate::domain::{GroupId, GroupSnapshot, NodeMeta, NodeSnapshot, Stamp};
+use crate::domain::{GroupId, GroupSnapshot, LockList, NodeMeta, NodeSnapshot, Stamp};
 use crate::family::Registry;
 
 /// Closing sockets of our own takes no longer.
 const CLOSE_WITHIN: Duration = Duration::from_millis(500);
 
-/// What is usual for locks is written down so often.
+/// What is usual for locks and which stand now is written down so often.
 const SAVE_EVERY: Duration = Duration::from_secs(60);
 
 /// How often to look, and how often an extra look was asked for.
@@ -66,6 +66,11 @@ impl Shared {
         let (low, high) =
             (offsets.get((offsets.len().checked_sub(1)?) / 2)?, offsets.get(offsets.len() / 2)?);
         (offsets.len() >= 2).then(|| i64::midpoint(*low, *high))
+    }
+
+    /// The board as it stands.
+    fn now(&self) -> Board {
+        self.board.borrow().clone()
     }
 
     /// Puts the groups on the board.
@@ -121,10 +126,10 @@ impl Fleet {
         Self::start(config, true)
     }
 
-    /// Writes down what is usual for locks, for the next time. The disk may be slow.
+    /// Writes down what is usual for locks and which stand now, for the next time. The disk may be slow.
     pub async fn save_memory(&self) {
         let shared = self.shared.clone();
-        let _ = tokio::task::spawn_blocking(move || shared.memory.save()).await;
+        let _ = tokio::task::spawn_blocking(move || shared.memory.save(&shared.now())).await;
     }
 
     fn start(config: Arc<Config>, live: bool) -> Self {
@@ -132,7 +137,7 @@ impl Fleet {
         let (board, _) = watch::channel(Board::default());
         let registry = Registry::new(&config);
         let mut roster = Roster::new(config.clone());
-        let memory = Memory::new((live && config.remember).then_some(config.state_dir.as_path()));
+        let memory = Memory::new(config.remember.then_some(config.state_dir.as_path()), live);
         let shared = Arc::new(Shared {
             config,
             registry,
@@ -232,14 +237,14 @@ impl Fleet {
 
 /// Reads what was written down, and writes it anew every minute. Both off the tasks that look at servers.
 async fn remember(shared: Arc<Shared>) {
-    let with = |act: fn(&Memory)| {
+    let with = |act: fn(&Shared)| {
         let shared = shared.clone();
-        tokio::task::spawn_blocking(move || act(&shared.memory))
+        tokio::task::spawn_blocking(move || act(&shared))
     };
-    let _ = with(Memory::load).await;
+    let _ = with(|shared| shared.memory.load()).await;
     loop {
         tokio::time::sleep(SAVE_EVERY).await;
-        let _ = with(Memory::save).await;
+        let _ = with(|shared| shared.memory.save(&shared.now())).await;
     }
 }
 
@@ -288,8 +293,10 @@ impl Pollers {
             let Some(poller) = Poller::new(&server, self.shared.clone(), now) else { continue };
             // Jittered start: a large fleet is not asked in one instant, a small one is there at once.
             let spread = (nodes.len() as u64).saturating_mul(4).min(200);
+            let shared = self.shared.clone();
             let task = self.tasks.spawn(async move {
                 tokio::time::sleep(Duration::from_millis(fastrand::u64(0..=spread))).await;
+                shared.memory.ready().await;
                 // Boxed: a task that runs for long needs not be moved as a whole.
                 Box::pin(poller.run()).await;
             });
@@ -335,7 +342,7 @@ fn unheard(meta: &NodeMeta, now: Stamp) -> NodeSnapshot {
         clock_offset_ms: None,
         health: [].into(),
         denied: Vec::new(),
-        locks: Arc::default(),
+        locks: LockList::default(),
         queues: Arc::default(),
         scan: ScanProgress::default(),
         cost: Cost::default(),

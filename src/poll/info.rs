@@ -24,6 +24,8 @@ pub fn parse(text: &Bytes, db: u32) -> NodeFacts {
     };
     let has_errors = text.contains("# Errorstats");
     let (engine, version) = engine(&get);
+    // Valkey 9 calls it server_mode.
+    let mode = get("redis_mode").or_else(|| get("server_mode"));
     let listed_keys = get(&format!("db{db}"))
         .and_then(|v| v.split(',').find_map(|pair| pair.strip_prefix("keys=")))
         .and_then(|v| v.parse().ok());
@@ -35,10 +37,10 @@ pub fn parse(text: &Bytes, db: u32) -> NodeFacts {
             Some("master") => Some(Role::Primary),
             Some("slave") => Some(Role::Replica),
             Some("sentinel") => Some(Role::Sentinel),
-            // Valkey 9 calls it server_mode.
-            _ if get("redis_mode").or_else(|| get("server_mode")) == Some("sentinel") => Some(Role::Sentinel),
+            _ if mode == Some("sentinel") => Some(Role::Sentinel),
             _ => None,
         },
+        in_cluster: mode == Some("cluster"),
         ops_per_sec: number("instantaneous_ops_per_sec"),
         used_memory: number("used_memory"),
         maxmemory: number("maxmemory"),

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use super::holders::Holders;
 use super::prefixes::Prefixes;
 use crate::domain::holds::HoldBook;
-use crate::domain::{Bytes, Lock, Queue, Reply, Stamp};
+use crate::domain::lock_list::Edit;
+use crate::domain::standing::{StandingLocks, standing};
+use crate::domain::{Bytes, Lock, LockList, Queue, Reply, Stamp};
 use crate::family::consumers::Consumers;
 use crate::family::portalocker::Portalocker;
 use crate::family::recipe::CONNECTION;
@@ -61,6 +63,10 @@ pub(super) struct KeyTable {
     pub(super) consumers: Option<Consumers>,
     /// How long its locks are usually held.
     pub(super) holds: HoldBook,
+    /// Locks that stood when somebody looked before: an earlier run, or before the server was started again.
+    standing: Arc<StandingLocks>,
+    /// What came from an earlier run, to be taken over once.
+    earlier: Option<Arc<StandingLocks>>,
     /// Who is there that may hold locks.
     pub(super) holders: Holders,
     /// Locks that are connections were looked for before: one that was not there is new.
@@ -73,7 +79,9 @@ pub(super) struct KeyTable {
     rotation: Option<Bytes>,
     /// The same for locks whose changes are pushed.
     safety: Option<Bytes>,
-    published: Option<Arc<Vec<Arc<Lock>>>>,
+    published: LockList,
+    /// Locks that were put in, changed or taken out since the list was made, whichever they were last.
+    changed: BTreeMap<Bytes, Arc<Lock>>,
     published_queues: Option<Arc<Vec<Arc<Queue>>>>,
 }
 
@@ -108,12 +116,31 @@ impl KeyTable {
     pub(super) fn clear(&mut self) {
         // Habits stay, whatever server process this is.
         let holds = std::mem::take(&mut self.holds);
-        *self = Self { holds, ..Self::default() };
+        let locks = self.locks.values().map(|entry| &*entry.lock);
+        let stood = standing(locks).into_iter().map(|(key, lock)| (key.clone(), lock)).collect();
+        let earlier = self.earlier.take();
+        *self = Self { holds, standing: Arc::new(stood), earlier, ..Self::default() };
+    }
+
+    /// Takes over the locks that stood at the end of an earlier run: those that still stand keep their age.
+    pub(super) fn resume(&mut self, earlier: Arc<StandingLocks>) {
+        if self.earlier.as_ref().is_some_and(|taken| Arc::ptr_eq(taken, &earlier)) {
+            return;
+        }
+        for (key, stood) in &*earlier {
+            let Some(entry) = self.locks.get_mut(key) else { continue };
+            if let Some(lock) = stood.resumed(&entry.lock) {
+                entry.lock = Arc::new(lock);
+                self.changed.insert(key.clone(), entry.lock.clone());
+            }
+        }
+        (self.standing, self.earlier) = (earlier.clone(), Some(earlier));
     }
 
     pub(super) fn put_lock(&mut self, fact: KeyFact, lock: Lock) {
-        self.published = None;
         let known = self.locks.remove(&fact.key);
+        let stood = self.standing.get(&fact.key).filter(|_| known.is_none());
+        let lock = stood.and_then(|stood| stood.resumed(&lock)).unwrap_or(lock);
         if let Some(before) = known.as_ref().map(|k| &k.lock).filter(|b| changed_hands(b, &lock)) {
             let length = length(before, lock.first_seen);
             self.holds.ended(&fact.key, length, true, seconds(lock.first_seen));
@@ -125,6 +152,7 @@ impl KeyTable {
         };
         let usual = self.holds.usual(&fact.key);
         let lock = Arc::new(Lock { presence, usual, ..lock });
+        self.changed.insert(fact.key.clone(), lock.clone());
         self.locks.insert(fact.key.clone(), LockEntry { fact, lock, witness });
     }
 
@@ -138,7 +166,7 @@ impl KeyTable {
             let presence = self.holders.presence(&entry.lock, &entry.witness);
             if presence != entry.lock.presence {
                 entry.lock = Arc::new(Lock { presence, ..Lock::clone(&entry.lock) });
-                self.published = None;
+                self.changed.insert(entry.fact.key.clone(), entry.lock.clone());
             }
         }
     }
@@ -178,8 +206,8 @@ impl KeyTable {
 
     /// It is not listed here any more, whoever holds it.
     pub(super) fn remove_lock(&mut self, key: &Bytes) {
-        if self.locks.remove(key).is_some() {
-            self.published = None;
+        if let Some(entry) = self.locks.remove(key) {
+            self.changed.insert(entry.fact.key, entry.lock);
         }
     }
 
@@ -360,15 +388,20 @@ impl KeyTable {
 
     /// True when something changed since the lists were made.
     pub(super) fn is_unpublished(&self) -> bool {
-        self.published.is_none() || self.published_queues.is_none()
+        !self.changed.is_empty() || self.published_queues.is_none()
     }
 
-    /// All locks, sorted by key; the same `Arc` while nothing changed.
-    pub(super) fn locks_list(&mut self) -> Arc<Vec<Arc<Lock>>> {
-        let locks = &self.locks;
-        self.published
-            .get_or_insert_with(|| Arc::new(locks.values().map(|e| e.lock.clone()).collect()))
-            .clone()
+    /// All locks, sorted by key. What did not change since the last list is shared with it.
+    pub(super) fn locks_list(&mut self) -> LockList {
+        let changed = std::mem::take(&mut self.changed);
+        if !changed.is_empty() {
+            let edits = changed.into_iter().map(|(key, last)| match self.locks.get(&key) {
+                Some(entry) => Edit::Put(entry.lock.clone()),
+                None => Edit::Take(last.id.clone()),
+            });
+            self.published = self.published.edited(edits);
+        }
+        self.published.clone()
     }
 
     /// All queues that were read, sorted by key; the same `Arc` while nothing changed.

@@ -34,6 +34,7 @@ pub(super) struct Look<'a> {
     pub(super) cost: &'a mut CostMeter,
     pub(super) denied: &'a mut BTreeSet<(&'static str, String)>,
     pub(super) refusals: &'a mut Refusals,
+    pub(super) in_cluster: bool,
     pub(super) dialect: &'a mut Dialect,
     pub(super) rtt: Duration,
     pub(super) clock_offset_ms: i64,
@@ -282,9 +283,7 @@ impl Look<'_> {
         reads: &[Read],
     ) -> Result<Vec<Reply>, CallError> {
         loop {
-            let started = Instant::now();
-            let mut replies = self.reader.read(reads, *self.dialect).await?;
-            self.cost.add(reads.len(), started.elapsed(), self.rtt);
+            let mut replies = self.ask(pane, reads).await?;
             if reads.iter().zip(&replies).any(|(read, reply)| self.may_arrive(read, reply)) {
                 // Rare, and large: no part of every look.
                 Box::pin(self.ask_for_arriving(reads, &mut replies)).await?;
@@ -348,7 +347,7 @@ impl Look<'_> {
         Ok(())
     }
 
-    fn note_denied(&mut self, pane: &'static str, command: &str, error: &ReplyError) {
+    pub(super) fn note_denied(&mut self, pane: &'static str, command: &str, error: &ReplyError) {
         if error.is_denied_somewhere() {
             let what = if about_keys(error) { SOME_KEYS } else { command };
             self.denied.insert((pane, what.to_string()));

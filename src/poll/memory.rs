@@ -1,44 +1,50 @@
-//! How long locks are usually held, kept over restarts: one file in the state directory, written now and then and
-//! when the dashboard ends. Only who goes on watching writes it. It is ours alone, so that read-only mode keeps it too.
+//! How long locks are usually held and since when they stand, kept over restarts: one file in the state directory,
+//! written now and then and when the dashboard ends. Only who goes on watching writes it. It is ours alone, so that
+//! read-only mode keeps it too.
 
-use std::collections::HashMap;
-use std::io::{self, Read as _, Write as _};
+mod file;
+
+use std::collections::{HashMap, HashSet};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 
-use crate::domain::holds::{HoldBook, Holds};
+use self::file::{read, write, written};
+use crate::domain::holds::HoldBook;
+use crate::domain::snapshot::Board;
+use crate::domain::standing::{Standing, StandingLocks, standing};
 use crate::domain::{Bytes, NodeMeta};
 
 /// The file.
 const NAME: &str = "holds.json";
-/// Format of the file. One of a later program is neither read nor written over.
-const VERSION: u32 = 1;
-/// A larger file is not ours.
-const LARGEST: u64 = 32 << 20;
-/// Locks of all nodes that are written down.
-const MOST_WRITTEN: usize = 20_000;
 /// A poller hands its book in so often at most.
 const EVERY: Duration = Duration::from_secs(10);
+/// Locks of a place that nobody watches any more are forgotten after this.
+const FORGET: Duration = Duration::from_secs(30 * 24 * 3600);
+/// A first look waits no longer for a slow disk: what is read later is taken over later.
+const WAIT: Duration = Duration::from_millis(250);
 
 /// Address and database: a node keeps its habits when it gets another name.
 type Place = (String, u32);
 
 /// See the module.
-#[derive(Default)]
 pub(super) struct Memory {
     books: Mutex<Books>,
     file: Option<PathBuf>,
+    /// Who looks once reads it and writes nothing.
+    writes: bool,
+    loaded: watch::Sender<bool>,
 }
 
 #[derive(Default)]
 struct Books {
     /// What was read from the file and nobody asked for yet.
     read: HashMap<Place, HoldBook>,
+    /// Locks that stood when the file was written.
+    standing: HashMap<Place, Arc<StandingLocks>>,
     /// The newest books of the pollers, and when they came.
     known: HashMap<Place, (HoldBook, Instant)>,
     /// Changed since it was written.
@@ -47,11 +53,34 @@ struct Books {
     foreign: bool,
 }
 
+impl Books {
+    /// What stood on nodes that were not searched whole since.
+    fn standing_elsewhere(&self, board: &Board) -> impl Iterator<Item = (&Place, &Bytes, &Standing)> {
+        let searched: HashSet<Place> =
+            board.iter().filter(|node| node.scan.passes > 0).map(|node| place_of(&node.meta)).collect();
+        let now = SystemTime::now();
+        let recent = move |lock: &Standing| now.duration_since(lock.read_at).is_ok_and(|ago| ago < FORGET);
+        self.standing
+            .iter()
+            .filter(move |(place, _)| !searched.contains(*place))
+            .flat_map(|(place, locks)| locks.iter().map(move |(key, lock)| (place, key, lock)))
+            .filter(move |(_, _, lock)| recent(lock))
+    }
+}
+
 impl Memory {
-    /// Remembers in this directory; `None`: only as long as the process lives.
-    pub(super) fn new(dir: Option<&Path>) -> Self {
-        let dir = dir.filter(|dir| !dir.as_os_str().is_empty());
-        Self { books: Mutex::default(), file: dir.map(|dir| dir.join(NAME)) }
+    /// Remembers in this directory; `None`: only as long as the process lives. `writes`: what is learnt is written
+    /// down.
+    pub(super) fn new(dir: Option<&Path>, writes: bool) -> Self {
+        let file = dir.filter(|dir| !dir.as_os_str().is_empty()).map(|dir| dir.join(NAME));
+        let (loaded, _) = watch::channel(file.is_none());
+        Self { books: Mutex::default(), file, writes, loaded }
+    }
+
+    /// Waits until the file was read, or for a moment.
+    pub(super) async fn ready(&self) {
+        let mut loaded = self.loaded.subscribe();
+        let _ = tokio::time::timeout(WAIT, loaded.wait_for(|loaded| *loaded)).await;
     }
 
     /// A poller's book: gets what was remembered of it, and is remembered when it changed.
@@ -59,7 +88,7 @@ impl Memory {
         if self.file.is_none() {
             return;
         }
-        let place = (node.address.clone(), node.db);
+        let place = place_of(node);
         let now = Instant::now();
         let mut books = self.books();
         if let Some(read) = books.read.remove(&place) {
@@ -75,33 +104,50 @@ impl Memory {
         }
     }
 
+    /// The locks that stood at this place when the file was written; the same `Arc` each time.
+    pub(super) fn standing(&self, node: &NodeMeta) -> Option<Arc<StandingLocks>> {
+        self.file.as_ref()?;
+        self.books().standing.get(&place_of(node)).cloned()
+    }
+
     /// Reads the file. Blocks.
     pub(super) fn load(&self) {
         let Some(path) = &self.file else { return };
-        let loaded = match read(path) {
-            Ok(loaded) => loaded,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return,
+        match read(path) {
+            Ok(content) => {
+                let mut books = self.books();
+                books.read = content.books;
+                books.standing =
+                    content.standing.into_iter().map(|(place, locks)| (place, Arc::new(locks))).collect();
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => {
                 tracing::warn!(%error, "what is usual for locks could not be read");
                 // What can't be read is written anew; what another version wrote is left alone.
                 self.books().foreign = error.kind() == io::ErrorKind::Unsupported;
-                return;
             }
-        };
-        self.books().read = loaded;
+        }
+        self.loaded.send_replace(true);
     }
 
-    /// Writes the file if something changed. Blocks.
-    pub(super) fn save(&self) {
-        let Some(path) = &self.file else { return };
+    /// Writes the file if there is something new: what was learnt, and the locks that stand on this board. Blocks.
+    pub(super) fn save(&self, board: &Board) {
+        let Some(path) = self.file.as_ref().filter(|_| self.writes) else { return };
+        let now = standing_now(board);
         let text = {
             let mut books = self.books();
-            if !books.changed || books.foreign {
+            let stood = !books.standing.is_empty() || !now.is_empty();
+            if !(books.changed || stood) || books.foreign {
                 return;
             }
             books.changed = false;
-            let known = books.known.iter().map(|(place, (book, _))| (place, book));
-            written(known.chain(&books.read))
+            let is_known: HashSet<(&Place, &Bytes)> =
+                now.iter().map(|(place, key, _)| (place, *key)).collect();
+            let earlier = books.standing_elsewhere(board);
+            let earlier = earlier.filter(|(place, key, _)| !is_known.contains(&(*place, *key)));
+            let known = now.iter().map(|(place, key, lock)| (place, *key, lock));
+            let habits = books.known.iter().map(|(place, (book, _))| (place, book));
+            written(habits.chain(&books.read), known.chain(earlier))
         };
         if let Err(error) = write(path, &text) {
             tracing::warn!(%error, "what is usual for locks could not be written down");
@@ -113,99 +159,20 @@ impl Memory {
     }
 }
 
-#[derive(Serialize, Deserialize)]
-struct File {
-    version: u32,
-    #[serde(default)]
-    locks: Vec<Row>,
+fn place_of(node: &NodeMeta) -> Place {
+    (node.address.clone(), node.db)
 }
 
-#[derive(Serialize, Deserialize)]
-struct Row {
-    address: String,
-    db: u32,
-    key_b64: String,
-    holds_ms: Vec<u64>,
-    handovers: u64,
-    ended: u64,
-}
-
-fn written<'a>(books: impl Iterator<Item = (&'a Place, &'a HoldBook)>) -> String {
-    let rows = books.flat_map(|((address, db), book)| {
-        book.best().into_iter().map(move |(key, holds)| Row {
-            address: address.clone(),
-            db: *db,
-            key_b64: STANDARD.encode(key.as_slice()),
-            holds_ms: holds.lengths_ms.iter().copied().collect(),
-            handovers: holds.handovers,
-            ended: holds.ended,
+/// The locks that stand on all nodes of the board.
+fn standing_now(board: &Board) -> Vec<(Place, &Bytes, Standing)> {
+    board
+        .iter()
+        .flat_map(|node| {
+            let place = place_of(&node.meta);
+            let locks = standing(node.locks.iter().map(AsRef::as_ref));
+            locks.into_iter().map(move |(key, lock)| (place.clone(), key, lock))
         })
-    });
-    let file = File { version: VERSION, locks: rows.take(MOST_WRITTEN).collect() };
-    // Plain structs: serialising them cannot fail.
-    serde_json::to_string(&file).unwrap_or_default()
-}
-
-fn read(path: &Path) -> io::Result<HashMap<Place, HoldBook>> {
-    #[derive(Deserialize)]
-    struct Head {
-        version: u32,
-    }
-    let mut text = String::new();
-    let read = std::fs::File::open(path)?.take(LARGEST + 1).read_to_string(&mut text)?;
-    if read as u64 > LARGEST {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "the file is too large"));
-    }
-    let head: Head = serde_json::from_str(&text).map_err(io::Error::other)?;
-    if head.version != VERSION {
-        return Err(io::Error::new(io::ErrorKind::Unsupported, "the file has another format"));
-    }
-    let file: File = serde_json::from_str(&text).map_err(io::Error::other)?;
-    let mut books: HashMap<Place, HoldBook> = HashMap::new();
-    for row in file.locks.into_iter().take(MOST_WRITTEN) {
-        let Ok(key) = STANDARD.decode(&row.key_b64) else { continue };
-        let holds = Holds { lengths_ms: row.holds_ms.into(), handovers: row.handovers, ended: row.ended };
-        books.entry((row.address, row.db)).or_default().insert(Bytes::from(key), holds);
-    }
-    Ok(books)
-}
-
-/// Whole or not at all: a new file takes the old one's place.
-fn write(path: &Path, text: &str) -> io::Result<()> {
-    let dir = path.parent().unwrap_or(Path::new("."));
-    private_dir(dir)?;
-    let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
-    let done = create(&temporary).and_then(|mut file| {
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        std::fs::rename(&temporary, path)
-    });
-    if done.is_err() {
-        let _ = std::fs::remove_file(&temporary);
-    }
-    done
-}
-
-#[cfg(unix)]
-fn private_dir(dir: &Path) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)
-}
-
-#[cfg(not(unix))]
-fn private_dir(dir: &Path) -> io::Result<()> {
-    std::fs::create_dir_all(dir)
-}
-
-#[cfg(unix)]
-fn create(path: &Path) -> io::Result<std::fs::File> {
-    use std::os::unix::fs::OpenOptionsExt;
-    std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
-}
-
-#[cfg(not(unix))]
-fn create(path: &Path) -> io::Result<std::fs::File> {
-    std::fs::File::create(path)
+        .collect()
 }
 
 #[cfg(test)]
@@ -231,17 +198,17 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let state = dir.path().join("state/redwarden");
         let hostile: &[u8] = b"lock:\x1b[2J\"\\\0\xff";
-        let memory = Memory::new(Some(&state));
+        let memory = Memory::new(Some(&state), true);
         memory.load();
         memory.visit(&node("h:1"), &mut book(hostile));
-        memory.save();
+        memory.save(&Board::default());
         let path = state.join(NAME);
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
             assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         }
-        let again = Memory::new(Some(&state));
+        let again = Memory::new(Some(&state), true);
         again.load();
         let mut fresh = HoldBook::default();
         again.visit(&node("h:2"), &mut fresh);
@@ -259,16 +226,16 @@ mod tests {
         let later = "{\"version\":2,\"locks\":{}}";
         for (text, kept) in [("{\"version\":1,\"locks\":[{", false), ("\u{0}", false), (later, true)] {
             std::fs::write(&path, text).unwrap();
-            let memory = Memory::new(Some(dir.path()));
+            let memory = Memory::new(Some(dir.path()), true);
             memory.load();
             memory.visit(&node("h:1"), &mut book(b"lock:a"));
-            memory.save();
+            memory.save(&Board::default());
             assert_eq!(std::fs::read_to_string(&path).unwrap() == text, kept, "{text}");
         }
         // Without a directory nothing is kept, and one that can't be made hurts nobody.
-        Memory::new(None).save();
-        let nowhere = Memory::new(Some(&path.join("x")));
+        Memory::new(None, true).save(&Board::default());
+        let nowhere = Memory::new(Some(&path.join("x")), true);
         nowhere.visit(&node("h:1"), &mut book(b"lock:a"));
-        nowhere.save();
+        nowhere.save(&Board::default());
     }
 }

@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use super::asides::Asides;
+
 /// What is said where not a command but keys are not permitted.
 pub(super) const SOME_KEYS: &str = "access to some keys";
 /// Other keys may still be permitted: that some are not is said for so long, a little more than all known keys take
@@ -15,12 +17,19 @@ const KEYS_FOR: Duration = Duration::from_secs(330);
 pub(super) struct Refusals {
     /// By pane and what is not permitted: the read that was refused, and when.
     refused: BTreeMap<(&'static str, &'static str), (&'static str, Instant)>,
+    /// What need not be read.
+    pub(super) asides: Asides,
 }
 
 impl Refusals {
     /// `what` was refused to this read, called by what it needs.
     pub(super) fn refused(&mut self, what: (&'static str, &'static str), read: &'static str, now: Instant) {
         self.refused.insert(what, (read, now));
+    }
+
+    /// Somebody wants to know: what was left out is asked for again.
+    pub(super) fn ask_again(&mut self) {
+        self.asides = Asides::default();
     }
 
     /// Such a read was answered.

@@ -149,10 +149,15 @@ fn steps_to_send(plan: &Plan) -> Vec<Command> {
 /// What the server's words mean for a plan of which nothing ran yet.
 fn refusal(command: &str, words: &str) -> NotDone {
     let lower = words.to_ascii_lowercase();
-    let denied = ["noperm", "can't run this command", "acl failure", "no permissions", "has no permission"];
+    let in_script = "the user executing the script can't";
+    let denied = ["noperm", in_script, "acl failure", "no permissions", "has no permission"];
     if denied.iter().any(|part| lower.contains(part)) {
-        let what = if lower.contains("key") && !lower.contains("command") { "this key" } else { command };
-        NotDone::Denied(escape_text(what))
+        let what = match () {
+            () if lower.contains("channel") => format!("the channel of {command}"),
+            () if lower.contains("key") && !lower.contains("command") => "this key".to_owned(),
+            () => command.to_owned(),
+        };
+        NotDone::Denied(escape_text(&what))
     } else if words.starts_with("WRONGTYPE") || lower.contains("wrong kind of value") {
         NotDone::WrongType
     } else if words.starts_with("READONLY") || lower.contains("read only replica") {

@@ -6,6 +6,7 @@ mod confirm;
 mod forms;
 mod peek;
 mod readers;
+mod transfer;
 
 use ratatui::Frame;
 use ratatui::layout::{Margin, Rect};
@@ -96,6 +97,11 @@ pub fn draw(scene: &Scene<'_>, area: Rect, frame: &mut Frame<'_>, cache: &mut Vi
             return;
         }
         Dialog::Enqueue(form) => forms::enqueue(scene, form, width),
+        Dialog::MoveTasks(form) => transfer::form(scene, form, width),
+        Dialog::Transfer => {
+            let Some(moving) = &scene.state.transfer else { return };
+            transfer::progress(scene, moving, width)
+        }
         Dialog::Expire(form) => forms::expire(scene, form, width),
         Dialog::StartWorker(queue, button) => forms::start_worker(scene, queue, *button, width),
         Dialog::Quit(what, button) => forms::quit(scene, what, *button, width),

@@ -10,12 +10,12 @@ use uuid::Uuid;
 
 use super::exec::Exec;
 use super::gate::Turn;
-use super::hand::{Hand, Slot, Task};
+use super::hand::Hand;
 use super::keys::Keys;
-use super::session::{Due, Identity, Session};
+use super::session::{Identity, Session};
 use super::shared::{Orders, Shared};
 use super::spec::Source;
-use super::take::{Patience, Taken, Taker};
+use super::take::{Patience, Taker};
 use super::task::Ended;
 use super::trouble::Trouble;
 use super::view::{Counts, LineKind, WorkerState};
@@ -23,12 +23,10 @@ use crate::config::Endpoint;
 use fetch::{Fetch, meanwhile, next};
 
 mod fetch;
+mod intake;
 mod life;
 mod primary;
 mod settle;
-
-/// Time between two looks for retries that another worker scheduled.
-const LOOK_FOR_RETRIES: Duration = Duration::from_secs(1);
 
 pub(super) struct Engine {
     shared: Arc<Shared>,
@@ -168,7 +166,7 @@ impl Engine {
                 }
                 if let Some(taker) = idle.take() {
                     match self.shared.gate.ask(self.lane, std::time::Instant::now()) {
-                        Turn::Take => fetch = Some(Fetch::begin(taker, Patience::None)),
+                        Turn::Take(n) => fetch = Some(Fetch::begin(taker, Patience::None(n))),
                         Turn::Block => fetch = Some(Fetch::begin(taker, Patience::Block)),
                         Turn::NotNow(at) => {
                             held_up = true;
@@ -193,12 +191,19 @@ impl Engine {
                     idle = Some(back);
                     self.proven |= outcome.is_ok();
                     let taken = outcome?;
-                    self.shared.gate.took(self.lane, taken.is_some(), std::time::Instant::now());
-                    if let Some(taken) = taken {
+                    let (found, now) = (taken.elements.len(), std::time::Instant::now());
+                    self.shared.gate.took(self.lane, found, taken.more, now);
+                    if found > 0 {
                         self.taken(session, taken).await?;
                     }
                 }
-                Some(joined) = self.tasks.join_next_with_id() => self.joined(joined),
+                Some(joined) = self.tasks.join_next_with_id() => {
+                    self.joined(joined);
+                    // Those that ended by now are settled, and their places filled, together.
+                    while let Some(joined) = self.tasks.try_join_next_with_id() {
+                        self.joined(joined);
+                    }
+                }
                 _ = beats.tick() => self.beat(session).await?,
                 _ = self.gate.changed(), if held_up => {}
                 () = tokio::time::sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => {}
@@ -232,89 +237,6 @@ impl Engine {
             self.retries_at = Instant::now();
         }
         Ok(())
-    }
-
-    /// A task is in our list now, and a place in hand is kept for it.
-    async fn taken(&mut self, session: &mut Session, taken: Taken) -> Result<(), Trouble> {
-        let Taken { element, replicated } = taken;
-        self.replicated(replicated);
-        let stale = session.beaten.elapsed() >= self.me.ttl;
-        if stale {
-            // We stood still, and it may be another's by now: the list tells.
-            self.compare = true;
-            self.shared.gate.in_hand(self.lane, -1);
-            return self.beat(session).await;
-        }
-        if !self.may_take() && session.put_back(&element).await? {
-            self.shared.gate.in_hand(self.lane, -1);
-            return Ok(());
-        }
-        self.hand.parked.push_back(Task::new(Slot::Queue, element, false));
-        Ok(())
-    }
-
-    /// Takes retries that are due, while there are places. False: for want of a place it did not look.
-    async fn take_due(&mut self, session: &mut Session) -> Result<bool, Trouble> {
-        while self.retries_at <= Instant::now() {
-            if !self.shared.gate.reserve(self.lane, std::time::Instant::now()) {
-                return Ok(false);
-            }
-            let due = match session.take_due().await {
-                Ok(Due::Found(member)) => {
-                    self.hand.parked.push_back(Task::new(Slot::Retries, member, false));
-                    continue;
-                }
-                other => other,
-            };
-            self.shared.gate.in_hand(self.lane, -1);
-            let wait = match due? {
-                Due::In(wait) => wait.min(LOOK_FOR_RETRIES),
-                _ => LOOK_FOR_RETRIES,
-            };
-            self.retries_at = Instant::now() + wait;
-        }
-        Ok(true)
-    }
-
-    fn start(&mut self, task: Task) {
-        let job = super::task::Job {
-            payload: task.payload.clone(),
-            envelope: task.envelope.clone(),
-            exec: self.exec.clone(),
-            attempt: task.attempt,
-            again: task.again,
-            limit: self.shared.spec.policy.task_timeout,
-            kill: self.kill.subscribe(),
-        };
-        let label = task.label();
-        let nth = if task.attempt > 1 { format!(", attempt {}", task.attempt) } else { String::new() };
-        self.started += 1;
-        {
-            let mut board = self.shared.board();
-            board.line(Some(self.lane), LineKind::Taken, format!("{label} taken{nth}"));
-            board.started(self.lane, self.started, label, task.attempt);
-            if task.attempt == 1
-                && !task.again
-                && let Some(waited) = task.waited()
-            {
-                board.waited(waited);
-            }
-        }
-        let id = self.tasks.spawn(job.run()).id();
-        self.hand.running.insert(id, (self.started, task));
-    }
-
-    /// Starts what is in hand, as far as there are places. Returns when to try again, if time alone will do.
-    fn start_parked(&mut self) -> Option<Instant> {
-        while self.may_take() && !self.hand.parked.is_empty() {
-            if let Err(at) = self.shared.gate.start(self.lane, std::time::Instant::now()) {
-                return at.map(Instant::from_std);
-            }
-            if let Some(task) = self.hand.parked.pop_front() {
-                self.start(task);
-            }
-        }
-        None
     }
 
     /// Re-reads our lists and brings what we have in hand in line with them.

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use crate::domain::Bytes;
+use crate::domain::{Bytes, slots};
 
 /// True for keys redwarden keeps for itself: they are never listed as queues or locks, and no worker takes from them.
 pub fn is_own_key(key: &[u8]) -> bool {
@@ -65,36 +65,20 @@ fn join(prefix: &[u8], name: &str) -> Bytes {
 
 /// A prefix whose keys fall into the queue's slot, different for each queue.
 fn prefix(queue: &[u8]) -> Vec<u8> {
-    if hash_tag(queue).is_some() {
+    if slots::hash_tag(queue).is_some() {
         // Its own tag is the first one in our name, too.
         [b"redwarden:k:", queue, b":v1:"].concat()
     } else if !queue.is_empty() && !queue.contains(&b'}') {
         [b"redwarden:{", queue, b"}:v1:"].concat()
     } else {
         // Such a name cannot stand inside a tag: any short tag of the same slot does.
-        let wanted = crc16(queue) % 16384;
+        let wanted = slots::slot_of(queue);
         let tag = (0..u32::MAX)
             .map(|n| n.to_string())
-            .find(|tag| crc16(tag.as_bytes()) % 16384 == wanted)
+            .find(|tag| slots::slot_of(tag.as_bytes()) == wanted)
             .unwrap_or_default();
         [b"redwarden:x:{", tag.as_bytes(), b"}:", queue, b":v1:"].concat()
     }
-}
-
-/// What Redis hashes instead of the whole key: between the first `{` and the next `}`, unless that is empty.
-fn hash_tag(key: &[u8]) -> Option<&[u8]> {
-    let open = key.iter().position(|b| *b == b'{')? + 1;
-    let len = key[open..].iter().position(|b| *b == b'}')?;
-    (len > 0).then(|| &key[open..open + len])
-}
-
-/// CRC16 as Redis Cluster takes it (XMODEM).
-fn crc16(bytes: &[u8]) -> u16 {
-    bytes.iter().fold(0, |crc, byte| {
-        (0..8).fold(crc ^ (u16::from(*byte) << 8), |crc, _| {
-            if crc & 0x8000 == 0 { crc << 1 } else { (crc << 1) ^ 0x1021 }
-        })
-    })
 }
 
 #[cfg(test)]
@@ -118,7 +102,10 @@ mod tests {
     }
 
     #[test]
-    fn crc16_is_the_one_of_the_cluster_specification() {
-        assert_eq!(crc16(b"123456789"), 0x31c3);
+    fn keys_fall_into_the_slot_of_their_queue() {
+        for queue in ["jobs", "{jobs}:a", "a}b", "{}a", "a{b"] {
+            let keys = Keys::new(&queue.into());
+            assert_eq!(slots::slot_of(keys.failed.as_slice()), slots::slot_of(queue.as_bytes()), "{queue}");
+        }
     }
 }

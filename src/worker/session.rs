@@ -1,5 +1,6 @@
 //! One life of the worker's control connection: registration, heartbeat, recovery of what dead workers left.
 
+mod recover;
 mod retries;
 mod settle;
 
@@ -13,15 +14,13 @@ use super::trouble::Trouble;
 use crate::domain::queue::PushEnd;
 use crate::domain::{Bytes, Command, Reply};
 use crate::redis_io::Writer;
-use crate::redis_io::script::{eval, is_eval_refused, transaction};
+use crate::redis_io::script::{eval, is_eval_refused};
+use recover::Home;
 pub(super) use retries::Due;
 pub(super) use settle::{Fate, Settlement};
 
-const RECOVER: &str = include_str!("../../assets/scripts/worker_recover.lua");
 const PUT_BACK: &str = include_str!("../../assets/scripts/worker_put_back.lua");
 
-/// Elements one script call moves at most, so that the server is not held up.
-const BATCH: u64 = 500;
 /// A dead worker stays registered this long: a command of its that the server still had in its buffers may
 /// move a task to its list after we looked, and somebody must look again.
 const FORGET_AFTER: Duration = Duration::from_secs(60 * 60);
@@ -93,9 +92,9 @@ impl Session {
         Self { writer, me, beaten: Instant::now(), unreplicated: false, wait, scripts: true, registered }
     }
 
-    /// Type of the queue's key; `none` when it does not exist.
-    pub(super) async fn queue_type(&mut self) -> Result<Bytes, Trouble> {
-        match self.writer.call(&Command::new("TYPE").arg(self.me.keys.queue.clone())).await? {
+    /// Type of a key; `none` when it does not exist.
+    async fn type_of(&mut self, key: &Bytes) -> Result<Bytes, Trouble> {
+        match self.writer.call(&Command::new("TYPE").arg(key.clone())).await? {
             Reply::Error(e) => Err((&e).into()),
             reply => Ok(reply.as_bytes().unwrap_or_default()),
         }
@@ -186,11 +185,11 @@ impl Session {
                 continue;
             }
             if leaves_tasks {
-                recovered += self.recover(id, "dead").await?;
+                recovered += self.recover(Home::Queue, id, "dead").await?;
             }
             for (leaves, real) in leaves_retries.into_iter().zip([true, false]) {
                 if leaves {
-                    recovered += self.recover_retries(id, real, "dead").await?;
+                    recovered += self.recover(Home::Retries(real), id, "dead").await?;
                 }
             }
             if !leaves_tasks
@@ -202,74 +201,6 @@ impl Session {
             }
         }
         Ok(recovered)
-    }
-
-    /// Moves that worker's tasks back to the consuming end, the oldest to be taken next.
-    async fn recover(&mut self, id: Uuid, whose: &str) -> Result<u64, Trouble> {
-        let (processing, heartbeat) = (self.me.keys.processing(id), self.me.keys.heartbeat(id));
-        let mut moved = 0;
-        loop {
-            let queue = self.me.keys.queue.clone();
-            let n = if self.scripts {
-                let args = [consuming_end(self.me.push).into(), BATCH.into(), whose.into()];
-                match self.writer.call(&eval(RECOVER, &[&queue, &processing, &heartbeat], &args)).await? {
-                    Reply::Error(e) if is_eval_refused(&e) => {
-                        self.scripts = false;
-                        continue;
-                    }
-                    reply => int(Some(&reply))?,
-                }
-            } else {
-                self.recover_watched(&queue, &processing, &heartbeat, whose).await?
-            };
-            moved += n.max(0).unsigned_abs();
-            if n < BATCH as i64 {
-                return Ok(moved);
-            }
-        }
-    }
-
-    /// [`Session::recover`] without scripts. Returns 0 as well when somebody touched the keys: the next look does it.
-    async fn recover_watched(
-        &mut self,
-        queue: &Bytes,
-        processing: &Bytes,
-        heartbeat: &Bytes,
-        whose: &str,
-    ) -> Result<i64, Trouble> {
-        let replies = self
-            .writer
-            .pipeline(&[
-                Command::new("WATCH").arg(processing.clone()).arg(heartbeat.clone()),
-                Command::new("EXISTS").arg(heartbeat.clone()),
-                Command::new("LRANGE").arg(processing.clone()).arg(0_i64).arg(BATCH as i64 - 1),
-            ])
-            .await?;
-        if let Some(Reply::Error(e)) = replies.first() {
-            return Err(e.into());
-        }
-        let alive = whose == "dead" && int(replies.get(1))? != 0;
-        let elements = elements(replies.get(2))?;
-        if alive || elements.is_empty() {
-            self.writer.call(&Command::new("UNWATCH")).await?;
-            return Ok(0);
-        }
-        let n = elements.len() as i64;
-        let mut push =
-            Command::new(if self.me.push == PushEnd::Left { "RPUSH" } else { "LPUSH" }).arg(queue.clone());
-        push.args.extend(elements);
-        let trim = Command::new("LTRIM").arg(processing.clone()).arg(n).arg(-1_i64);
-        // MULTI does not undo: the push would be refused and the trim not, if the queue were of another type.
-        let kind = self.queue_type().await?;
-        if !matches!(kind.as_slice(), b"list" | b"none") {
-            self.writer.call(&Command::new("UNWATCH")).await?;
-            return Err(Trouble::Never(format!("{queue} is a {kind}, not a list")));
-        }
-        match transaction(&mut self.writer, vec![push, trim]).await? {
-            Ok(Some(_)) => Ok(n),
-            Ok(None) => Ok(0),
-            Err(e) => Err((&e).into()),
-        }
     }
 
     /// Our processing lists, oldest first.
@@ -301,9 +232,9 @@ impl Session {
 
     /// The orderly end: what is still in our list goes back, then we leave the register. Returns how many went back.
     pub(super) async fn retire(&mut self) -> Result<u64, Trouble> {
-        let mut back = self.recover(self.me.id, "own").await?;
+        let mut back = self.recover(Home::Queue, self.me.id, "own").await?;
         if int(Some(&self.writer.call(&Command::new("EXISTS").arg(self.me.retrying())).await?))? != 0 {
-            back += self.recover_retries(self.me.id, self.me.real, "own").await?;
+            back += self.recover(Home::Retries(self.me.real), self.me.id, "own").await?;
         }
         // Should a list not be empty (WATCH lost a race), others find it by the register.
         let lists = [self.me.processing(), self.me.retrying()].map(|key| Command::new("EXISTS").arg(key));

@@ -98,6 +98,11 @@ pub(super) struct Job {
 }
 
 impl Job {
+    /// How it ends, if there is nothing to do.
+    pub(super) fn at_once(&self) -> Option<Ended> {
+        (self.exec.is_none() && self.envelope.work.is_zero()).then(|| Ended::of_test(self.envelope.fail))
+    }
+
     /// Runs the task to its end, its limit, or until it is to be ended.
     pub(super) async fn run(mut self) -> (Ended, Duration) {
         let started = Instant::now();
@@ -106,7 +111,7 @@ impl Job {
         } else {
             let work = self.envelope.work.min(self.limit.unwrap_or(MAX_WORK));
             tokio::select! {
-                () = pause(work) => {
+                () = tokio::time::sleep(work) => {
                     if work < self.envelope.work {
                         Ended::TimedOut(String::new())
                     } else {
@@ -117,13 +122,6 @@ impl Job {
             }
         };
         (ended, started.elapsed())
-    }
-}
-
-/// A sleep of no length would still last until the timer's next tick, a millisecond: more than all else about a task.
-async fn pause(work: Duration) {
-    if !work.is_zero() {
-        tokio::time::sleep(work).await;
     }
 }
 

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use redwarden::config::{Config, NodeConfig};
-use redwarden::domain::{Command, NodeId, NodeMeta, NodeSnapshot};
+use redwarden::domain::{Command, LockId, NodeId, NodeMeta, NodeSnapshot};
 use redwarden::launcher::Server;
 use redwarden::poll::Fleet;
 use redwarden::redis_io::{ClientRole, WritePermit, Writer};
@@ -124,8 +124,8 @@ async fn latency(fleet: &Fleet, writer: &mut Writer) {
             let began = Instant::now();
             writer.call(&command).await.unwrap();
             until(fleet, |node| {
-                let at = node.locks.binary_search_by(|l| l.id.key.as_slice().cmp(key.as_bytes()));
-                at.is_ok() == (release == 0)
+                let id = LockId { node: node.meta.id.clone(), db: 0, key: key.as_str().into() };
+                node.locks.position(&id).is_some() == (release == 0)
             })
             .await;
             times.push(began.elapsed());

@@ -1,8 +1,8 @@
 //! Tasks a second: the embedded worker, which keeps every task in a list until it is done, beside a plain loop that
 //! pops and forgets.
 //!
-//! `cargo bench --bench worker`, less than a minute; each figure is the best of three, all in one run. redis-py's loop
-//! and RQ's workers are beside them once `cargo nextest run --test libraries rq` has made their environment.
+//! `cargo bench --bench worker`, about a minute; each figure is the best of three, all in one run. redis-py's loop, RQ's
+//! and BullMQ's workers are beside them once `cargo nextest run --test libraries rq bullmq` has fetched them.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -14,6 +14,8 @@
 
 #[path = "../support/driver.rs"]
 mod driver;
+#[path = "../support/node.rs"]
+mod node;
 #[path = "../support/python.rs"]
 mod python;
 
@@ -32,6 +34,8 @@ use redwarden::worker::{LineKind, Source, WorkerCommand, WorkerLine, WorkerSpec,
 const TASKS: u64 = 5_000;
 /// RQ is slower, and its default worker forks for each task.
 const RQ_TASKS: [(&str, u64); 2] = [("rq-simple", 500), ("rq", 50)];
+/// BullMQ's worker, one after the other and eight at once as ours.
+const BULLMQ_TASKS: u64 = 2_000;
 const ROUNDS: u32 = 3;
 
 #[tokio::main]
@@ -47,6 +51,13 @@ async fn main() {
         let seconds = python.as_ref()?.run(&tests.join("bench/peers.py"), &arguments);
         Some(Duration::from_secs_f64(seconds.trim().parse().unwrap()))
     };
+    let node = node::Node::made(&tests.join("libraries/node/bullmq"));
+    let bullmq = |concurrency: usize| {
+        let arguments = [server.port().to_string(), BULLMQ_TASKS.to_string(), concurrency.to_string()];
+        let arguments = arguments.each_ref().map(String::as_str);
+        let seconds = node.as_ref()?.run(&tests.join("bench/peers.js"), &arguments);
+        Some(Duration::from_secs_f64(seconds.trim().parse().unwrap()))
+    };
     for _ in 0..ROUNDS {
         fill(&endpoint).await;
         figures.note("BRPOP loop, as bare as it gets", TASKS, plain_loop(&endpoint).await);
@@ -58,6 +69,11 @@ async fn main() {
         for (who, tasks) in RQ_TASKS {
             if let Some(took) = peer(who, tasks) {
                 figures.note(&format!("worker of RQ ({who})"), tasks, took);
+            }
+        }
+        for concurrency in [1, 8] {
+            if let Some(took) = bullmq(concurrency) {
+                figures.note(&format!("worker of BullMQ, {concurrency} at once"), BULLMQ_TASKS, took);
             }
         }
         for concurrency in [1, 8] {

@@ -28,3 +28,4 @@ mod quorums;
 mod registry;
 mod screen;
 mod series;
+mod transfers;

@@ -308,3 +308,51 @@ fn who_still_waits_for_a_lock_that_is_gone_is_told() {
     let released = wake(&["--yes"]);
     assert_eq!((released.code, cli(&server, &["EXISTS", "myLock"])), (0, "0".into()), "{}", released.err);
 }
+
+/// Plays a holder that takes the lock again whenever it is gone, with this token, until the command has ended.
+fn with_holder<T>(server: &Server, key: &str, token: &str, command: impl FnOnce() -> T) -> T {
+    let over = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(std::sync::atomic::Ordering::Relaxed) {
+                cli(server, &["SET", key, token, "NX", "PX", "60000"]);
+            }
+        });
+        let told = command();
+        over.store(true, std::sync::atomic::Ordering::Relaxed);
+        told
+    })
+}
+
+#[test]
+fn a_release_says_whether_it_stuck() {
+    let server = Server::start(&[]).unwrap();
+    let shell = Shell::new();
+    let url = server.url();
+    let release = |keys: &[&str]| shell.run(&[&["locks", "release"], keys, &["--yes", "-u", &url]].concat());
+    cli(&server, &["SET", "lock:a", TOKEN]);
+    let stuck = release(&["lock:a"]);
+    assert_eq!(stuck.code, 0, "{}", stuck.err);
+    assert!(stuck.err.contains("the release stuck: the key is free"), "{}", stuck.err);
+    // aioredlock, RedLock.net and others put it back.
+    let other = "99999999-9b52-4d8e-8c0c-0d7a4c8ad0a1";
+    for (token, says) in [(TOKEN, "re-taken by the same token"), (other, "taken by another holder")] {
+        cli(&server, &["SET", "lock:a", TOKEN]);
+        let again = with_holder(&server, "lock:a", token, || release(&["lock:a"]));
+        assert_eq!(again.code, 0, "it was released: {}", again.err);
+        assert!(again.err.contains(says), "{}", again.err);
+    }
+    cli(&server, &["SET", "lock:a", TOKEN]);
+    cli(&server, &["SET", "lock:b", TOKEN]);
+    let many = with_holder(&server, "lock:b", TOKEN, || release(&["lock:a", "lock:b", "--format", "json"]));
+    let told = many.json();
+    assert_eq!(many.code, 0, "{}", many.err);
+    assert_eq!(told["locks"][0]["afterwards"], "the release stuck: the key is free", "{told}");
+    assert!(
+        many.err.contains("lock:b on") && many.err.contains("re-taken by the same token"),
+        "{}",
+        many.err
+    );
+    let afterwards = told["locks"][1]["afterwards"].as_str().unwrap();
+    assert!(afterwards.contains("re-taken by the same token"), "{told}");
+}

@@ -66,6 +66,11 @@ impl Scene {
         locks
     }
 
+    /// Any command of redwarden.
+    pub(crate) fn run(&self, args: &[&str]) -> Ran {
+        self.shell.run(args)
+    }
+
     /// The only lock.
     pub(crate) fn lock(&self) -> Value {
         only(self.locks(&[]))

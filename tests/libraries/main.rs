@@ -1,21 +1,27 @@
 //! Real libraries. Queues with their own workers: what they count is what we count, at several moments. Locks with a
 //! holder and a waiter: recognised, released, and both do what the plan said.
 //!
-//! The most common always; the others are slower to fetch and come with `cargo test --test libraries -- --ignored`.
+//! The most common always; the others are slower to fetch and come with `cargo test --test libraries -- --ignored`,
+//! those of Ruby and PHP from Debian's packages that the README names.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "tests")]
 
+mod counted;
 #[path = "../support/db.rs"]
 mod db;
+#[path = "../support/debian.rs"]
+mod debian;
 #[path = "../support/driver.rs"]
 mod driver;
 mod flight;
+mod holders;
 mod locks;
 mod more_canaries;
 #[path = "../support/node.rs"]
 mod node;
 mod node_canary;
 mod node_locks;
+mod node_more_queues;
 mod node_queues;
 #[path = "../support/python.rs"]
 mod python;
@@ -23,6 +29,8 @@ mod python_canary;
 mod python_locks;
 mod python_more_locks;
 mod python_queues;
+mod quorums;
+mod ruby_and_php;
 #[path = "../support/shell.rs"]
 mod shell;
 

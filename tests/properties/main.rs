@@ -13,3 +13,4 @@ mod fixtures;
 
 mod app;
 mod decode;
+mod lists;

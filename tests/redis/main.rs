@@ -13,6 +13,9 @@ mod proxy;
 #[path = "../support/tls.rs"]
 mod tls;
 
+#[path = "../support/listener.rs"]
+mod listener;
+
 mod batch;
 mod canary;
 mod cluster;
@@ -22,4 +25,6 @@ mod executor;
 mod launching;
 mod plans;
 mod race;
+mod transfer;
 mod undo;
+mod wake_ups;

@@ -26,3 +26,4 @@ mod quorums;
 mod robust;
 mod shot;
 mod styles;
+mod transfers;

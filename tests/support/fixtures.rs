@@ -119,7 +119,7 @@ pub fn node(name: &str) -> NodeBuilder {
         clock_offset_ms: Some(2),
         health: [].into(),
         denied: Vec::new(),
-        locks: Arc::new(Vec::new()),
+        locks: redwarden::domain::LockList::default(),
         queues: Arc::new(Vec::new()),
         scan: ScanProgress { passes: 1, ..ScanProgress::default() },
         cost: Cost { commands_per_sec: 9.0, busy_share: 0.001, pushes_per_sec: 2.0 },
@@ -345,8 +345,7 @@ impl NodeBuilder {
         for lock in &mut locks {
             lock.id.node = id.clone();
         }
-        locks.sort_by(|a, b| a.id.cmp(&b.id));
-        self.0.locks = Arc::new(locks.into_iter().map(Arc::new).collect());
+        self.0.locks = locks.into_iter().map(Arc::new).collect();
         self
     }
 

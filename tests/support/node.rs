@@ -53,6 +53,25 @@ impl Node {
         Self { modules: dir.join("node_modules"), programs: manifest.parent().unwrap().to_path_buf() }
     }
 
+    /// The packages if they are there already: for those that can do without.
+    pub(crate) fn made(manifest: &Path) -> Option<Self> {
+        let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("node").join(manifest.file_name()?);
+        let locked = std::fs::read(manifest.join("package-lock.json")).ok()?;
+        let made = std::fs::read(dir.join("installed.json")).ok()? == locked;
+        let programs = manifest.parent()?.to_path_buf();
+        made.then(|| Self { modules: dir.join("node_modules"), programs })
+    }
+
+    /// Runs a program to its end; what it printed.
+    pub(crate) fn run(&self, program: &Path, arguments: &[&str]) -> String {
+        let mut command = Command::new("node");
+        command.arg(program).args(arguments).env("NODE_PATH", &self.modules).env_remove("NODE_OPTIONS");
+        let output = command.output().unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{}: {}\n{errors}", program.display(), output.status);
+        String::from_utf8(output.stdout).unwrap()
+    }
+
     /// A program beside the directory of the manifest that answers lines.
     pub(crate) fn driver(&self, server: &Server, program: &str, arguments: &[&str]) -> Driver {
         Driver::spawn(self.command(server, program, "driver", arguments))

@@ -221,6 +221,10 @@ fn worker(hands: &mut Hands, stage: &mut Stage, esc: Key) {
     hands.hides("back", esc, "╭ Tasks ");
     hands.shows("requeue", c('M'), "is empty: there is nothing to do");
     hands.hides("back", esc, "is empty: there is nothing to do");
+    hands.shows("move", c('T'), "Move tasks into another list");
+    hands.hides("back", esc, "Move tasks into another list");
+    hands.shows("drop", c('D'), "Remove tasks of a list");
+    hands.hides("back", esc, "Remove tasks of a list");
 
     hands.press("worker", c('w'));
     hands.terminal.wait_for("y start");

@@ -218,6 +218,33 @@ fn invented(right: &str, view: &FleetView) -> Option<String> {
     (!fine).then(|| format!("{:?} {queue:?}", view.locks))
 }
 
+/// Redisson keeps the line of a fair lock under a name of its own, which a user of few keys may not read.
+#[tokio::test]
+async fn companions_that_may_not_be_read_are_asked_for_once_and_stay_unknown() {
+    let server = Server::start(&[]).unwrap();
+    let endpoint = user(&server, &without(&[])).await;
+    let mut w = writer(&server).await;
+    for n in 0..20 {
+        run(&mut w, &format!("HSET lock:fair-{n} 285475da-9152-4c83-822a-67ee2f116a79:52 1")).await;
+        let line = "RPUSH redisson_lock_queue:{lock:fair-N} 6b1f6f0e-9a3c-4f1d-8f0e-1f5b3a2c7d11:9";
+        run(&mut w, &line.replace('N', &n.to_string())).await;
+    }
+    let fleet = watch(&[endpoint]);
+    let seen = wait_for(&fleet, "all of them", |v| looked(v) && lock(v, "lock:fair-19").is_some()).await;
+    let many = |seq: u64| move |v: &FleetView| node(v).seq > seq + 20;
+    let view = wait_for(&fleet, "many looks", many(node(&seen).seq)).await;
+    assert!(view.locks.iter().filter(|l| l.family == "redisson").all(|l| l.waiters.is_none()), "{view:?}");
+    let info = run(&mut w, "INFO errorstats").await.as_bytes().unwrap().escaped();
+    let denied = info.split("errorstat_NOPERM:count=").nth(1).unwrap_or("0");
+    let denied: usize = denied.chars().take_while(char::is_ascii_digit).collect::<String>().parse().unwrap();
+    // The first look, and few others of what else is looked for.
+    assert!(denied < 60, "{denied} refusals");
+    // Once it may be read, it is; at once when somebody asks for it.
+    run(&mut w, "ACL SETUSER watcher ~redisson_lock_queue:*").await;
+    fleet.refresh();
+    wait_for(&fleet, "who waits", |v| lock(v, "lock:fair-7").is_some_and(|l| l.waiters == Some(1))).await;
+}
+
 #[tokio::test]
 async fn a_database_that_may_not_be_selected_says_so() {
     let server = Server::start(&[]).unwrap();

@@ -79,3 +79,43 @@ async fn holds_are_counted_and_survive_a_restart() {
     fleet.save_memory().await;
     assert!(!other.exists());
 }
+
+fn since_epoch(lock: &Lock) -> u128 {
+    lock.first_seen.wall.duration_since(std::time::UNIX_EPOCH).unwrap().as_millis()
+}
+
+async fn looked(fleet: &Fleet) -> FleetView {
+    wait_for(fleet, "looked", |v| v.nodes.iter().all(|n| n.snapshot.scan.passes > 0)).await
+}
+
+#[tokio::test]
+async fn a_lock_that_still_stands_keeps_its_age_over_a_restart() {
+    let server = Server::start(&[]).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let config = Arc::new(Config { state_dir: dir.path().join("state"), ..config(&[server.endpoint()]) });
+    let mut w = writer(&server).await;
+    let (kept, passed) = ("lock:kept", "lock:passed");
+    run(&mut w, &format!("SET {kept} 3dcb04b8-2e15-4208-8244-348d3fb4fa6c")).await;
+    run(&mut w, &format!("SET {passed} 99999999-9b52-4d8e-8c0c-0d7a4c8ad0a1 PX 600000")).await;
+    let fleet = Fleet::spawn_live(config.clone());
+    let view = looked(&fleet).await;
+    let [first_kept, first_passed] = [kept, passed].map(|key| since_epoch(find(&view, key).unwrap()));
+    fleet.save_memory().await;
+    drop(fleet);
+    run(&mut w, &format!("SET {passed} 99999999-9b52-4d8e-8c0c-0d7a4c8ad0a2 PX 600000")).await;
+    let written = std::fs::read_to_string(dir.path().join("state/holds.json")).unwrap();
+    assert!(!written.contains("3dcb04b8"), "tokens are written nowhere: {written}");
+    // Who looks once knows it too, and writes nothing.
+    for live in [false, true] {
+        let start = if live { Fleet::spawn_live } else { Fleet::spawn };
+        let fleet = start(config.clone());
+        let view = looked(&fleet).await;
+        assert_eq!(since_epoch(find(&view, kept).unwrap()), first_kept);
+        assert!(since_epoch(find(&view, passed).unwrap()) > first_passed, "another token is another hold");
+        if !live {
+            fleet.save_memory().await;
+            let after = std::fs::read_to_string(dir.path().join("state/holds.json")).unwrap();
+            assert_eq!(after, written);
+        }
+    }
+}

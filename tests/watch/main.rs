@@ -10,6 +10,7 @@ mod holders;
 mod liveness;
 mod locks;
 mod push;
+mod push_links;
 mod queues;
 mod quorums;
 mod sentinels;
@@ -19,5 +20,14 @@ mod fleet;
 
 #[path = "../support/proxy.rs"]
 mod proxy;
+
+#[path = "../support/listener.rs"]
+mod listener;
+
+#[path = "../support/stall_proxy.rs"]
+mod stall_proxy;
+
+#[path = "../support/tls.rs"]
+mod tls;
 
 pub(crate) use fleet::*;

@@ -17,24 +17,24 @@ use super::{config, run, wait_for, writer};
 const TOKEN: &str = "4f9c0c5e-9b52-4d8e-8c0c-0d7a4c8ad0aa";
 
 /// Looks once an hour.
-fn rarely(endpoints: &[Endpoint]) -> Config {
+pub(super) fn rarely(endpoints: &[Endpoint]) -> Config {
     Config { interval: Duration::from_secs(3600), ..config(endpoints) }
 }
 
-fn watch_live(config: Config) -> Fleet {
+pub(super) fn watch_live(config: Config) -> Fleet {
     Fleet::spawn_live(Arc::new(config))
 }
 
-fn find<'a>(view: &'a FleetView, key: &[u8]) -> Option<&'a Lock> {
+pub(super) fn find<'a>(view: &'a FleetView, key: &[u8]) -> Option<&'a Lock> {
     view.locks.iter().find(|l| l.id.key.as_slice() == key).map(AsRef::as_ref)
 }
 
-fn live(view: &FleetView) -> &Live {
+pub(super) fn live(view: &FleetView) -> &Live {
     &view.nodes[0].snapshot.live
 }
 
 /// Waits until the first look is over and changes are pushed.
-async fn settled(fleet: &Fleet) -> FleetView {
+pub(super) async fn settled(fleet: &Fleet) -> FleetView {
     wait_for(fleet, "a whole pass, with pushes", |v| {
         v.nodes[0].snapshot.scan.passes > 0
             && live(v).pushed
@@ -44,7 +44,7 @@ async fn settled(fleet: &Fleet) -> FleetView {
 }
 
 /// The ids of the clients of that role of ours, as CLIENT LIST tells.
-async fn clients(writer: &mut Writer, role: &str) -> Vec<String> {
+pub(super) async fn clients(writer: &mut Writer, role: &str) -> Vec<String> {
     let reply = run(writer, "CLIENT LIST").await;
     let text = reply.as_bytes().unwrap();
     let text = text.as_utf8().unwrap();
@@ -84,7 +84,7 @@ async fn taken_renewed_and_released_is_seen_at_once() {
 }
 
 /// How often a command was called, from INFO commandstats.
-async fn info(writer: &mut Writer, name: &str) -> i64 {
+pub(super) async fn info(writer: &mut Writer, name: &str) -> i64 {
     let reply = run(writer, "INFO commandstats").await;
     let text = reply.as_bytes().unwrap().as_utf8().unwrap().to_string();
     let line = text.lines().find_map(|l| l.strip_prefix(&format!("{name}:calls=")).map(String::from));

@@ -54,9 +54,13 @@ async fn a_test_task_costs_the_same_whatever_waits_behind_it() {
     for concurrency in [1, 8] {
         for depth in [2_000, 50_000] {
             let (done, calls) = some_of(depth, 300, |spec| WorkerSpec { concurrency, ..spec }).await;
-            // One script: it looks at one element and moves it. One removal after the work.
-            let expected = [("eval", 1), ("exists", 1), ("lindex", 1), ("lpush", 1), ("lrem", 2)];
-            assert_eq!(of_each(done, &calls), expected.into(), "{concurrency} at once of {depth}: {calls:?}");
+            // A script looks at an element and moves it, and one removal follows the work. With places for several
+            // tasks one script moves several: of each it has a smaller share.
+            let mut expected: BTreeMap<&str, u64> = [("lindex", 1), ("lpush", 1), ("lrem", 2)].into();
+            if concurrency == 1 {
+                expected.extend([("eval", 1), ("exists", 1)]);
+            }
+            assert_eq!(of_each(done, &calls), expected, "{concurrency} at once of {depth}: {calls:?}");
         }
     }
 }
@@ -65,7 +69,10 @@ async fn a_test_task_costs_the_same_whatever_waits_behind_it() {
 async fn a_real_task_is_one_move_and_one_removal() {
     for depth in [500, 50_000] {
         let command = |spec: WorkerSpec| WorkerSpec { concurrency: 4, ..spec.exec(Some("true".into())) };
-        let (done, calls) = some_of(depth, 100, command).await;
+        let (done, mut calls) = some_of(depth, 100, command).await;
+        // The first task of a batch is waited for, the others are not.
+        let more = calls.remove("lmove").unwrap_or(0);
+        *calls.entry("blmove".into()).or_default() += more;
         let expected = [("blmove", 1), ("lrem", 1)];
         assert_eq!(of_each(done, &calls), expected.into(), "of {depth}: {calls:?}");
     }

@@ -29,6 +29,9 @@ struct Plan {
     failing: f64,
 }
 
+/// Tasks at once of a worker, from one after the other to batches of several: by the seed.
+const CONCURRENCY: std::ops::RangeInclusive<usize> = 1..=12;
+
 /// What the model knows of a task.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 struct Known {
@@ -45,6 +48,7 @@ struct Model {
     tasks: BTreeMap<String, Known>,
     workers: Vec<(usize, Process)>,
     started: usize,
+    random: fastrand::Rng,
 }
 
 impl Model {
@@ -56,6 +60,7 @@ impl Model {
             tasks: BTreeMap::new(),
             workers: Vec::new(),
             started: 0,
+            random: fastrand::Rng::with_seed(plan.seed),
         };
         for i in 0..plan.workers {
             let worker = model.worker(i % plan.nodes);
@@ -81,7 +86,8 @@ impl Model {
             "IFS= read -r line; case $line in f*) [ \"$REDWARDEN_ATTEMPT\" -gt 1 ] || exit 1;; esac; printf '%s\\n' \"$line\" >> '{}'",
             self.ran().display()
         );
-        Process::start(self.servers[node].port(), "jobs", &exec, &notes)
+        let concurrency = self.random.usize(CONCURRENCY);
+        Process::with(concurrency, self.servers[node].port(), "jobs", &exec, &notes)
     }
 
     /// Pushes one task and remembers what it learnt.
@@ -202,11 +208,7 @@ async fn prove(plan: Plan) {
     // A second run needs a reason: a worker was killed, or lost its node, with tasks in hand. Those are at most the
     // ones that ran and as many that had just ended.
     let reasons = plan.worker_kills + plan.node_kills * plan.workers.div_ceil(plan.nodes);
-    assert!(
-        surplus <= reasons * 2 * super::process::CONCURRENCY,
-        "seed {}: {surplus} runs too many",
-        plan.seed
-    );
+    assert!(surplus <= reasons * 2 * CONCURRENCY.end(), "seed {}: {surplus} runs too many", plan.seed);
     // A task that was never pushed is never run.
     let invented = model.tasks.iter().find(|(_, k)| k.acknowledged + k.unsure == 0 && k.done > 0);
     assert_eq!(invented, None, "seed {}", plan.seed);

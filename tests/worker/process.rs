@@ -7,13 +7,18 @@ use redwarden::redis_io::WritePermit;
 use redwarden::worker::{run_headless, signals};
 use tokio::sync::mpsc;
 
-/// Tasks at once of each.
+/// Tasks at once of each, unless said otherwise.
 pub(crate) const CONCURRENCY: usize = 4;
 
 pub(crate) struct Process(Child);
 
 impl Process {
     pub(crate) fn start(port: u16, queue: &str, exec: &str, notes: &Path) -> Self {
+        Self::with(CONCURRENCY, port, queue, exec, notes)
+    }
+
+    /// With so many tasks at once.
+    pub(crate) fn with(concurrency: usize, port: u16, queue: &str, exec: &str, notes: &Path) -> Self {
         let child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "process::worker_process", "--nocapture", "--test-threads", "1"])
             .env("REDWARDEN_TEST_WORKER", "1")
@@ -21,6 +26,7 @@ impl Process {
             .env("TEST_QUEUE", queue)
             .env("TEST_EXEC", exec)
             .env("TEST_NOTES", notes)
+            .env("TEST_CONCURRENCY", concurrency.to_string())
             .env("REDISCLI_AUTH", "hunter2")
             .env("REDWARDEN_PASSWORD", "hunter2")
             .env("MY_SECRET", "hunter2")
@@ -66,7 +72,7 @@ fn worker_process() {
     spec.sources[0].exec = Some(var("TEST_EXEC"));
     spec.policy.retries = 1;
     spec.policy.retry_delay = std::time::Duration::from_millis(10);
-    spec.concurrency = CONCURRENCY;
+    spec.concurrency = var("TEST_CONCURRENCY").parse().unwrap();
     spec.force = true;
     let notes = var("TEST_NOTES");
     let mut file = std::fs::OpenOptions::new().append(true).create(true).open(&notes).unwrap();

@@ -17,7 +17,7 @@ use crate::domain::NodeId;
 use crate::redis_io::Reader;
 
 /// Re-reads each released lock one and two seconds after its release and tells each finding once; locks whose outcome
-/// is not known are looked up when their node answers again. Ends without a word once the batch was undone.
+/// is not known are looked up when their node answers again. Says no more of the locks once the batch was undone.
 pub(in crate::act) async fn watch_released(
     services: &Services,
     shelf: &Shelf,
@@ -25,18 +25,30 @@ pub(in crate::act) async fn watch_released(
     ran: Vec<Ran>,
     events: &mpsc::Sender<ActionEvent>,
 ) {
-    let mut by_node: BTreeMap<NodeId, Vec<Ran>> = BTreeMap::new();
+    let (mut done, mut unknown) = (ByNode::new(), ByNode::new());
     for ran in ran {
-        by_node.entry(ran.plan.target.node.clone()).or_default().push(ran);
+        let kind = match ran.outcome {
+            Outcome::Done { .. } => &mut done,
+            Outcome::Unknown(_) => &mut unknown,
+            _ => continue,
+        };
+        kind.entry(ran.plan.target.node.clone()).or_default().push(ran);
     }
     let one_node = |ran: Vec<Ran>| async move {
-        let done = ran.iter().filter(|ran| matches!(ran.outcome, Outcome::Done { .. }));
         let mut told: BTreeMap<usize, Found> = BTreeMap::new();
-        let mut reader: Option<((u32, NodeId), Reader)> = None;
+        let mut kept: Option<((u32, NodeId), Reader)> = None;
         for pass in 1..=2 {
-            for ran in done.clone() {
+            // A node that does not answer is not asked for each of its locks.
+            let mut silent: Option<Found> = None;
+            for ran in &ran {
                 tokio::time::sleep_until((ran.ended + Duration::from_secs(pass)).into()).await;
-                let found = look_at(services, ran, &mut reader).await;
+                let found = match &silent {
+                    Some(silent) => silent.clone(),
+                    None => look_at(services, ran, &mut kept).await,
+                };
+                if kept.is_none() {
+                    silent = Some(found.clone());
+                }
                 if shelf.is_undone(ticket) || events.is_closed() {
                     return;
                 }
@@ -46,25 +58,33 @@ pub(in crate::act) async fn watch_released(
                 }
             }
         }
-        for ran in ran.iter().filter(|ran| matches!(ran.outcome, Outcome::Unknown(_))) {
+    };
+    stream::iter(done.into_values()).for_each_concurrent(NODES_AT_ONCE, one_node).await;
+    let _ = events.send(ActionEvent::Batch(ticket, BatchEvent::Watched)).await;
+    let one_silent_node = |ran: Vec<Ran>| async move {
+        for ran in &ran {
             let found = resolved(services, &ran.plan, events).await;
             tell(events, ticket, ran.at, found).await;
         }
     };
-    let nodes = stream::iter(by_node.into_values());
-    nodes.for_each_concurrent(NODES_AT_ONCE, one_node).await;
+    stream::iter(unknown.into_values()).for_each_concurrent(NODES_AT_ONCE, one_silent_node).await;
 }
 
-/// Looks on the connection of the lock before; on one of its own where that says nothing.
+/// Locks of each node.
+type ByNode = BTreeMap<NodeId, Vec<Ran>>;
+
+/// Looks on the connection of the lock before; on one of its own where that says nothing. None is kept when the node
+/// cannot be reached.
 async fn look_at(services: &Services, ran: &Ran, kept: &mut Option<((u32, NodeId), Reader)>) -> Found {
     let target = &ran.plan.target;
     let place = (target.db, target.node.clone());
-    if let Some((at, reader)) = kept
-        && *at == place
+    if let Some((at, mut reader)) = kept.take()
+        && at == place
     {
-        match look(reader, &ran.plan).await {
-            Found::Unreadable(_) => *kept = None,
-            found => return found,
+        let found = look(&mut reader, &ran.plan).await;
+        if !matches!(found, Found::Unreadable(_)) {
+            *kept = Some((at, reader));
+            return found;
         }
     }
     match services.reader(&target.node, target.db, &ran.plan.subject).await {

@@ -94,7 +94,8 @@ async fn one(
     };
     let prepared = Prepared { plan, needs_force: None };
     let carried =
-        carry_out(PreparedAction { prepared, session, services: services.clone(), canary: None }).await;
+        carry_out(PreparedAction { prepared, session, services: services.clone(), canary: None, tasks: 0 })
+            .await;
     let undoable = carried.undoable.map(|undoable| match undoable {
         Undoable::Yes(_) if watching.fetch_add(1, Ordering::Relaxed) >= MOST_CONNECTIONS => {
             Undoable::No(format!(

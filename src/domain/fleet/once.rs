@@ -47,6 +47,16 @@ impl<'a> Once<'a> {
         Self(parts.collect())
     }
 
+    /// True where a key may be in several places.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The node's group, where a key is in one place of it only, and whether the node answers.
+    pub(super) fn part_of(&self, node: &NodeId) -> Option<(&GroupId, bool)> {
+        self.0.get(node).map(|part| (part.group, part.up))
+    }
+
     /// True when what was last seen on this node is past: it does not answer, and its group has other primaries now.
     pub(super) fn is_past(&self, node: &NodeId, board: &Board) -> bool {
         let Some(part) = self.0.get(node).filter(|part| !part.up) else { return false };

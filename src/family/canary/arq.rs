@@ -8,7 +8,8 @@ use crate::decode::Facts;
 use crate::domain::{Bytes, Command, Reply};
 use crate::family::Read;
 use crate::family::read::PART;
-use crate::family::site::{is_type, join, scored, text};
+use crate::family::scored::Scored;
+use crate::family::site::{is_type, join, text};
 
 /// Milliseconds after which a job that nobody took is gone by itself; arq's own last a day.
 const LIFE_MS: u64 = 7_200_000;
@@ -20,8 +21,8 @@ pub(in crate::family) fn reads(key: &Bytes) -> Vec<Read> {
 
 /// Its data.
 pub(in crate::family) fn more(replies: &[Reply]) -> Vec<Read> {
-    let first = scored(replies.first()).and_then(|(ids, _)| ids.into_iter().next());
-    first.map(|(id, _)| Read::Head(of("job", &id), PART)).into_iter().collect()
+    let first = Scored::or_none(replies.first()).next().cloned();
+    first.map(|id| Read::Head(of("job", &id), PART)).into_iter().collect()
 }
 
 /// The job.

@@ -8,7 +8,8 @@ use crate::domain::queue::PushEnd;
 use crate::domain::{Bytes, Command, Reply};
 use crate::family::Read;
 use crate::family::read::PART;
-use crate::family::site::{element as head_of, is_type, join, scored, text};
+use crate::family::scored::Scored;
+use crate::family::site::{element as head_of, is_type, join, text};
 
 /// Bytes of the time in front of a task in the queue by priority.
 const TIME_BYTES: usize = 8;
@@ -31,8 +32,8 @@ pub(in crate::family) fn canary(app: &[u8], wish: &Wish<'_>) -> Result<Canary, S
     let by_priority = is_type(wish.replies.first(), "zset");
     let (mut canary, seen) = if by_priority {
         let micros = wish.now_ms.saturating_mul(1000).to_be_bytes();
-        let seen = scored(wish.replies.get(2)).and_then(|(tasks, _)| tasks.into_iter().next());
-        let seen = seen.map(|(task, _)| task.as_slice().get(TIME_BYTES..).unwrap_or_default().into());
+        let seen = Scored::or_none(wish.replies.get(2)).next().cloned();
+        let seen = seen.map(|task| task.as_slice().get(TIME_BYTES..).unwrap_or_default().into());
         (member(wish, id.clone(), join(&[&micros, message.as_slice()]), "0".into()), seen)
     } else {
         let seen = head_of(wish.replies.get(1));

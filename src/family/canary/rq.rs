@@ -9,7 +9,8 @@ use crate::domain::queue::PushEnd;
 use crate::domain::{Bytes, Command, Reply};
 use crate::family::Read;
 use crate::family::read::PART;
-use crate::family::site::{element as head_of, join, scored, text};
+use crate::family::scored::Scored;
+use crate::family::site::{element as head_of, join, text};
 
 /// Seconds after which a job that nobody took is gone by itself: its id in the list is then passed over by workers.
 const LIFE: u64 = 7200;
@@ -35,8 +36,7 @@ pub(in crate::family) fn reads(prefix: &[u8], name: &[u8], key: &Bytes) -> Vec<R
 /// The data of those jobs.
 pub(in crate::family) fn more(prefix: &[u8], replies: &[Reply]) -> Vec<Read> {
     let waits = head_of(replies.get(2));
-    let ended =
-        [3, 4].map(|at| scored(replies.get(at)).and_then(|(ids, _)| ids.first().map(|m| m.0.clone())));
+    let ended = [3, 4].map(|at| Scored::or_none(replies.get(at)).next().cloned());
     let ids = std::iter::once(waits).chain(ended).flatten();
     ids.map(|id| Read::part(&join(&[prefix, b"job:", id.as_slice()]), "data")).collect()
 }

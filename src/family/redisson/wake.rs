@@ -16,12 +16,16 @@ pub(super) fn reads(key: &Bytes) -> Vec<Command> {
         Command::new("LRANGE").arg(braced("redisson_lock_queue", key)).arg(0_i64).arg(WAITERS - 1),
         Command::new("ZRANGE").arg(lines).arg(0_i64).arg(WAITERS - 1).arg("WITHSCORES"),
         Command::new("TIME"),
+        // A server that does not know it has no such channels.
+        Command::new("PUBSUB SHARDNUMSUB")
+            .arg(braced("redisson_lock__channel", key))
+            .arg(braced("redisson_rwlock", key)),
     ]
 }
 
 /// The message that the release would have sent. `None`: nobody is known to wait.
 pub(super) fn recipe(key: &Bytes, replies: &[Reply]) -> Option<Recipe> {
-    let [listeners, queue, timeouts, time] = replies else { return None };
+    let [listeners, queue, timeouts, time, of_shard] = replies else { return None };
     let mut recipe = Recipe {
         sharded: true,
         tells: true,
@@ -40,8 +44,11 @@ pub(super) fn recipe(key: &Bytes, replies: &[Reply]) -> Option<Recipe> {
     // Without the lock its mode is not known: the message that wakes all is right for readers and writers.
     for (name, message) in [("redisson_lock__channel", "0"), ("redisson_rwlock", "1")] {
         let channel = braced(name, key);
-        let at = counts.iter().position(|item| item.as_bytes().is_some_and(|b| b == channel));
-        let many = at.and_then(|at| counts.get(at + 1)).and_then(Reply::as_int).unwrap_or_default();
+        let listening = |counts: &[Reply]| {
+            let at = counts.iter().position(|item| item.as_bytes().is_some_and(|b| b == channel));
+            at.and_then(|at| counts.get(at + 1)).and_then(Reply::as_int).unwrap_or_default()
+        };
+        let many = listening(counts) + of_shard.as_array().map_or(0, listening);
         if many > 0 {
             let clients = if many == 1 {
                 "1 client that listens".into()

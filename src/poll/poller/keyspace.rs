@@ -84,6 +84,9 @@ impl Poller {
         let pushed = self.push.tracked().is_some();
         if let Some(db) = self.databases.get_mut(at) {
             self.shared.memory.visit(&db.node.meta, &mut db.table.holds);
+            if let Some(earlier) = self.shared.memory.standing(&db.node.meta) {
+                db.table.resume(earlier);
+            }
         }
         let Some(mut look) = self.at_keys(at) else { return Ok(()) };
         look.add_configured_queues();
@@ -141,6 +144,7 @@ impl Poller {
             cost: &mut self.cost,
             denied: &mut db.denied,
             refusals: &mut db.refusals,
+            in_cluster: db.facts.as_ref().is_some_and(|f| f.in_cluster),
             dialect: &mut self.dialect,
             rtt: self.rtt_least,
             clock_offset_ms: self.clock_offset_ms.unwrap_or(0),

@@ -57,7 +57,10 @@ impl Poller {
                 Ok(()) = pace.changed() => {
                     let fresh = *pace.borrow_and_update();
                     if fresh.refreshes != known.refreshes {
-                        self.databases.iter_mut().for_each(|db| db.search.hurry = true);
+                        for db in &mut self.databases {
+                            db.search.hurry = true;
+                            db.refusals.ask_again();
+                        }
                         self.diagnosis.hurry();
                     }
                     *known = fresh;

@@ -1,4 +1,4 @@
-//! A try to take a task, which goes on while the worker does something else.
+//! A try to take tasks, which goes on while the worker does something else.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -7,7 +7,7 @@ use super::super::take::{Patience, Taken, Taker};
 use super::super::trouble::Trouble;
 
 /// What a try came to, with the taker for the next one.
-type Back = (Taker, Result<Option<Taken>, Trouble>);
+type Back = (Taker, Result<Taken, Trouble>);
 
 /// A try.
 pub(super) enum Fetch {

@@ -21,7 +21,13 @@ impl Engine {
                 (error.id(), Ended::Failed("the worker itself failed on it".into()), Duration::ZERO)
             }
         };
-        let Some((number, task)) = self.hand.running.remove(&id) else { return };
+        if let Some((number, task)) = self.hand.running.remove(&id) {
+            self.ended(number, task, ended, took);
+        }
+    }
+
+    /// The run with that number is over.
+    pub(super) fn ended(&mut self, number: u64, task: Task, ended: Ended, took: Duration) {
         self.shared.gate.ended(self.lane);
         self.shared.board().stopped(self.lane, number);
         if ended == Ended::Killed {

@@ -1,22 +1,19 @@
-//! Failed tasks that are due again, and those a dead worker was trying again.
+//! Failed tasks that are due again.
 
 use std::time::Duration;
 
-use uuid::Uuid;
-
-use super::{BATCH, Session, elements, int, our_ms, server_ms};
+use super::{Session, elements, int, our_ms, server_ms};
 use crate::domain::{Bytes, Command, Reply};
 use crate::redis_io::script::{eval, is_eval_refused, transaction};
 use crate::worker::trouble::Trouble;
 
 const TAKE_DUE: &str = include_str!("../../../assets/scripts/worker_take_due.lua");
-const RECOVER_RETRIES: &str = include_str!("../../../assets/scripts/worker_recover_retries.lua");
 
 /// What a look for a retry found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::worker) enum Due {
-    /// This member is in our list now.
-    Found(Bytes),
+    /// These members are in our list now.
+    Found(Vec<Bytes>),
     /// The next one is due then.
     In(Duration),
     /// None rests, or our heartbeat has run out.
@@ -24,13 +21,13 @@ pub(in crate::worker) enum Due {
 }
 
 impl Session {
-    /// Takes the retry that is due first.
-    pub(in crate::worker) async fn take_due(&mut self) -> Result<Due, Trouble> {
+    /// Takes the retries that are due, the first of them first and no more than `most`.
+    pub(in crate::worker) async fn take_due(&mut self, most: usize) -> Result<Due, Trouble> {
         let keys = [&self.me.retries(), &self.me.retrying(), &self.me.heartbeat()];
         if !self.scripts {
             return self.take_due_watched(keys).await;
         }
-        match self.writer.call(&eval(TAKE_DUE, &keys, &[our_ms().into()])).await? {
+        match self.writer.call(&eval(TAKE_DUE, &keys, &[our_ms().into(), (most as u64).into()])).await? {
             Reply::Error(e) if is_eval_refused(&e) => {
                 self.scripts = false;
                 self.take_due_watched(keys).await
@@ -39,7 +36,7 @@ impl Session {
             Reply::Int(ms) => {
                 Ok(u64::try_from(ms).map_or(Due::Nothing, |ms| Due::In(Duration::from_millis(ms))))
             }
-            reply => Ok(reply.as_bytes().map_or(Due::Nothing, Due::Found)),
+            reply => Ok(Due::Found(elements(Some(&reply))?)),
         }
     }
 
@@ -72,7 +69,7 @@ impl Session {
             Command::new("ZREM").arg(retries.clone()).arg(member.clone()),
         ];
         match transaction(&mut self.writer, moves).await? {
-            Ok(Some(_)) => Ok(Due::Found(member)),
+            Ok(Some(_)) => Ok(Due::Found(vec![member])),
             Ok(None) => Ok(Due::In(Duration::ZERO)),
             Err(e) => Err((&e).into()),
         }
@@ -82,71 +79,6 @@ impl Session {
     pub(super) async fn server_ms(&mut self) -> Result<i64, Trouble> {
         let time = self.writer.call(&Command::new("TIME")).await?;
         Ok(server_ms(Some(&time)).unwrap_or_else(our_ms))
-    }
-
-    /// Moves that worker's retries back to those that rest, due at once. Returns how many.
-    pub(super) async fn recover_retries(
-        &mut self,
-        id: Uuid,
-        real: bool,
-        whose: &str,
-    ) -> Result<u64, Trouble> {
-        let keys = &self.me.keys;
-        let keys = [&keys.retries(real), &keys.retrying(id, real), &keys.heartbeat(id)];
-        let mut moved = 0;
-        loop {
-            let n = if self.scripts {
-                let args = [BATCH.into(), whose.into()];
-                match self.writer.call(&eval(RECOVER_RETRIES, &keys, &args)).await? {
-                    Reply::Error(e) if is_eval_refused(&e) => {
-                        self.scripts = false;
-                        continue;
-                    }
-                    reply => int(Some(&reply))?,
-                }
-            } else {
-                self.recover_retries_watched(keys, whose).await?
-            };
-            moved += n.max(0).unsigned_abs();
-            if n < BATCH as i64 {
-                return Ok(moved);
-            }
-        }
-    }
-
-    async fn recover_retries_watched(
-        &mut self,
-        [retries, retrying, heartbeat]: [&Bytes; 3],
-        whose: &str,
-    ) -> Result<i64, Trouble> {
-        let replies = self
-            .writer
-            .pipeline(&[
-                Command::new("WATCH").arg(retrying.clone()).arg(heartbeat.clone()),
-                Command::new("EXISTS").arg(heartbeat.clone()),
-                Command::new("LRANGE").arg(retrying.clone()).arg(0_i64).arg(BATCH as i64 - 1),
-            ])
-            .await?;
-        if let Some(Reply::Error(e)) = replies.first() {
-            return Err(e.into());
-        }
-        let alive = whose == "dead" && int(replies.get(1))? != 0;
-        let elements = elements(replies.get(2))?;
-        if alive || elements.is_empty() {
-            self.writer.call(&Command::new("UNWATCH")).await?;
-            return Ok(0);
-        }
-        let n = elements.len() as i64;
-        let mut add = Command::new("ZADD").arg(retries.clone());
-        for element in elements {
-            add = add.arg(0_i64).arg(element);
-        }
-        let trim = Command::new("LTRIM").arg(retrying.clone()).arg(n).arg(-1_i64);
-        match transaction(&mut self.writer, vec![add, trim]).await? {
-            Ok(Some(_)) => Ok(n),
-            Ok(None) => Ok(0),
-            Err(e) => Err((&e).into()),
-        }
     }
 }
 

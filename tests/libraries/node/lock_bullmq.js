@@ -12,12 +12,12 @@ serve({
   add: async (queue, name) => {
     await new Queue(queue, { connection: CONNECTION }).add(name, {});
   },
-  work: (queue, lockDuration) => {
+  work: (queue, lockDuration, name) => {
     const run = async (job) => {
       await waitAtGate(redis);
       done.push(`${queue}:${job.id}`);
     };
-    new Worker(queue, run, { connection: CONNECTION, lockDuration, stalledInterval: 1_000 });
+    new Worker(queue, run, { connection: CONNECTION, lockDuration, stalledInterval: 1_000, name });
   },
   done: () => done,
 });

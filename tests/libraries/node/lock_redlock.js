@@ -1,4 +1,4 @@
-// Locks of node-redlock on two resources: `lock_redlock.js driver 4|5`, the version.
+// Locks of node-redlock on two resources: `lock_redlock.js driver 4|5 [PORT...]`, the version and further servers.
 "use strict";
 
 const Redis = require("ioredis");
@@ -6,11 +6,12 @@ const { CONNECTION, serveLock } = require("./common");
 
 const RESOURCES = ["lock:orders:1", "lock:orders:2"];
 const TTL = 60_000;
-const redis = new Redis(CONNECTION);
+const further = process.argv.slice(4).map((port) => ({ ...CONNECTION, port: Number(port) }));
+const servers = [CONNECTION, ...further].map((at) => new Redis(at));
 const old = process.argv[3] === "4";
 const Redlock = old ? require("redlock4") : require("redlock").default;
-const once = new Redlock([redis], { retryCount: 0 });
-const patient = new Redlock([redis], { retryCount: 300, retryDelay: 200 });
+const once = new Redlock(servers, { retryCount: 0 });
+const patient = new Redlock(servers, { retryCount: 300, retryDelay: 200 });
 let lock;
 
 async function take(redlock, resources) {

@@ -1,11 +1,14 @@
-"""Redlock of pottery, on one primary."""
+"""Redlock of pottery: `lock_pottery.py driver [PORT...]`, the ports of further primaries."""
+
+import sys
 
 import redis
 from attempts import serve_lock
 from common import URL
 from pottery import Redlock
 
-lock = Redlock(key="printer", masters={redis.Redis.from_url(URL)}, auto_release_time=60)
+masters = {redis.Redis.from_url(URL), *(redis.Redis(port=int(port)) for port in sys.argv[2:])}
+lock = Redlock(key="printer", masters=masters, auto_release_time=60)
 
 serve_lock(
     acquire=lambda: lock.acquire(blocking=False),
