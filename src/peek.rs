@@ -91,15 +91,19 @@ pub async fn peek(
     for (look, ends) in looks.iter().zip(replies.chunks(2)).filter(|(_, ends)| all_other || !is_other(ends)) {
         let near = items(ends.first())?;
         let far = items(ends.get(1))?;
+        // A set has one end only.
+        let (near, far) = if near.items.is_empty() { (far, near) } else { (near, far) };
         // Those that stand at both ends are shown once.
         let rest = usize::try_from(near.len).unwrap_or(usize::MAX).saturating_sub(near.items.len());
+        // Of a stream its whole length is told, and its entries have ids.
+        let ids: Vec<Bytes> = near.items.iter().filter_map(|item| item.id.clone()).collect();
+        let is_new = |item: &Item| item.id.as_ref().is_none_or(|id| !ids.contains(id));
+        let far: Vec<Item> = far.items.into_iter().filter(is_new).take(rest).collect();
         seen.count = match look.len {
             Len::Told => seen.count.map(|n| n.saturating_add(near.len)),
             Len::Lag(lag) => seen.count.zip(lag).map(|(n, lag)| n.saturating_add(lag)),
         };
-        for (items, into) in
-            [(near.items, &mut seen.first), (far.items.into_iter().take(rest).collect(), &mut seen.last)]
-        {
+        for (items, into) in [(near.items, &mut seen.first), (far, &mut seen.last)] {
             let room = (count as usize).saturating_sub(into.len());
             for item in items.into_iter().take(room) {
                 into.push(task(&mut scripts, subject, set, item, redactor).await?);

@@ -20,6 +20,7 @@ use crate::app::filter::Filter;
 use crate::cli::{Format, ReleaseMany};
 use crate::config::{Config, NodeConfig};
 use crate::domain::node::NodeState;
+use crate::domain::presence::HolderState;
 use crate::domain::stamp::short;
 use crate::domain::{Lock, Stamp};
 use crate::family::Registry;
@@ -66,6 +67,10 @@ pub async fn release_many(
         }
     };
     describe(&plan, out);
+    let alive = locks.iter().filter(|lock| lock.holder_state() == HolderState::Alive).count();
+    if alive > 0 {
+        out.say(format!("{alive}x its holder is alive and will go on without the lock"));
+    }
     let ready: Vec<usize> = plan.ready().map(|(at, _)| at).collect();
     worst = worst.max(if ready.len() < plan.parts.len() { EXIT_NOT_DONE } else { EXIT_OK });
     let mut results = Results::new();

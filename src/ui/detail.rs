@@ -179,7 +179,10 @@ fn describe_lock(scene: &Scene<'_>, lock: &Lock, sheet: &mut Sheet) {
     }
     sheet.field("renewed", &renewal, look.plain());
     sheet.field("first seen", &ago(scene, lock.first_seen), look.plain());
-    sheet.known("holder", lock.holder.clone());
+    match &lock.holder {
+        Some(holder) => sheet.field("holder", holder, look.plain()),
+        None => sheet.field("holder", "? (its value tells no more than the token below)", look.dim()),
+    }
     let alive = lock.holder_state();
     let style = match alive {
         HolderState::Gone => look.warning(),

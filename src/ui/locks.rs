@@ -78,10 +78,11 @@ pub fn row(scene: &Scene<'_>, lock: &Lock) -> Row {
     }
 }
 
-/// Its state in words; that its holder is gone weighs more than any but that it never expires.
+/// Its state in words; that its holder is gone weighs more than any but that it never expires, and both are told.
 fn state(lock: &Lock, state: LockState, now: std::time::Instant) -> &'static str {
     match state {
         _ if lock.has_ended(now) => "ended",
+        LockState::NoTtl if lock.holder_state() == HolderState::Gone => "no TTL, gone",
         LockState::NoTtl => state.words(),
         _ if lock.holder_state() == HolderState::Gone => "holder gone",
         _ => state.words(),

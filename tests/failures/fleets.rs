@@ -49,7 +49,7 @@ impl Followed {
             update(&mut self.state, Event::Board(now.clone()), Stamp::now());
             let view = FleetView::build(&now);
             let mut times = BTreeMap::new();
-            for lock in &view.locks {
+            for lock in view.locks.iter() {
                 *times.entry(lock.id.key.clone()).or_insert(0) += 1;
             }
             // Before discovery has told, the nodes are not known to belong together.

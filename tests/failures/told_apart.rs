@@ -95,7 +95,7 @@ async fn each_command_renamed_in_turn_leaves_the_rest_going() {
         .await;
         assert_eq!(status(&view).reason, None, "{name}");
         // Unknown is never 0.
-        for lock in &view.locks {
+        for lock in view.locks.iter() {
             match name {
                 "PTTL" => assert!(matches!(lock.ttl, Ttl::Unknown(_)), "{lock:?}"),
                 "GETRANGE" => assert!(matches!(lock.token, Token::Unknown(_)), "{lock:?}"),

@@ -43,13 +43,13 @@ fn releases_as_the_library_does() {
     assert_eq!((redisson.code, cli(&server, &["EXISTS", "myLock"])), (0, "0".into()), "{}", redisson.err);
     assert!(redisson.err.contains("PUBLISH redisson_lock__channel:{myLock} 0"), "{}", redisson.err);
     cli(&server, &["SET", "lock:orders", "23DeHRBdcxFxNQKXpVGKoM6g"]);
-    let signalled = run("lock:orders");
-    assert_eq!(
-        (signalled.code, cli(&server, &["LLEN", "lock-signal:orders"])),
-        (0, "1".into()),
-        "{}",
-        signalled.err
-    );
+    let signalled = std::thread::scope(|scope| {
+        let waiter = scope.spawn(|| cli(&server, &["BLPOP", "lock-signal:orders", "10"]));
+        let ran = run("lock:orders");
+        assert_eq!(waiter.join().unwrap(), "lock-signal:orders\n1", "{}", ran.err);
+        ran
+    });
+    assert_eq!(signalled.code, 0, "{}", signalled.err);
     cli(&server, &["SET", "bull:emails:1:lock", "31ca5b94-7a09-4214-89ed-c8b9e4ac47fe:0"]);
     let refused = run("bull:emails:1:lock");
     assert_eq!(

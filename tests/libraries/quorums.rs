@@ -28,7 +28,7 @@ fn quorum(s: &Scene, more: &[Server], key: &str) -> Value {
 #[track_caller]
 fn assert_votes(quorum: &Value, state: &str, votes: &[&str]) {
     let told: Vec<&Value> = quorum["nodes"].as_array().unwrap().iter().map(|n| &n["vote"]).collect();
-    assert_eq!((&quorum["state"], told), (&json!(state), votes.iter().collect()), "{quorum:#}");
+    assert_eq!((&quorum["state"], json!(told)), (&json!(state), json!(votes)), "{quorum:#}");
 }
 
 /// Held by all, forgotten by one, released on all: the waiter gets it with a token of its own.
@@ -41,10 +41,6 @@ async fn votes_of(mut s: Scene, mut others: Vec<Server>, key: &str) {
     others[1].kill();
     let silent = quorum(&s, &others, key);
     assert_votes(&silent, "held", &["held", "held", "unknown"]);
-    let args = |urls: &[String]| -> Vec<String> {
-        let words = ["locks", "release", key, "--all-nodes", "--yes"].map(String::from);
-        words.into_iter().chain(urls.iter().cloned()).collect()
-    };
     others[1].restart().unwrap();
     let urls: Vec<String> = std::iter::once(&s.server).chain(&others).map(Server::url).collect();
     let told = quorum(&s, &others, key);
@@ -53,9 +49,9 @@ async fn votes_of(mut s: Scene, mut others: Vec<Server>, key: &str) {
     let tried = told["nodes"][2]["vote"] == "held";
     assert!(restarted || tried, "{told:#}");
     let token = held["token"].as_str().unwrap();
-    let mut release = args(&urls);
-    release.extend(["--if-token".into(), token.into()]);
-    let ran = s.run(&release.iter().map(String::as_str).collect::<Vec<_>>());
+    let mut release = vec!["locks", "release", key, "--all-nodes", "--yes", "--if-token", token];
+    release.extend(urls.iter().flat_map(|url| ["-u", url]));
+    let ran = s.run(&release);
     let released = ran.err.matches(": released").count();
     assert_eq!(released, 2, "{}", ran.err);
     s.waiter.until("waited", &json!(true));

@@ -55,7 +55,7 @@ impl Running {
                     assert!(outcomes.insert(at, outcome).is_none(), "one outcome for each lock");
                 }
                 BatchEvent::Ended { undoable } => return (outcomes, undoable),
-                BatchEvent::Afterwards(..) => {}
+                BatchEvent::Afterwards(..) | BatchEvent::Watched => {}
                 other => panic!("{other:?}"),
             }
         }

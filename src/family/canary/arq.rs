@@ -21,8 +21,8 @@ pub(in crate::family) fn reads(key: &Bytes) -> Vec<Read> {
 
 /// Its data.
 pub(in crate::family) fn more(replies: &[Reply]) -> Vec<Read> {
-    let first = Scored::or_none(replies.first()).next().cloned();
-    first.map(|id| Read::Head(of("job", &id), PART)).into_iter().collect()
+    let scheduled = Scored::or_none(replies.first());
+    scheduled.next().map(|id| Read::Head(of("job", id), PART)).into_iter().collect()
 }
 
 /// The job.

@@ -32,8 +32,8 @@ pub(in crate::family) fn canary(app: &[u8], wish: &Wish<'_>) -> Result<Canary, S
     let by_priority = is_type(wish.replies.first(), "zset");
     let (mut canary, seen) = if by_priority {
         let micros = wish.now_ms.saturating_mul(1000).to_be_bytes();
-        let seen = Scored::or_none(wish.replies.get(2)).next().cloned();
-        let seen = seen.map(|task| task.as_slice().get(TIME_BYTES..).unwrap_or_default().into());
+        let waiting = Scored::or_none(wish.replies.get(2));
+        let seen = waiting.next().map(|task| task.as_slice().get(TIME_BYTES..).unwrap_or_default().into());
         (member(wish, id.clone(), join(&[&micros, message.as_slice()]), "0".into()), seen)
     } else {
         let seen = head_of(wish.replies.get(1));

@@ -12,6 +12,7 @@ use crate::act::batch::Part;
 use crate::app::batch::{Batch, Stage, outcome_word};
 use crate::app::state::Button;
 use crate::domain::Severity;
+use crate::domain::presence::HolderState;
 use crate::ui::footer::draw_input;
 use crate::ui::panel::put_line;
 use crate::ui::scene::Scene;
@@ -145,6 +146,16 @@ fn ready(scene: &Scene<'_>, batch: &Batch, sheet: &mut Sheet) {
     let refused = batch.plan.parts.iter().filter(|part| part.plan.is_err()).count();
     if refused > 0 {
         sheet.field("refused", &format!("{refused}, see below"), look.warning());
+    }
+    let lives = |at: &usize| {
+        let lock = batch.plan.parts.get(*at).and_then(|part| scene.state.shown.lock(&part.lock));
+        lock.is_some_and(|lock| lock.holder_state() == HolderState::Alive)
+    };
+    let alive = batch.chosen.iter().filter(|at| lives(at)).count();
+    if alive > 0 {
+        let whose =
+            if alive == 1 { "1 has a holder that is" } else { &format!("{alive} have holders that are") };
+        sheet.field("alive", &format!("! {whose} alive and will go on without the lock"), look.warning());
     }
     let (soon, longest) = batch.plan.soon_free();
     if !soon.is_empty() {
