@@ -33,6 +33,7 @@ pub mod readers;
 pub mod recipe;
 pub mod redisson;
 pub mod registry;
+pub mod repeats;
 pub mod resque;
 pub mod rmq;
 pub mod rows;
@@ -60,7 +61,7 @@ use crate::domain::queue::PushEnd;
 use crate::domain::{Bytes, Command, Lock, Queue, Reply, Stamp};
 
 pub use canary::{Canary, Told, Wish};
-pub use read::{Dialect, Read};
+pub use read::{Dialect, Named, Read};
 pub use recipe::Recipe;
 pub use registry::Registry;
 pub use sets::{SetPlace, Since, TaskSet};
@@ -229,6 +230,10 @@ pub trait QueueFamily: Send + Sync {
     fn unfold(&self, _label: &str, _part: &Bytes) -> Vec<(&'static str, Bytes)> {
         Vec::new()
     }
+    /// Type of the key for which its workers wait in a blocking command. `None`: they poll, or [`consumers`] knows it.
+    fn blocks_for(&self) -> Option<TaskKind> {
+        None
+    }
     /// Reads that the dialog of a canary needs; few and bounded. `prefix` stands before all keys of the application.
     fn canary_reads(&self, _key: &Bytes, _prefix: &[u8]) -> Vec<Read> {
         Vec::new()
@@ -318,6 +323,8 @@ pub enum TaskKind {
 pub struct QueueMemory {
     /// Newest element at the last look, when it is short enough to be searched for.
     pub newest: Option<Bytes>,
+    /// Whether payloads come again.
+    pub repeats: repeats::Repeats,
     /// Next element to be taken at the last look and since when it is there.
     pub next: Option<(Bytes, Stamp)>,
     /// Depth and time of the last look.

@@ -11,6 +11,7 @@ mod database;
 mod diagnose;
 mod dirty;
 mod discover;
+mod due;
 pub mod fleet;
 mod follow;
 mod history;

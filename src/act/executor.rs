@@ -89,6 +89,13 @@ async fn run(
     let mut dialogs: HashMap<Ticket, oneshot::Sender<()>> = HashMap::new();
     let mut batches: HashMap<Ticket, oneshot::Sender<Vec<usize>>> = HashMap::new();
     let mut stops: HashMap<Ticket, Arc<AtomicBool>> = HashMap::new();
+    let batch_action = |ticket| BatchAction {
+        ticket,
+        services: services.clone(),
+        shelf: shelf.clone(),
+        kept: batch.clone(),
+        events: events.clone(),
+    };
     let mut keep_alive = tokio::time::interval(KEEP_ALIVE);
     keep_alive.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -133,14 +140,7 @@ async fn run(
                 batches.retain(|_, go| !go.is_closed());
                 let (go, confirmed) = oneshot::channel();
                 batches.insert(ticket, go);
-                let action = BatchAction {
-                    ticket,
-                    services: services.clone(),
-                    shelf: shelf.clone(),
-                    kept: batch.clone(),
-                    events: events.clone(),
-                };
-                tokio::spawn(action.release(items, confirmed));
+                tokio::spawn(batch_action(ticket).release(items, confirmed));
             }
             Some(ActionCommand::ExecuteBatch(ticket, only)) => {
                 if let Some(go) = batches.remove(&ticket) {
@@ -148,14 +148,7 @@ async fn run(
                 }
             }
             Some(ActionCommand::UndoBatch(ticket, of)) => {
-                let action = BatchAction {
-                    ticket,
-                    services: services.clone(),
-                    shelf: shelf.clone(),
-                    kept: batch.clone(),
-                    events: events.clone(),
-                };
-                tokio::spawn(action.undo(of));
+                tokio::spawn(batch_action(ticket).undo(of));
             }
             Some(ActionCommand::Stop(ticket)) => {
                 if let Some(stop) = stops.get(&ticket) {

@@ -2,6 +2,7 @@
 //! another, a poisoned task away. One bounded batch a plan; never on a library's list, whose own books it would break.
 
 mod drain;
+mod rq;
 
 use super::inspect::{KeyKind, QueueInspection, inspect_queue};
 use super::plan::{Guard, Plan};
@@ -90,7 +91,7 @@ pub fn moved(plan: &Plan, replies: &[Reply]) -> u64 {
             0
         }
         ("LMOVE" | "RPOPLPUSH" | "RPOP" | "LPOP", _) => 1,
-        ("LREM", reply) => reply.as_int().unwrap_or(0).unsigned_abs(),
+        ("LREM" | "ZREM", reply) => reply.as_int().unwrap_or(0).unsigned_abs(),
         _ => 0,
     });
     each.sum()
@@ -116,6 +117,9 @@ pub(super) async fn prepare(
     refuse(&from, &found, own)?;
     let depth = match (&found.kind, found.depth) {
         (KeyKind::Absent, _) | (_, Some(0)) => {
+            if matches!(wish.to, TransferTo::Back) {
+                return failed_jobs(services, wish, &from).await;
+            }
             return Err(format!("{from} is empty: there is nothing to do"));
         }
         (_, Some(depth)) => depth,
@@ -176,6 +180,44 @@ pub(super) async fn prepare(
     }
     plan.warnings.extend(notes);
     Ok((Prepared { plan, needs_force: None }, session, total))
+}
+
+/// Our worker has no dead letters of that queue: what its library has, where that may be moved from here.
+async fn failed_jobs(
+    services: &Services,
+    wish: &Transfer,
+    letters: &Bytes,
+) -> Result<(Prepared, Session, u64), String> {
+    let (queue, node) = (&wish.queue.key, &wish.queue.node);
+    if let Some(plan) = rq::prepare(services, wish).await? {
+        return Ok(plan);
+    }
+    let mut reader = services.reader(node, wish.queue.db, queue).await?;
+    let found = inspect_queue(&mut reader, queue, wish.queue.db).await.map_err(|e| named(node, &e))?;
+    Err(match found.library() {
+        Some(library) => format!(
+            "{queue} is {library}'s, whose failed tasks are more than their place in a list: {}",
+            instead(library)
+        ),
+        None => format!("{letters} is empty: there is nothing to do"),
+    })
+}
+
+/// What moves the failed tasks of a library back.
+fn instead(library: &str) -> String {
+    let by = match library {
+        "RQ" => "`rq requeue --queue NAME --all`",
+        "Sidekiq" => "its Web UI, or Sidekiq::RetrySet.new.retry_all and Sidekiq::DeadSet.new.retry_all",
+        "Resque" => "its Web UI, or Resque::Failure.requeue",
+        "BullMQ" => "queue.retryJobs()",
+        "bee-queue" => "job.retry()",
+        "Laravel" => "`php artisan queue:retry all`",
+        "Celery" => {
+            return "Celery keeps none of them in the queue: send them again from the application".into();
+        }
+        _ => return "use its own tools".into(),
+    };
+    format!("use {by}")
 }
 
 /// The oldest task must still be the one seen: another one means that somebody works on the list.

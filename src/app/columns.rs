@@ -132,7 +132,10 @@ pub const LOCKS: &[Column<Lock>] = &[
             SortKey::Number(u64::from(stale::score(l, at.rules, at.now)))
         })
     },
-    column!("ALIVE", "alive", true, |l, _| SortKey::Number(l.holder_state() as u64)),
+    Column {
+        timed: true,
+        ..column!("ALIVE", "alive", true, |l, at| SortKey::Number(l.holder_state(at.now) as u64))
+    },
     column!("QUORUM", "quorum", true, |l, at| SortKey::number(votes(l, at).map(|n| n as u64))),
 ];
 

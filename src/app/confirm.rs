@@ -151,10 +151,10 @@ fn confirm(state: &mut AppState, out: &mut Vec<Effect>) {
         state,
         format!("{} of {} on {} ...", prepared.plan.intent, prepared.plan.subject, prepared.plan.target.node),
     );
-    state.running.insert(dialog.ticket, Some(prepared.plan));
     if let Request::Transfer(wish) = &dialog.request {
-        transfer::opened(state, dialog.ticket, wish.clone());
+        transfer::opened(state, dialog.ticket, wish.clone(), prepared.plan.subject.clone());
     }
+    state.running.insert(dialog.ticket, Some(prepared.plan));
     out.push(Effect::Action(ActionCommand::Execute(dialog.ticket)));
 }
 

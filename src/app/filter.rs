@@ -128,7 +128,9 @@ impl Filter {
 
     /// What it lets through may change by time alone, beyond what the state of a lock says.
     pub fn is_timed(&self) -> bool {
-        let timed = |test: &Test| matches!(test, Test::Figure("ttl" | "age" | "stale", ..));
+        let timed = |test: &Test| {
+            matches!(test, Test::Figure("ttl" | "age" | "stale", ..) | Test::Text(Field::HolderState, _))
+        };
         self.terms.iter().any(|term| timed(&term.test))
     }
 
@@ -200,7 +202,7 @@ impl Filter {
                     Field::Holder => holder() || (lock.holder.is_none() && token()),
                     Field::Token => token(),
                     Field::Family => plain(lock.family, needle),
-                    Field::HolderState => lock.holder_state().code().starts_with(needle.as_str()),
+                    Field::HolderState => lock.holder_state(at.now).code().starts_with(needle.as_str()),
                     Field::Quorum => quorum()
                         .and_then(|q| q.verdict(at.now))
                         .is_some_and(|v| v.state.code().starts_with(needle.as_str())),

@@ -103,8 +103,9 @@ pub fn dialog_keys(state: &AppState) -> Vec<(&'static str, &'static str)> {
             }
         },
         Some(Dialog::Batch) => batch_keys(state),
-        Some(Dialog::Enqueue(_)) => vec![("Enter", "go on"), ("Tab", "next field"), ("Esc", "cancel")],
-        Some(Dialog::MoveTasks(_)) => vec![("Enter", "go on"), ("Tab", "next field"), ("Esc", "cancel")],
+        Some(Dialog::Enqueue(_) | Dialog::MoveTasks(_)) => {
+            vec![("Enter", "go on"), ("Tab", "next field"), ("Esc", "cancel")]
+        }
         Some(Dialog::Transfer) => match &state.transfer {
             Some(moving) if moving.end.is_none() => vec![("Esc", "stop after this batch")],
             _ => vec![("Esc", "close")],

@@ -62,9 +62,8 @@ pub(super) fn on_key(state: &mut AppState, key: Key, out: &mut Vec<Effect>) {
 
 /// The next or previous set that this queue has, as the last answer told; after a refusal those that wait.
 fn beside(state: &AppState, set: TaskSet, forward: bool) -> Option<TaskSet> {
-    let seen = match state.peek.as_ref()? {
-        Ok(seen) => seen,
-        Err(_) => return (set != TaskSet::Waiting).then_some(TaskSet::Waiting),
+    let Ok(seen) = state.peek.as_ref()? else {
+        return (set != TaskSet::Waiting).then_some(TaskSet::Waiting);
     };
     let at = seen.sets.iter().position(|other| *other == set)?;
     let step = if forward { 1 } else { seen.sets.len().saturating_sub(1) };

@@ -7,7 +7,7 @@ use super::state::{AppState, Dialog};
 use crate::act::request::ActionCommand;
 use crate::act::transfer::{DrainEnd, Drained, Transfer, TransferEvent, TransferTo};
 use crate::act::{Outcome, Ticket};
-use crate::domain::Severity;
+use crate::domain::{Bytes, Severity};
 
 /// The transfer of the dialog: there is one at a time.
 #[derive(Clone, PartialEq, Debug)]
@@ -16,6 +16,8 @@ pub struct Moving {
     pub ticket: Ticket,
     /// What was asked for.
     pub wish: Transfer,
+    /// The key that tasks are taken from.
+    pub from: Bytes,
     /// Tasks moved so far.
     pub done: u64,
     /// Tasks in all; `None` before the first batch is done.
@@ -27,8 +29,8 @@ pub struct Moving {
 }
 
 /// Shows the progress of a transfer that was confirmed just now.
-pub(super) fn opened(state: &mut AppState, ticket: Ticket, wish: Transfer) {
-    let moving = Moving { ticket, wish, done: 0, total: None, stopping: false, end: None };
+pub(super) fn opened(state: &mut AppState, ticket: Ticket, wish: Transfer, from: Bytes) {
+    let moving = Moving { ticket, wish, from, done: 0, total: None, stopping: false, end: None };
     state.transfer = Some(Box::new(moving));
     state.dialogs.push(Dialog::Transfer);
 }
@@ -66,7 +68,7 @@ pub(super) fn on_event(state: &mut AppState, ticket: Ticket, event: TransferEven
         TransferEvent::Ended(drained) => {
             moving.done = drained.done;
             moving.total = Some(drained.total);
-            let end = sentence(&moving.wish, &drained);
+            let end = sentence(moving, &drained);
             if let Some(gap) = drained.audit_gap {
                 fail(state, gap);
             }
@@ -102,9 +104,10 @@ fn ended(state: &mut AppState, ticket: Ticket, end: (Severity, String), out: &mu
 }
 
 /// How it ended, in a sentence.
-fn sentence(wish: &Transfer, drained: &Drained) -> (Severity, String) {
+fn sentence(moving: &Moving, drained: &Drained) -> (Severity, String) {
     let Drained { done, total, .. } = drained;
-    let (from, node) = (wish.source(), &wish.queue.node);
+    let Moving { wish, from, .. } = moving;
+    let node = &wish.queue.node;
     let what = match &wish.to {
         TransferTo::Back => format!("moved from {from} back into {}", wish.queue.key),
         TransferTo::List(to, _) => format!("moved from {from} to {to}"),

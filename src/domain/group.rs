@@ -230,6 +230,18 @@ impl ClusterFacts {
         SLOTS - self.uncovered().iter().map(|r| r.count()).sum::<u32>()
     }
 
+    /// The slots of shards that have no primary, or one that failed.
+    pub fn failed(&self) -> Vec<SlotRange> {
+        let is_dead = |s: &&Shard| s.primary.as_ref().is_none_or(|p| p.is_online == Some(false));
+        self.shards.iter().filter(is_dead).flat_map(|s| s.slots.iter().copied()).collect()
+    }
+
+    /// How many slots have no primary that works, as the nodes count or as the shards tell, whichever is more.
+    pub fn slots_failed(&self) -> u64 {
+        let counted: u32 = self.failed().iter().map(|r| r.count()).sum();
+        self.slots_fail.unwrap_or(0).max(u64::from(counted))
+    }
+
     /// Primaries that serve slots.
     pub fn masters(&self) -> usize {
         self.shards.iter().filter(|s| s.primary.is_some() && !s.slots.is_empty()).count()

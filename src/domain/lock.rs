@@ -137,6 +137,9 @@ pub struct Lock {
     pub ttl: Ttl,
     /// What the TTL did so far.
     pub renewal: Renewal,
+    /// How much of the TTL was left when it was renewed last, or a little less: the rhythm of its holder. `None`: no
+    /// renewal was seen.
+    pub renewed_with: Option<Duration>,
     /// When value and TTL were read.
     pub read_at: Stamp,
     /// When this holder (token) was first seen.
@@ -156,6 +159,10 @@ pub struct Lock {
     /// How many hold it, where several can and it is known.
     pub holders_total: Option<u64>,
 }
+
+/// A renewal may come this much later than the one before, or a quarter of what was left then: a busy holder, the
+/// network, our own looks.
+const RENEWAL_SLACK: Duration = Duration::from_secs(1);
 
 /// Holders of one lock that are listed.
 pub const MAX_HOLDERS: usize = 64;
@@ -177,9 +184,9 @@ pub struct Holder {
 pub enum LockState {
     /// Has a TTL and is within its bounds.
     Held,
-    /// Its TTL was seen to jump up: a live holder renews it.
+    /// Its TTL was seen to jump up, and it is not late with the next time: a live holder renews it.
     Renewed,
-    /// Less than `expiring_below` left and not being renewed.
+    /// Less than `expiring_below` left and not being renewed, or late with that.
     Expiring,
     /// Held longer than `overdue_after`.
     Overdue,
@@ -298,23 +305,28 @@ impl Lock {
             Ttl::Never => LockState::NoTtl,
             Ttl::Left(_) if overdue => LockState::Overdue,
             Ttl::Left(_) if self.ttl_left(now).is_some_and(|l| l < rules.expiring_below) => {
-                match self.renewal {
-                    // A short lock whose holder renewed it a moment ago is not about to go.
-                    Renewal::Renewed(at) if now.saturating_duration_since(at.mono) < rules.expiring_below => {
-                        LockState::Renewed
-                    }
-                    _ => LockState::Expiring,
-                }
+                // A short lock whose holder keeps its rhythm is not about to go.
+                if self.is_kept_up(now) { LockState::Renewed } else { LockState::Expiring }
             }
-            Ttl::Left(_) if matches!(self.renewal, Renewal::Renewed(_)) => LockState::Renewed,
+            Ttl::Left(_) if self.is_kept_up(now) => LockState::Renewed,
             Ttl::Left(_) => LockState::Held,
         }
+    }
+
+    /// True while it is renewed and no renewal is late: as judged by how much was left at the last one. The TTL alone
+    /// says nothing: 2 s left are the rule where 10 s are renewed each 8 s, and a bad sign where 30 s are each 10 s.
+    pub fn is_kept_up(&self, now: Instant) -> bool {
+        let late = |with: Duration| {
+            let slack = (with / 4).max(RENEWAL_SLACK);
+            self.ttl_left(now).is_some_and(|left| left + slack < with)
+        };
+        matches!(self.renewal, Renewal::Renewed(_)) && !self.renewed_with.is_some_and(late)
     }
 
     /// How much its state weighs. No TTL is a fault unless the library takes its locks without one; then only a
     /// long hold is worth a look.
     pub fn severity(&self, rules: &Rules, now: Instant) -> Severity {
-        let gone = self.holder_state() == HolderState::Gone;
+        let gone = self.holder_state(now) == HolderState::Gone;
         match self.state(rules, now) {
             // Nobody will ever release it.
             LockState::NoTtl if gone => Severity::Critical,
@@ -325,16 +337,16 @@ impl Lock {
         }
     }
 
-    /// Is its holder alive? A renewal says so, as do clients, heartbeats and other keys of its library; the newest
-    /// word counts.
-    pub fn holder_state(&self) -> HolderState {
+    /// Is its holder alive? A renewal says so as long as the next one is not late, as do clients, heartbeats and other
+    /// keys of its library; the newest word counts.
+    pub fn holder_state(&self, now: Instant) -> HolderState {
         match (self.renewal, &self.presence) {
             (Renewal::Renewed(at), Some(told))
                 if told.state == HolderState::Gone && told.at.mono > at.mono =>
             {
                 HolderState::Gone
             }
-            (Renewal::Renewed(_), _) => HolderState::Alive,
+            (Renewal::Renewed(_), _) if self.is_kept_up(now) => HolderState::Alive,
             (_, Some(told)) => told.state,
             (_, None) => HolderState::Unknown,
         }
@@ -342,7 +354,7 @@ impl Lock {
 
     /// What speaks for [`Lock::holder_state`], a sentence, escaped. `None`: nothing speaks for either.
     pub fn evidence(&self, now: Instant) -> Option<String> {
-        if let Some(at) = self.lives_by_renewal() {
+        if let Some(at) = self.lives_by_renewal(now) {
             let ago = short(now.saturating_duration_since(at.mono));
             return Some(format!("its TTL was renewed {ago} ago"));
         }
@@ -357,11 +369,11 @@ impl Lock {
     }
 
     /// The renewal that alone says that its holder is alive.
-    fn lives_by_renewal(&self) -> Option<Stamp> {
+    fn lives_by_renewal(&self, now: Instant) -> Option<Stamp> {
         let told = self.presence.as_ref().map(|p| p.state);
         match self.renewal {
             Renewal::Renewed(at)
-                if self.holder_state() == HolderState::Alive && told != Some(HolderState::Alive) =>
+                if self.holder_state(now) == HolderState::Alive && told != Some(HolderState::Alive) =>
             {
                 Some(at)
             }
@@ -398,8 +410,8 @@ impl Lock {
         let state = self.state(rules, now);
         let age = self.age(now).map(|a| format!("held for at least {}", short(a)));
         let mut reasons = Vec::new();
-        if let Some(evidence) = self.evidence(now).filter(|_| self.lives_by_renewal().is_none()) {
-            reasons.push(match self.holder_state() {
+        if let Some(evidence) = self.evidence(now).filter(|_| self.lives_by_renewal(now).is_none()) {
+            reasons.push(match self.holder_state(now) {
                 HolderState::Gone => format!("its holder is gone: {evidence}"),
                 HolderState::Alive => format!("its holder is alive: {evidence}"),
                 HolderState::Unknown => evidence,
@@ -429,10 +441,13 @@ impl Lock {
         }
         match self.renewal {
             Renewal::Renewed(at) => {
-                reasons.push(format!(
-                    "renewed {} ago: its holder is alive",
-                    short(now.saturating_duration_since(at.mono))
-                ));
+                let ago = short(now.saturating_duration_since(at.mono));
+                reasons.push(match self.renewed_with.filter(|_| !self.is_kept_up(now)) {
+                    Some(with) => {
+                        format!("its renewal is late: it was renewed {ago} ago with {} left", short(with))
+                    }
+                    None => format!("renewed {ago} ago: its holder is alive"),
+                });
             }
             Renewal::CountingDown => reasons.push("not renewed since it was first seen".into()),
             Renewal::Unknown => {}
@@ -457,7 +472,7 @@ impl Lock {
 
     /// The verdict without its sentences.
     pub fn brief(&self, rules: &Rules, now: Instant) -> Brief {
-        let gone = self.holder_state() == HolderState::Gone;
+        let gone = self.holder_state(now) == HolderState::Gone;
         Brief { state: self.state(rules, now), severity: self.severity(rules, now), gone }
     }
 
@@ -491,6 +506,7 @@ mod tests {
             holder: None,
             ttl: Ttl::Never,
             renewal: Renewal::Unknown,
+            renewed_with: None,
             read_at: now,
             first_seen: now,
             held_before: Some(held),
@@ -501,6 +517,31 @@ mod tests {
             holders_total: None,
         };
         (lock, now.mono)
+    }
+
+    /// A lease of 10 s that is renewed each 8 s, as redis-semaphore does it; one of 30 s that is each 10 s, as Redisson.
+    #[test]
+    fn a_lock_is_renewed_as_long_as_its_holder_keeps_the_rhythm() {
+        let rules = Rules::default();
+        for (lease, with, late) in [(10, 2, 1), (30, 20, 15), (4, 3, 2)] {
+            let [lease, with, late] = [lease, with, late].map(Duration::from_secs);
+            let (mut lock, now) = without_ttl(false, Duration::ZERO);
+            lock.ttl = Ttl::Left(lease);
+            lock.renewal = Renewal::Renewed(lock.read_at);
+            lock.renewed_with = Some(with);
+            let when_left = |left: Duration| now + lease.saturating_sub(left);
+            for left in [lease, with, late + Duration::from_millis(10)] {
+                let at = when_left(left);
+                assert_eq!(lock.state(&rules, at), LockState::Renewed, "{lease:?}, {left:?} left");
+                assert_eq!(lock.holder_state(at), HolderState::Alive);
+            }
+            let at = when_left(late.saturating_sub(Duration::from_millis(10)));
+            let state = if late > rules.expiring_below { LockState::Held } else { LockState::Expiring };
+            assert_eq!(lock.state(&rules, at), state, "{lease:?}");
+            assert_eq!((lock.holder_state(at), lock.evidence(at)), (HolderState::Unknown, None));
+            let reasons = lock.verdict(&rules, at).reasons;
+            assert!(reasons.iter().any(|r| r.starts_with("its renewal is late")), "{reasons:?}");
+        }
     }
 
     #[test]

@@ -15,10 +15,10 @@ type Piece = Arc<[Arc<Lock>]>;
 
 /// Locks sorted by key, then node, then database. Immutable and cheap to clone.
 #[derive(Clone, Default)]
-pub struct LockList(Arc<Pieces>);
+pub struct LockList(Arc<Inner>);
 
 #[derive(Default)]
-struct Pieces {
+struct Inner {
     /// None is empty.
     pieces: Vec<Piece>,
     /// Where each piece begins.
@@ -86,17 +86,17 @@ impl LockList {
 
     /// The locks of this key, on whatever nodes.
     pub fn of_key<'a>(&'a self, key: &'a Bytes) -> impl Iterator<Item = &'a Arc<Lock>> {
-        self.from_key(key).1.take_while(move |lock| lock.id.key == *key)
+        self.starting_at(key).1.take_while(move |lock| lock.id.key == *key)
     }
 
     /// Where the locks of this key are.
     pub fn places_of_key(&self, key: &Bytes) -> Range<usize> {
-        let from = self.from_key(key).0;
+        let from = self.starting_at(key).0;
         from..from + self.of_key(key).count()
     }
 
     /// Where the locks of this and later keys begin, and these.
-    fn from_key(&self, key: &Bytes) -> (usize, impl Iterator<Item = &Arc<Lock>>) {
+    fn starting_at(&self, key: &Bytes) -> (usize, impl Iterator<Item = &Arc<Lock>>) {
         let ends_before = |piece: &Piece| piece.last().is_some_and(|l| l.id.key < *key);
         let at = self.0.pieces.partition_point(ends_before);
         let pieces = self.0.pieces.get(at..).unwrap_or_default();
@@ -199,7 +199,7 @@ impl Builder {
             start
         };
         let starts = self.0.iter().map(start).collect();
-        LockList(Arc::new(Pieces { pieces: self.0, starts, len }))
+        LockList(Arc::new(Inner { pieces: self.0, starts, len }))
     }
 }
 

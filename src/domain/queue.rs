@@ -161,6 +161,10 @@ pub struct Queue {
     pub blocked: Option<u64>,
     /// Since when the depth is not zero and nothing left it, as far as is known.
     pub no_progress_since: Option<Stamp>,
+    /// Since when its library counts no live worker of it, as far as was seen.
+    pub unattended_since: Option<Stamp>,
+    /// When something was seen to happen at it last, even if its depth is what it was before; `None`: never.
+    pub stirred: Option<Stamp>,
     /// When it was read.
     pub read_at: Stamp,
     /// How many looks the rates rest on.
@@ -191,7 +195,9 @@ impl Queue {
         let busy =
             self.rates.incoming.is_some_and(|r| r > 0.05) || self.rates.outgoing.is_some_and(|r| r > 0.05);
         if waiting == 0 {
-            return if busy { Drain::Steady } else { Drain::Idle };
+            // Tasks that are taken at once leave no trace in its depth.
+            let lately = |at: Stamp| now.saturating_duration_since(at.mono) < rules.rate_window;
+            return if busy || self.stirred.is_some_and(lately) { Drain::Steady } else { Drain::Idle };
         }
         if self
             .no_progress_since
@@ -240,6 +246,11 @@ impl Queue {
             None => self.blocked == Some(0) && self.drain(rules, now) == Drain::Stalled,
         };
         nobody && self.waiting.is_some_and(|n| n > 0) && self.paused != Some(true)
+    }
+
+    /// Since when nobody takes from it, if that is so: see [`Queue::lacks_consumers`].
+    pub fn lacks_consumers_since(&self) -> Option<Stamp> {
+        if self.workers.is_some() { self.unattended_since } else { self.no_progress_since }
     }
 
     /// Findings for JSON and `check`.

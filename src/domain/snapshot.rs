@@ -45,7 +45,7 @@ pub struct ScanProgress {
     pub share: Option<f64>,
     /// How long the last complete pass took: a new key is found at the latest after about this time.
     pub pass_time: Option<Duration>,
-    /// More keys matched than are kept.
+    /// More keys matched than are kept, or such as are too long to be kept.
     pub truncated: bool,
     /// Since when.
     pub truncated_since: Option<Stamp>,

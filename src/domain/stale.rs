@@ -53,7 +53,7 @@ enum Why {
 /// outweighs all hints together.
 fn weights(lock: &Lock, rules: &Rules, now: Instant) -> Vec<(Why, i32)> {
     let mut found = Vec::new();
-    match lock.holder_state() {
+    match lock.holder_state(now) {
         HolderState::Gone => found.push((Why::HolderGone, 50)),
         HolderState::Alive => found.push((Why::HolderAlive, -60)),
         HolderState::Unknown => {}
@@ -132,6 +132,7 @@ mod tests {
             holder: None,
             ttl: Ttl::Left(Duration::from_secs(3600)),
             renewal: Renewal::Unknown,
+            renewed_with: None,
             read_at: now,
             first_seen: now,
             held_before: Some(Duration::from_secs(64)),

@@ -142,6 +142,7 @@ mod tests {
             holder: None,
             ttl,
             renewal: Renewal::Unknown,
+            renewed_with: None,
             read_at: at,
             first_seen: at,
             held_before,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::list::{self, Look, MAX_SEARCHED};
+use super::list::{self, Look};
 use super::{Context, KeyFact, QueueMemory, Read, Sample};
 use crate::domain::lock::Unknown;
 use crate::domain::queue::{Oldest, PushEnd, RateSource};
@@ -69,7 +69,7 @@ pub(super) fn next_id(reply: Option<&Reply>) -> Option<Bytes> {
 
 /// The read for a look at a list that is pushed to at this end.
 pub(super) fn list_look(key: &Bytes, push: PushEnd, memory: &QueueMemory) -> Read {
-    Read::ListLook { key: key.clone(), push, newest: memory.newest.clone(), maxlen: 4096 }
+    Read::ListLook { key: key.clone(), push, newest: memory.newest.clone(), maxlen: list::reach(memory) }
 }
 
 /// True when the key has another type now.
@@ -83,11 +83,7 @@ pub(super) fn list_step(look: &Look, memory: &mut QueueMemory, ctx: &Context) ->
     let sample = list::sample(look, memory, ctx);
     let moved = list::remember_next(look, memory, ctx);
     memory.last = Some((look.depth, ctx.at));
-    memory.newest = look
-        .newest
-        .clone()
-        .filter(|(len, head)| *len <= MAX_SEARCHED && head.len() == *len)
-        .map(|(_, whole)| whole);
+    list::remember_newest(look, memory);
     (sample, moved)
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::TaskKind;
 use crate::domain::{Bytes, Queue};
 
 /// Clients of one database that may be consumers.
@@ -51,8 +52,8 @@ impl Consumers {
         found
     }
 
-    /// Enters what is known of this queue's consumers.
-    pub fn enter(&self, queue: &mut Queue) {
+    /// Enters what is known of this queue's consumers. `own`: the type of its key, where the user described its family.
+    pub fn enter(&self, queue: &mut Queue, own: Option<TaskKind>) {
         queue.blocked = match queue.family {
             "list" | "celery" | "rq" | "sidekiq" | "bull" | "bee-queue" | "machinery" | "kue" | "saq" => {
                 Some(self.list_pops)
@@ -61,7 +62,12 @@ impl Consumers {
             "huey" => Some(self.list_pops + self.sorted_pops),
             "taskiq" => Some(self.list_pops + self.stream_reads),
             "bullmq" => Some(self.sorted_pops + self.list_pops),
-            _ => None,
+            _ => own.and_then(|kind| match kind {
+                TaskKind::List => Some(self.list_pops),
+                TaskKind::Stream => Some(self.stream_reads),
+                TaskKind::Sorted => Some(self.sorted_pops),
+                TaskKind::Any => None,
+            }),
         };
         if matches!(queue.family, "bullmq" | "bull") {
             let workers = self.bull_workers(queue.id.key.as_slice());

@@ -3,7 +3,7 @@
 use super::backlog::{begin, left_of, list_look, look_at, oldest, settle_list};
 use super::crew::{Worker, seen_by};
 use super::site::{Part, Site, SiteQueue, Tally, exists, join, members, number, text};
-use super::{Context, KeyFact, QueueFamily, QueueMemory, Read, SetPlace, TaskSet, hash_pairs};
+use super::{Context, KeyFact, Named, QueueFamily, QueueMemory, Read, SetPlace, TaskSet, hash_pairs};
 use crate::domain::queue::{Detail, PushEnd};
 use crate::domain::{Bytes, Queue, Reply};
 
@@ -39,7 +39,7 @@ impl QueueFamily for GocraftWorkFamily {
 
     fn site_reads(&self, clue: &Bytes) -> Vec<Read> {
         let of = |end: &str| join(&[namespace(clue), end.as_bytes()]);
-        let named = |end: &str| Read::QueuesNamed { key: of(end), hash: false, field: "name" };
+        let named = |end: &str| Read::QueuesNamed { key: of(end), kind: Named::Sorted, field: "name" };
         vec![
             Read::Members { key: clue.clone(), cursor: "0".into() },
             Read::Members { key: of(":worker_pools"), cursor: "0".into() },

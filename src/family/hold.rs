@@ -59,13 +59,16 @@ impl Opening {
                 (ctx.at, idle.or(ctx.is_new.then_some(Duration::ZERO)))
             }
         };
+        let (renewal, renewed_with) =
+            same.map_or((Renewal::Unknown, None), |previous| renewal(previous, &ttl, ctx));
         Lock {
             id: LockId { node: ctx.node.clone(), db: ctx.db, key: fact.key.clone() },
             family: "unknown",
             candidates: std::sync::Arc::from([]),
             no_ttl_is_normal: false,
             key_type: fact.key_type.clone(),
-            renewal: same.map_or(Renewal::Unknown, |p| renewal(p, &ttl, ctx)),
+            renewal,
+            renewed_with,
             token,
             holder: None,
             ttl,
@@ -100,13 +103,17 @@ fn same_holder(before: &Token, after: &Token) -> bool {
     }
 }
 
-fn renewal(previous: &Lock, ttl: &Ttl, ctx: &Context) -> Renewal {
+/// What the TTL did, and how much was left when it was renewed: no more than what would be left now without that.
+fn renewal(previous: &Lock, ttl: &Ttl, ctx: &Context) -> (Renewal, Option<Duration>) {
+    let with = previous.renewed_with;
     match (previous.ttl_left(ctx.at.mono), ttl) {
-        (Some(expected), Ttl::Left(left)) if *left > expected + RENEWAL_TOLERANCE => Renewal::Renewed(ctx.at),
+        (Some(expected), Ttl::Left(left)) if *left > expected + RENEWAL_TOLERANCE => {
+            (Renewal::Renewed(ctx.at), Some(expected))
+        }
         (Some(_), Ttl::Left(_)) => match previous.renewal {
-            Renewal::Renewed(at) => Renewal::Renewed(at),
-            _ => Renewal::CountingDown,
+            Renewal::Renewed(at) => (Renewal::Renewed(at), with),
+            _ => (Renewal::CountingDown, None),
         },
-        _ => previous.renewal,
+        _ => (previous.renewal, with),
     }
 }

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::backlog::{self, begin, left_of, look_at, settle_list};
+use super::backlog::{self, begin, left_of, list_look, look_at, settle_list};
 use super::site::count;
 use super::string::unknown;
 use super::{
@@ -20,8 +20,11 @@ pub struct ListFamily;
 
 /// Depths kept for the sparkline.
 const HISTORY: usize = 120;
+/// Elements among which the last newest one is searched for, at least and at most.
+const NEAR: u32 = 256;
+const FAR: u32 = 4096;
 /// Elements longer than this are not searched for: LPOS would compare too many bytes.
-pub(super) const MAX_SEARCHED: usize = 4096;
+const MAX_SEARCHED: usize = 4096;
 
 impl QueueFamily for ListFamily {
     fn id(&self) -> &'static str {
@@ -43,12 +46,7 @@ impl QueueFamily for ListFamily {
     }
 
     fn reads(&self, key: &Bytes, push: PushEnd, memory: &QueueMemory) -> Vec<Read> {
-        let pushed = memory.window.back().and_then(|s| s.pushed).unwrap_or(0);
-        let maxlen = u32::try_from(pushed.saturating_mul(4)).unwrap_or(u32::MAX).clamp(256, 4096);
-        vec![
-            Read::ListLook { key: key.clone(), push, newest: memory.newest.clone(), maxlen },
-            Read::ListLen([key.as_slice(), b":processing"].concat().into()),
-        ]
+        vec![list_look(key, push, memory), Read::ListLen([key.as_slice(), b":processing"].concat().into())]
     }
 
     fn canary(&self, wish: &Wish<'_>) -> Result<Canary, String> {
@@ -71,6 +69,14 @@ impl QueueFamily for ListFamily {
         queue.oldest = oldest(&look, memory, ctx);
         Some(queue)
     }
+}
+
+/// How far the last newest element is searched for: some times as far as it was lately, and as far as may be where it
+/// was not found.
+pub(super) fn reach(memory: &QueueMemory) -> u32 {
+    let Some(last) = memory.window.back() else { return NEAR };
+    let pushed = last.pushed.map_or(u64::from(FAR), |pushed| pushed.saturating_mul(4));
+    u32::try_from(pushed).unwrap_or(FAR).clamp(NEAR, FAR)
 }
 
 /// One look at a list.
@@ -150,6 +156,8 @@ pub(super) fn blank(family: &'static str, fact: &KeyFact, ctx: &Context) -> Queu
         details: Vec::new(),
         blocked: None,
         no_progress_since: None,
+        unattended_since: None,
+        stirred: None,
         read_at: ctx.at,
         samples: 0,
     }
@@ -161,7 +169,7 @@ pub(super) fn pushed_history(before: &[u64], depth: u64) -> std::sync::Arc<[u64]
 }
 
 /// What happened since the last look. Pushes are known only when the last newest element was found exactly once
-/// and the figures agree: equal payloads make the search ambiguous.
+/// and the figures agree: equal payloads make the search ambiguous, also those that are long gone.
 pub(super) fn sample(look: &Look, memory: &QueueMemory, ctx: &Context) -> Option<Sample> {
     let (depth_before, then) = memory.last?;
     let seconds = ctx.at.since(then).as_secs_f64();
@@ -170,10 +178,15 @@ pub(super) fn sample(look: &Look, memory: &QueueMemory, ctx: &Context) -> Option
     }
     let net = look.depth as i64 - depth_before as i64;
     let pushed = match look.found.as_deref() {
-        Some([position]) => Some(*position),
+        Some([position]) if !memory.repeats.any() => Some(*position),
         _ => None,
     };
-    let popped = pushed.and_then(|p| u64::try_from(p as i64 - net).ok());
+    let moved = match (&look.next, &memory.next) {
+        (Some((_, head)), Some((before, _))) => head != before,
+        _ => false,
+    };
+    // Another task is next although none was taken: what was found is another element of the same payload.
+    let popped = pushed.and_then(|p| u64::try_from(p as i64 - net).ok()).filter(|n| *n > 0 || !moved);
     Some(Sample { at: ctx.at, seconds, pushed: pushed.filter(|_| popped.is_some()), popped, net })
 }
 
@@ -191,6 +204,14 @@ pub(super) fn remember_next(look: &Look, memory: &mut QueueMemory, ctx: &Context
             false
         }
     }
+}
+
+/// Remembers the newest element, where it can be searched for in the next look.
+pub(super) fn remember_newest(look: &Look, memory: &mut QueueMemory) {
+    let whole = look.newest.as_ref().filter(|(len, head)| *len <= MAX_SEARCHED && head.len() == *len);
+    let newest = whole.map(|(_, newest)| newest.clone());
+    memory.repeats.take(newest.as_ref(), memory.newest.as_ref());
+    memory.newest = newest;
 }
 
 pub(super) fn remember(memory: &mut QueueMemory, sample: Sample, window: Duration) {
@@ -272,7 +293,48 @@ pub fn payload_time_ms(payload: &[u8]) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
-    use super::payload_time_ms;
+    use std::time::Duration;
+
+    use super::{ListFamily, payload_time_ms};
+    use crate::domain::queue::{PushEnd, RateSource, Rates};
+    use crate::domain::{NodeId, Reply, Stamp};
+    use crate::family::{Context, KeyFact, QueueFamily, QueueMemory};
+
+    /// The rates after looks a second apart: newest, next, and where the newest of the look before was found.
+    fn rates(looks: &[(&str, &str, i64)]) -> Rates {
+        let (start, mut memory, mut queue) = (Stamp::now(), QueueMemory::default(), None);
+        let fact =
+            KeyFact { key: "q".into(), key_type: "list".into(), lock_pattern: false, queue_pattern: true };
+        for (second, (newest, next, found)) in (0..).zip(looks) {
+            let ctx = Context {
+                node: NodeId::new("a"),
+                db: 0,
+                at: start.plus(Duration::from_secs(second)),
+                server_ms: 0,
+                push: PushEnd::Left,
+                is_new: false,
+                rate_window: Duration::from_secs(10),
+            };
+            let text = |text: &str| [Reply::Int(text.len() as i64), Reply::Bulk(text.into())];
+            let look = [Reply::Int(2)].into_iter().chain(text(newest)).chain(text(next));
+            let look = Reply::Array(look.chain([Reply::Array(vec![Reply::Int(*found)])]).collect());
+            queue = ListFamily.interpret(&fact, queue.as_ref(), &mut memory, &[look, Reply::Int(0)], &ctx);
+        }
+        queue.map_or(Rates { incoming: None, outgoing: None, net: None, source: RateSource::None }, |q| {
+            q.rates
+        })
+    }
+
+    #[test]
+    fn found_again_is_believed_only_where_nothing_speaks_against_it() {
+        let known = |looks: &[_]| rates(looks).incoming.zip(rates(looks).outgoing);
+        assert_eq!(known(&[("b", "a", 9), ("b", "a", 0)]), Some((0.0, 0.0)));
+        assert_eq!(known(&[("b", "a", 9), ("d", "c", 2)]), Some((2.0, 2.0)));
+        // Emptied and refilled: the same payload is the newest, but another task is next.
+        assert_eq!(known(&[("b", "x", 9), ("b", "y", 0)]), None);
+        // A payload comes back that had been replaced.
+        assert_eq!(known(&[("a", "x", 9), ("b", "y", 1), ("a", "z", 1), ("b", "x", 1)]), None);
+    }
 
     #[test]
     fn times_in_payloads() {

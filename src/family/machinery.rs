@@ -4,7 +4,7 @@
 use super::backlog::{begin, left_of, list_look, look_at, oldest, settle_list};
 use super::scored::Scored;
 use super::site::{Part, Site, SiteQueue, Tally, element};
-use super::{Context, KeyFact, QueueFamily, QueueMemory, Read, SetPlace, TaskSet};
+use super::{Context, KeyFact, Named, QueueFamily, QueueMemory, Read, SetPlace, TaskSet};
 use crate::domain::queue::{Detail, PushEnd};
 use crate::domain::{Bytes, Queue, Reply};
 
@@ -72,7 +72,7 @@ impl QueueFamily for MachineryFamily {
     fn reads(&self, key: &Bytes, _: PushEnd, memory: &QueueMemory) -> Vec<Read> {
         vec![
             list_look(key, PushEnd::Right, memory),
-            Read::QueuesNamed { key: DELAYED.into(), hash: false, field: QUEUE },
+            Read::QueuesNamed { key: DELAYED.into(), kind: Named::Sorted, field: QUEUE },
         ]
     }
 

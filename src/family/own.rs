@@ -9,8 +9,8 @@ use super::scored::{Counts, Scored};
 use super::site::{Site, SiteQueue, count, exists, members, single};
 use super::stream::{self, StreamFamily};
 use super::{
-    Canary, Context, KeyFact, QueueFamily, QueueMemory, Read, SetPlace, TaskPlace, TaskSet, Told, Wish,
-    canary,
+    Canary, Context, KeyFact, QueueFamily, QueueMemory, Read, SetPlace, TaskKind, TaskPlace, TaskSet, Told,
+    Wish, canary,
 };
 use crate::config::{Liveness, QueueSchema, QueueType};
 use crate::domain::lock::Unknown;
@@ -241,6 +241,14 @@ impl QueueFamily for OwnFamily {
             key.as_ref().map(|key| SetPlace::new(set, key.fill(name)))
         };
         sets.into_iter().filter_map(of).collect()
+    }
+
+    fn blocks_for(&self) -> Option<TaskKind> {
+        Some(match self.schema.kind {
+            QueueType::List => TaskKind::List,
+            QueueType::Stream => TaskKind::Stream,
+            QueueType::Zset => TaskKind::Sorted,
+        })
     }
 
     fn reads(&self, key: &Bytes, _: PushEnd, memory: &QueueMemory) -> Vec<Read> {

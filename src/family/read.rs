@@ -6,6 +6,27 @@
 use crate::domain::queue::PushEnd;
 use crate::domain::{Bytes, Command, Reply};
 
+/// What holds the entries of [`Read::QueuesNamed`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Named {
+    /// A sorted set.
+    Sorted,
+    /// The values of a hash.
+    Hash,
+    /// A list.
+    List,
+}
+
+impl Named {
+    fn length(self) -> &'static str {
+        match self {
+            Self::Sorted => "ZCARD",
+            Self::Hash => "HLEN",
+            Self::List => "LLEN",
+        }
+    }
+}
+
 /// One bounded, read-only command.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Read {
@@ -115,13 +136,13 @@ pub enum Read {
         /// `0` for the first page.
         cursor: Bytes,
     },
-    /// How many entries a sorted set or a hash has and, if they are at most a hundred, which queue their JSON
-    /// names: `[length, [queue, ...]]`.
+    /// How many entries a key has and, if they are at most a hundred, which queue their JSON names:
+    /// `[length, [queue, ...]]`.
     QueuesNamed {
-        /// The sorted set or hash.
+        /// The sorted set, hash or list.
         key: Bytes,
-        /// True for a hash.
-        hash: bool,
+        /// Which of them it is.
+        kind: Named,
         /// The field of the JSON that names the queue.
         field: &'static str,
     },
@@ -273,8 +294,8 @@ local v=redis.call('HGET',KEYS[1],ARGV[1]) if not v then return v end return str
 
 /// Which queues the JSON entries of a small sorted set or hash name. More than a hundred are only counted.
 const QUEUES_NAMED: &str = "\
-local h=ARGV[1]=='1' local n=redis.call(h and 'HLEN' or 'ZCARD',KEYS[1]) if n>100 then return {n} end \
-local e=h and redis.call('HVALS',KEYS[1]) or redis.call('ZRANGE',KEYS[1],0,-1) local r={} \
+local n=redis.call(ARGV[1],KEYS[1]) if n>100 then return {n} end local r={} \
+local e=ARGV[1]=='HLEN' and redis.call('HVALS',KEYS[1]) or redis.call(ARGV[1]=='LLEN' and 'LRANGE' or 'ZRANGE',KEYS[1],0,-1) \
 for i=1,#e do local ok,j=pcall(cjson.decode,e[i]) \
 local q=ok and type(j)=='table' and j[ARGV[2]] r[i]=type(q)=='string' and string.sub(q,1,512) or '' end return {n,r}";
 
@@ -482,12 +503,11 @@ impl Read {
             Self::HashHead { key, field, max } => {
                 dialect.script(HASH_HEAD).arg(1_i64).arg(key.clone()).arg(field.clone()).arg(i64::from(*max))
             }
-            Self::QueuesNamed { key, hash, .. } if dialect == Dialect::NoScripts => {
-                Command::new(if *hash { "HLEN" } else { "ZCARD" }).arg(key.clone())
+            Self::QueuesNamed { key, kind, .. } if dialect == Dialect::NoScripts => {
+                Command::new(kind.length()).arg(key.clone())
             }
-            Self::QueuesNamed { key, hash, field } => {
-                let eval = dialect.script(QUEUES_NAMED).arg(1_i64).arg(key.clone());
-                eval.arg(i64::from(*hash)).arg(*field)
+            Self::QueuesNamed { key, kind, field } => {
+                dialect.script(QUEUES_NAMED).arg(1_i64).arg(key.clone()).arg(kind.length()).arg(*field)
             }
             Self::StreamLook(key)
             | Self::StreamAhead { key, .. }
@@ -617,14 +637,16 @@ impl Read {
             Self::HashValues { .. } => "HLEN, HSCAN",
             Self::TaskHeads { kind: List, .. } => "LLEN, LINDEX",
             Self::TaskHeads { kind: Stream, .. } => "XLEN, XRANGE, XREVRANGE",
-            Self::QueuesNamed { hash: true, .. } => "HLEN, HVALS",
-            Self::TaskHeads { kind: Sorted, .. } | Self::QueuesNamed { hash: false, .. } => "ZCARD, ZRANGE",
+            Self::QueuesNamed { kind: Named::Hash, .. } => "HLEN, HVALS",
+            Self::TaskHeads { kind: Sorted, .. } | Self::QueuesNamed { kind: Named::Sorted, .. } => {
+                "ZCARD, ZRANGE"
+            }
             Self::StreamLook(_) => "XINFO|STREAM",
             Self::StreamAhead { .. } | Self::StreamEntry { .. } => "XRANGE",
             Self::StreamConsumers { .. } => "XINFO|CONSUMERS",
             Self::AnyLen(_) => "TYPE, LLEN, ZCARD, SCARD, HLEN, XLEN",
             Self::Due { .. } => "TIME, ZCARD, ZCOUNT",
-            Self::ListHeads { .. } => "LLEN, LRANGE",
+            Self::ListHeads { .. } | Self::QueuesNamed { kind: Named::List, .. } => "LLEN, LRANGE",
             plain => plain.needs(),
         }
     }

@@ -1,10 +1,13 @@
-//! Resque 1 to 3: the set `queues`, a list of JSON for each, and workers that name the job they are at.
+//! Resque 1 to 3: the set `queues`, a list of JSON for each, and workers that name the job they are at. Its relatives
+//! (node-resque) beat in keys of their own; resque-scheduler keeps a list for each second in which jobs are due.
 
 use super::backlog::{begin, left_of, list_look, look_at, oldest, settle_list};
 use super::crew::{Worker, seen_by};
-use super::site::{Part, Site, SiteQueue, count, element, is_type, join, json, members, text};
+use super::scored::Scored;
+use super::site::{Part, Site, SiteQueue, Tally, count, element, is_type, join, json, members, text};
 use super::{
-    Canary, Context, KeyFact, QueueFamily, QueueMemory, Read, SetPlace, TaskSet, UsualPrefix, Wish, canary,
+    Canary, Context, KeyFact, Named, QueueFamily, QueueMemory, Read, SetPlace, TaskSet, UsualPrefix, Wish,
+    canary,
 };
 use crate::domain::glob::Glob;
 use crate::domain::queue::{Detail, PushEnd};
@@ -18,8 +21,10 @@ const MOST_WORKERS: usize = 100;
 /// Queues whose next job is looked at to tell Resque from Sidekiq.
 const SAMPLES: usize = 3;
 /// Replies of `site_reads` and, after the samples, for each worker.
-const FIRST: usize = 7;
-const PER_WORKER: usize = 2;
+const FIRST: usize = 8;
+const PER_WORKER: usize = 3;
+/// Seconds with delayed jobs whose lists are looked at.
+const MOST_SECONDS: u32 = 16;
 /// A worker whose heartbeat, one a minute, is older than this is pruned by the others.
 const PRUNED_AFTER_MS: i64 = 300_000;
 
@@ -58,6 +63,7 @@ impl QueueFamily for ResqueFamily {
             Read::Members { key: of("failed_queues"), cursor: "0".into() },
             Read::Type(of("workers:heartbeat")),
             Read::Type(of("processes")),
+            Read::ZsetLook { key: of("delayed_queue_schedule"), count: MOST_SECONDS },
         ]
     }
 
@@ -77,7 +83,15 @@ impl QueueFamily for ResqueFamily {
             reads.push(Read::Head(of(&[b"worker:", worker.as_slice()]), 2048));
             let beats = of(&[b"workers:heartbeat"]);
             reads.push(Read::HashHead { key: beats, field: worker.clone(), max: 64 });
+            let name = parts(worker).map_or_else(|| worker.clone(), |w| w.name);
+            reads.push(Read::Head(of(&[b"worker:ping:", name.as_slice()]), 512));
         }
+        let seconds = Scored::or_none(replies.get(FIRST - 1)).first;
+        reads.extend(seconds.iter().map(|(second, _)| Read::QueuesNamed {
+            key: of(&[b"delayed:", second.as_slice()]),
+            kind: Named::List,
+            field: "queue",
+        }));
         reads
     }
 
@@ -89,10 +103,13 @@ impl QueueFamily for ResqueFamily {
             return None;
         }
         let fields = replies.get(FIRST + samples.len()..).unwrap_or_default();
-        let crew: Vec<(Vec<Bytes>, Option<Bytes>, Worker)> = registered
+        let asked = registered.as_ref().map_or(0, |r| r.len().min(MOST_WORKERS));
+        let delayed = delayed(replies.get(FIRST - 1), fields.get(asked * PER_WORKER..));
+        let crew: Vec<(Option<Vec<Bytes>>, Option<Bytes>, Worker)> = registered
             .iter()
             .flatten()
             .zip(fields.chunks(PER_WORKER))
+            .take(asked)
             .map(|(name, fields)| worker(name, fields, ctx))
             .collect();
         let all = registered.as_ref().is_some_and(|r| r.len() == crew.len());
@@ -105,8 +122,10 @@ impl QueueFamily for ResqueFamily {
             _ => None,
         };
         let queues = names.iter().map(|name| {
-            let seen = crew.iter().map(|(patterns, _, worker)| (takes(patterns, name), worker));
-            let (workers, mut details) = seen_by(seen, all, ctx);
+            let seen = crew.iter().map(|(patterns, _, w)| (takes(patterns.as_deref(), name), w));
+            // A name in another form does not tell its queues.
+            let told = crew.iter().all(|(patterns, _, w)| patterns.is_some() || w.alive == Some(false));
+            let (workers, mut details) = seen_by(seen, all && told, ctx);
             let running = crew.iter().filter(|(_, at, _)| at.as_ref() == Some(name)).count() as u64;
             let own_failures = by_queue.contains(&join(&[name.as_slice(), b"_failed"]));
             let failures = failed.filter(|n| !own_failures && (only_one || *n == 0));
@@ -117,6 +136,7 @@ impl QueueFamily for ResqueFamily {
                 key: list_key(clue, name),
                 part: Part {
                     in_flight: all.then_some(running),
+                    scheduled: delayed.of(name, only_one),
                     failed: failures,
                     workers,
                     paused,
@@ -208,44 +228,74 @@ fn is_resque(clue: &Bytes, workers: Option<&[Bytes]>, samples: &[Reply], replies
     clue.as_slice().ends_with(b"resque:queues") || beats || named || (has(b"\"class\":") && has(b"\"args\":"))
 }
 
-/// Host, process id and queues of a worker's name.
-fn parts(name: &Bytes) -> Option<(Bytes, Bytes, Vec<Bytes>)> {
-    let mut parts = name.as_slice().splitn(3, |b| *b == b':');
-    let (host, pid, queues) = (parts.next()?, parts.next()?, parts.next()?);
-    let is_pid = !pid.is_empty() && pid.iter().all(u8::is_ascii_digit);
-    is_pid.then(|| (host.into(), pid.into(), queues.split(|b| *b == b',').map(Bytes::from).collect()))
+/// A worker's entry: `<host>:<pid>:<queues>`; node-resque numbers the workers of one process, `<host>:<pid>+<n>`.
+struct Entry {
+    /// Without the queues.
+    name: Bytes,
+    host: Bytes,
+    pid: Bytes,
+    queues: Vec<Bytes>,
 }
 
-fn takes(patterns: &[Bytes], queue: &Bytes) -> bool {
-    patterns.iter().any(|p| match p.as_utf8() {
+fn parts(entry: &Bytes) -> Option<Entry> {
+    let mut parts = entry.as_slice().splitn(3, |b| *b == b':');
+    let (host, pid, queues) = (parts.next()?, parts.next()?, parts.next()?);
+    let mut digits = pid.splitn(2, |b| *b == b'+');
+    let numbers = digits.all(|part| !part.is_empty() && part.iter().all(u8::is_ascii_digit));
+    numbers.then(|| Entry {
+        name: join(&[host, b":", pid]),
+        host: host.into(),
+        pid: pid.into(),
+        queues: queues.split(|b| *b == b',').map(Bytes::from).collect(),
+    })
+}
+
+fn takes(patterns: Option<&[Bytes]>, queue: &Bytes) -> bool {
+    patterns.unwrap_or_default().iter().any(|p| match p.as_utf8() {
         Some(glob) if glob.contains('*') => Glob::new(glob).matches(queue.as_slice()),
         _ => p == queue,
     })
 }
 
-/// The queues it takes from, the queue of the job it is at, and itself.
-fn worker(name: &Bytes, fields: &[Reply], ctx: &Context) -> (Vec<Bytes>, Option<Bytes>, Worker) {
-    let (host, pid, queues) = match parts(name) {
-        Some((host, pid, queues)) => (Some(host.escaped()), Some(pid.escaped()), queues),
-        None => (None, None, Vec::new()),
+/// Jobs that are due later, from the index of seconds and their lists.
+fn delayed(index: Option<&Reply>, lists: Option<&[Reply]>) -> Tally {
+    let Some(seconds) = Scored::parse(index).filter(|s| s.is_all(MOST_SECONDS)) else {
+        return Tally::default();
     };
-    let time = |t: &str| t.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_millisecond);
-    let beat_ms = text(fields.get(1)).and_then(|t| time(t.as_utf8()?));
+    let lists = lists.unwrap_or_default();
+    Tally::sum((0..seconds.first.len()).map(|at| Tally::parse(lists.get(at))))
+}
+
+/// The queues it takes from, the queue of the job it is at, and itself.
+fn worker(entry: &Bytes, fields: &[Reply], ctx: &Context) -> (Option<Vec<Bytes>>, Option<Bytes>, Worker) {
+    let told = parts(entry);
+    let pinged = || json(fields.get(2))?.get("time")?.as_i64()?.checked_mul(1000);
+    let beat_ms = text(fields.get(1)).and_then(|t| time_ms(t.as_utf8()?)).or_else(pinged);
     let job = json(fields.first());
     let word = |path: &str| job.as_ref().and_then(|j| j.pointer(path)?.as_str());
     let runs = job.as_ref().map(|_| {
         let class = word("/payload/class").unwrap_or("?");
-        (Bytes::from(class).escaped(), word("/run_at").and_then(time))
+        (Bytes::from(class).escaped(), word("/run_at").and_then(time_ms))
     });
     let worker = Worker {
         name: "process".into(),
-        host,
-        pid,
+        host: told.as_ref().map(|t| t.host.escaped()),
+        pid: told.as_ref().map(|t| t.pid.escaped()),
         // Without a heartbeat (before 1.27) nothing tells.
         alive: beat_ms.map(|ms| ctx.server_ms.saturating_sub(ms) <= PRUNED_AFTER_MS),
         beat_ms,
         state: None,
         runs: runs.into_iter().collect(),
     };
-    (queues, word("/queue").map(Bytes::from), worker)
+    (told.map(|t| t.queues), word("/queue").map(Bytes::from), worker)
+}
+
+/// Resque writes ISO 8601, node-resque as JavaScript shows a date: `Fri Dec 12 2014 14:01:16 GMT-0800 (PST)`.
+fn time_ms(text: &str) -> Option<i64> {
+    if let Ok(time) = text.parse::<jiff::Timestamp>() {
+        return Some(time.as_millisecond());
+    }
+    let date = text.split(" (").next()?;
+    let parsed = jiff::fmt::strtime::parse("%a %b %d %Y %H:%M:%S GMT%z", date).ok()?;
+    Some(parsed.to_timestamp().ok()?.as_millisecond())
 }

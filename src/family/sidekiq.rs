@@ -3,7 +3,8 @@
 use super::backlog::{begin, left_of, list_look, look_at, oldest, settle_list};
 use super::site::{Part, Site, SiteQueue, Tally, is_set, is_type, join, json, members, text};
 use super::{
-    Canary, Context, KeyFact, QueueFamily, QueueMemory, Read, SetPlace, TaskSet, UsualPrefix, Wish, canary,
+    Canary, Context, KeyFact, Named, QueueFamily, QueueMemory, Read, SetPlace, TaskSet, UsualPrefix, Wish,
+    canary,
 };
 use crate::domain::queue::{Detail, PushEnd};
 use crate::domain::{Bytes, Queue, Reply};
@@ -44,7 +45,7 @@ impl QueueFamily for SidekiqFamily {
 
     fn site_reads(&self, clue: &Bytes) -> Vec<Read> {
         let of = |end: &str| join(&[namespace(clue).unwrap_or_default(), end.as_bytes()]);
-        let named = |end: &str| Read::QueuesNamed { key: of(end), hash: false, field: "queue" };
+        let named = |end: &str| Read::QueuesNamed { key: of(end), kind: Named::Sorted, field: "queue" };
         vec![
             Read::Members { key: clue.clone(), cursor: "0".into() },
             Read::Members { key: of("processes"), cursor: "0".into() },
@@ -73,7 +74,7 @@ impl QueueFamily for SidekiqFamily {
             };
             let tasks = |end: &[u8]| Read::QueuesNamed {
                 key: of(&[process.as_slice(), end].concat()),
-                hash: true,
+                kind: Named::Hash,
                 field: "queue",
             };
             // Up to version 6 the hash of running jobs was called `workers`.

@@ -72,6 +72,20 @@ impl Tally {
         Self { total, by_queue }
     }
 
+    /// All of them as one; unknown is what one of them does not know.
+    pub(super) fn sum(parts: impl Iterator<Item = Self>) -> Self {
+        let nothing = Self { total: Some(0), by_queue: Some(BTreeMap::new()) };
+        parts.fold(nothing, |sum, part| Self {
+            total: sum.total.zip(part.total).and_then(|(a, b)| a.checked_add(b)),
+            by_queue: sum.by_queue.zip(part.by_queue).map(|(mut all, more)| {
+                for (queue, n) in more {
+                    *all.entry(queue).or_default() += n;
+                }
+                all
+            }),
+        })
+    }
+
     /// How many there are of all queues of a site, said of each where they can't be told apart.
     pub(super) fn shared(&self, label: &'static str, of_all: &str) -> Option<Detail> {
         let n = self.total.filter(|n| *n > 0)?;

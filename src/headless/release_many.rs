@@ -67,7 +67,8 @@ pub async fn release_many(
         }
     };
     describe(&plan, out);
-    let alive = locks.iter().filter(|lock| lock.holder_state() == HolderState::Alive).count();
+    let now = Stamp::now().mono;
+    let alive = locks.iter().filter(|lock| lock.holder_state(now) == HolderState::Alive).count();
     if alive > 0 {
         out.say(format!("{alive}x its holder is alive and will go on without the lock"));
     }

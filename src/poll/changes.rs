@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::time::{Duration, Instant};
 
 use super::look::Look;
-use crate::domain::Bytes;
+use crate::domain::{Bytes, Stamp};
 use crate::family::KeyFact;
 use crate::redis_io::CallError;
 
@@ -66,6 +66,13 @@ impl Look<'_> {
                 unknown.push(key);
                 continue;
             };
+            if is_queue {
+                self.table.stir(&key, Stamp::now());
+                if self.table.has_many_queues() {
+                    // Each look reads those that changed, within what all queues together may cost.
+                    continue;
+                }
+            }
             let gap = match late.known.len() {
                 _ if is_queue => QUEUE_GAP,
                 few if few < FEW => LOCK_GAP,

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::due::stirred;
 use super::holders::Holders;
 use super::prefixes::Prefixes;
 use crate::domain::holds::HoldBook;
@@ -43,6 +44,10 @@ pub(super) struct QueueEntry {
     /// The clue that tells its part.
     clue: Option<Bytes>,
     empty_since: Option<Stamp>,
+    /// When something happened at it last.
+    pub(super) stirred: Option<Stamp>,
+    /// Server time of one look at it, about.
+    pub(super) cost: Duration,
 }
 
 /// See the module.
@@ -221,12 +226,20 @@ impl KeyTable {
             kept: configured,
             clue: None,
             empty_since: None,
+            stirred: None,
+            cost: Duration::ZERO,
         });
     }
 
-    /// Takes over a look at a queue; `None`: it has another type now.
-    pub(super) fn put_queue(&mut self, key: &Bytes, queue: Option<Queue>, memory: QueueMemory) {
-        let Some(queue) = queue else {
+    /// Takes over a look at a queue, which took the server about so long; `None`: it has another type now.
+    pub(super) fn put_queue(
+        &mut self,
+        key: &Bytes,
+        queue: Option<Queue>,
+        memory: QueueMemory,
+        cost: Duration,
+    ) {
+        let Some(mut queue) = queue else {
             self.remove_queue(key);
             return;
         };
@@ -240,8 +253,15 @@ impl KeyTable {
             self.remove_queue(key);
             return;
         }
+        if stirred(entry.queue.as_deref(), &entry.memory, &queue, &memory) {
+            entry.stirred = Some(queue.read_at);
+        }
+        queue.stirred = entry.stirred;
+        let before = entry.queue.as_ref().and_then(|before| before.unattended_since);
+        queue.unattended_since = (queue.workers == Some(0)).then(|| before.unwrap_or(queue.read_at));
         entry.queue = Some(Arc::new(queue));
         entry.memory = memory;
+        entry.cost = cost;
         self.published_queues = None;
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::cost::CostMeter;
+use super::due;
 use super::keys::KeyTable;
 use super::prefixes::Prefixes;
 use super::refusals::{Refusals, SOME_KEYS};
@@ -20,6 +21,8 @@ use crate::redis_io::{CallError, Reader};
 const LOCKS_A_TICK: usize = 2000;
 /// A slot on its way is asked after for so long after the last answer.
 const ARRIVING: Duration = Duration::from_secs(10);
+/// Bytes of a key that is kept: memory is bounded by the number of keys. A longer one is left out, and that is said.
+const LONGEST_KEY: usize = 4 << 10;
 /// Reads in one pipeline: few enough that other clients of the server hardly notice.
 pub(super) const READS_A_PIPELINE: usize = 250;
 
@@ -54,7 +57,7 @@ impl Look<'_> {
             Some(tracked) => self.table.due_untracked(LOCKS_A_TICK, now, soon, interval, tracked),
         };
         self.reread_locks(&due).await?;
-        let keys: Vec<Bytes> = self.table.queues.keys().cloned().collect();
+        let keys = self.table.due_queues(interval, now);
         self.read_queues(&keys).await
     }
 
@@ -119,7 +122,9 @@ impl Look<'_> {
         let (mut candidates, mut clues) = (Vec::new(), Vec::new());
         for key in keys.into_iter().filter(|key| !self.table.knows(key)) {
             let (lock, queue) = self.registry.candidate(key.as_slice());
-            if lock || queue {
+            if (lock || queue) && key.len() > LONGEST_KEY {
+                self.search.truncate();
+            } else if lock || queue {
                 candidates.push((key, (lock, queue)));
             } else if self.registry.seeks_sites()
                 && !key.as_slice().starts_with(b"redwarden:")
@@ -229,22 +234,24 @@ impl Look<'_> {
             let more =
                 if more_reads.is_empty() { Vec::new() } else { self.read("queues", &more_reads).await? };
             for ((key, family, push, span), more_span) in spans.into_iter().zip(more_spans) {
+                let cost = due::cost(reads.get(span.clone()).unwrap_or_default())
+                    + due::cost(more_reads.get(more_span.clone()).unwrap_or_default());
                 let mut all = replies.get(span).unwrap_or_default().to_vec();
                 all.extend_from_slice(more.get(more_span).unwrap_or_default());
                 let ctx = Context { push, ..self.context(false) };
                 let Some(entry) = self.table.queues.get(key) else { continue };
                 let mut memory = entry.memory.clone();
                 if has_left(&all) {
-                    self.table.put_queue(key, None, memory);
+                    self.table.put_queue(key, None, memory, Duration::ZERO);
                     continue;
                 }
                 memory.siblings = siblings.get(family.id()).copied().unwrap_or(1);
                 let mut queue =
                     family.interpret(&entry.fact, entry.queue.as_deref(), &mut memory, &all, &ctx);
                 if let (Some(queue), Some(consumers)) = (&mut queue, &self.table.consumers) {
-                    consumers.enter(queue);
+                    consumers.enter(queue, family.blocks_for());
                 }
-                self.table.put_queue(key, queue, memory);
+                self.table.put_queue(key, queue, memory, cost);
             }
         }
         Ok(())

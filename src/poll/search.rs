@@ -77,6 +77,7 @@ impl Search {
         self.count
     }
 
+    /// Something that matched is not kept.
     pub(super) fn truncate(&mut self) {
         self.truncated_now = true;
         if !std::mem::replace(&mut self.progress.truncated, true) {

@@ -14,10 +14,8 @@ pub(super) fn is_safe(hello: &Reply) -> bool {
     let Some(version) = numbers(&version) else { return false };
     match server.as_str() {
         // 7.2.4 is also what a Valkey says of itself where `extended-redis-compatibility` is on.
-        "redis" => {
-            (version >= (7, 2, 0) && version < (8, 0, 0) && version != (7, 2, 4)) || version >= (8, 4, 0)
-        }
-        "valkey" => version < (8, 0, 0) || version >= (9, 0, 0),
+        "redis" => ((7, 2, 0)..(8, 0, 0)).contains(&version) && version != (7, 2, 4) || version >= (8, 4, 0),
+        "valkey" => !((8, 0, 0)..(9, 0, 0)).contains(&version),
         _ => false,
     }
 }

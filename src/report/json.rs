@@ -258,7 +258,7 @@ fn lock<'a>(lock: &'a Lock, rules: &Rules, now: Stamp) -> LockRow<'a> {
         token_b64,
         token_len,
         holder: lock.holder.as_deref(),
-        holder_state: lock.holder_state().code(),
+        holder_state: lock.holder_state(now.mono).code(),
         holder_evidence: lock.evidence(now.mono),
         usual: lock.usual.map(usual),
         stale_score: stale.score,

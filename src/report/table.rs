@@ -131,6 +131,8 @@ fn queues(fleet: &FleetView, rules: &Rules, now: Stamp) -> String {
     let rows = fleet.queues.iter().map(|queue| {
         let rate = |r: Option<f64>| or_unknown(r.map(|r| format!("{r:.1}")));
         let drain = match queue.drain(rules, now.mono) {
+            _ if queue.paused == Some(true) => "paused".to_string(),
+            _ if queue.lacks_consumers(rules, now.mono) => "no consumers".to_string(),
             Drain::Idle => "idle".to_string(),
             Drain::Drains(eta) => format!("drains in {}", short(eta)),
             Drain::Growing(rate) => format!("growing {rate:.1}/s"),

@@ -165,7 +165,16 @@ fn describe_lock(scene: &Scene<'_>, lock: &Lock, sheet: &mut Sheet) {
         _ if lock.ttl == Ttl::Never => "there is no TTL to renew".to_owned(),
         Renewal::Unknown => "not known yet: needs two looks".to_owned(),
         Renewal::CountingDown => "no, it only counts down".to_owned(),
-        Renewal::Renewed(at) => format!("yes, last {} ago", format::duration(scene.now.since(at))),
+        Renewal::Renewed(at) => {
+            let ago = format::duration(scene.now.since(at));
+            let with = lock.renewed_with.map(|with| format!(" with {} left", format::duration(with)));
+            let with = with.unwrap_or_default();
+            if lock.is_kept_up(scene.now.mono) {
+                format!("yes, last {ago} ago{with}")
+            } else {
+                format!("late: last {ago} ago{with}")
+            }
+        }
     };
     if let Some(usual) = lock.usual {
         sheet.field("usually", &usually(usual), look.plain());
@@ -183,7 +192,7 @@ fn describe_lock(scene: &Scene<'_>, lock: &Lock, sheet: &mut Sheet) {
         Some(holder) => sheet.field("holder", holder, look.plain()),
         None => sheet.field("holder", "? (its value tells no more than the token below)", look.dim()),
     }
-    let alive = lock.holder_state();
+    let alive = lock.holder_state(scene.now.mono);
     let style = match alive {
         HolderState::Gone => look.warning(),
         HolderState::Alive => look.plain(),
@@ -248,7 +257,10 @@ fn describe_queue(scene: &Scene<'_>, queue: &Queue, sheet: &mut Sheet) {
         &format!("{} {}", look.sign(weight), words(scene, queue, drain)),
         look.severity(weight),
     );
-    findings(scene, &queue.findings(rules, scene.now.mono), sheet);
+    // The verdict has said it in the same words.
+    let mut found = queue.findings(rules, scene.now.mono);
+    found.retain(|finding| finding.code != "growing");
+    findings(scene, &found, sheet);
     freshness(scene, &queue.id.node, sheet);
     sheet.blank();
     let waiting = match (&queue.waiting, &queue.problem) {
@@ -303,6 +315,9 @@ fn describe_queue(scene: &Scene<'_>, queue: &Queue, sheet: &mut Sheet) {
             sheet.field(label, &format::count(n), look.plain());
         }
     }
+    if let Some(words) = consumers(scene, queue) {
+        sheet.field("consumers", &words, if queue.blocked.is_none() { look.dim() } else { look.plain() });
+    }
     if let Some(paused) = queue.paused {
         sheet.field("paused", if paused { "yes" } else { "no" }, look.plain());
     }
@@ -340,6 +355,26 @@ fn describe_queue(scene: &Scene<'_>, queue: &Queue, sheet: &mut Sheet) {
         for line in own {
             sheet.item("-", look.dim(), &line, Style::new());
         }
+    }
+}
+
+/// Who waits for its tasks, where no live workers are counted. `None`: nothing can be said of that.
+fn consumers(scene: &Scene<'_>, queue: &Queue) -> Option<String> {
+    if queue.workers.is_some() {
+        return None;
+    }
+    let denied = || {
+        let mut denied = scene.node(&queue.id.node)?.denied.iter();
+        denied.any(|d| d.command == "CLIENT|LIST").then(|| "? (CLIENT LIST is not permitted)".to_owned())
+    };
+    match queue.blocked {
+        Some(0) => Some("nobody waits for such tasks in a command; who is busy does not wait".into()),
+        Some(1) => Some("1 client waits for such tasks, of this queue or another one of the database".into()),
+        Some(n) => {
+            let n = format::count(n);
+            Some(format!("{n} clients wait for such tasks, of this queue or another one of the database"))
+        }
+        None => denied(),
     }
 }
 

@@ -109,8 +109,12 @@ fn draw_commands(
 fn later(command: Command) -> u8 {
     match command {
         Command::Mark | Command::Copy | Command::Refresh => 1,
-        Command::FlipSort | Command::CopyCommand | Command::Back => 2,
-        Command::Requeue | Command::MoveTasks | Command::DropTasks => 2,
+        Command::FlipSort
+        | Command::CopyCommand
+        | Command::Back
+        | Command::Requeue
+        | Command::MoveTasks
+        | Command::DropTasks => 2,
         _ => 0,
     }
 }

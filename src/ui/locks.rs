@@ -59,7 +59,7 @@ pub fn row(scene: &Scene<'_>, lock: &Lock) -> Row {
         Cell::new(cut_bytes(&lock.id.key, WIDEST, Cut::Middle, mark), look.strong()).middle(),
         node_cell(scene, lock, quorum.as_ref().map(|(q, _)| *q)),
         holder,
-        alive(look, lock),
+        alive(look, lock, now),
         Cell::new(ttl, ttl_style),
         Cell::new(age(look, lock, scene), look.plain()),
         known_or(look, lock.waiters.map(format::compact)),
@@ -82,9 +82,9 @@ pub fn row(scene: &Scene<'_>, lock: &Lock) -> Row {
 fn state(lock: &Lock, state: LockState, now: std::time::Instant) -> &'static str {
     match state {
         _ if lock.has_ended(now) => "ended",
-        LockState::NoTtl if lock.holder_state() == HolderState::Gone => "no TTL, gone",
+        LockState::NoTtl if lock.holder_state(now) == HolderState::Gone => "no TTL, gone",
         LockState::NoTtl => state.words(),
-        _ if lock.holder_state() == HolderState::Gone => "holder gone",
+        _ if lock.holder_state(now) == HolderState::Gone => "holder gone",
         _ => state.words(),
     }
 }
@@ -96,8 +96,8 @@ fn stale_cell(look: Look, score: u8) -> Cell {
 }
 
 /// Is its holder alive?
-fn alive(look: Look, lock: &Lock) -> Cell {
-    match lock.holder_state() {
+fn alive(look: Look, lock: &Lock, now: std::time::Instant) -> Cell {
+    match lock.holder_state(now) {
         HolderState::Alive => Cell::new("yes", look.plain()),
         HolderState::Gone => Cell::new("gone", look.severity(Severity::Warning)),
         HolderState::Unknown => Cell::new("?", look.dim()),

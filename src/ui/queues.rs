@@ -85,12 +85,17 @@ pub fn words(scene: &Scene<'_>, queue: &Queue, drain: Drain) -> String {
         return "paused".into();
     }
     if queue.lacks_consumers(&scene.state.settings.rules, scene.now.mono) {
-        return "no consumers".into();
+        return match queue.lacks_consumers_since() {
+            Some(at) => {
+                format!("no consumers since {}", format::minute(at.wall, scene.now.wall, scene.zone))
+            }
+            None => "no consumers".into(),
+        };
     }
     match drain {
         Drain::Idle => "idle".into(),
         Drain::Steady => "steady".into(),
-        Drain::Growing(per_s) => format!("growing {}", format::rate(per_s)),
+        Drain::Growing(per_s) => format!("growing {}, will not drain", format::rate(per_s)),
         Drain::Drains(eta) => {
             let about = format::about(eta);
             let soon = eta.as_secs() < 86_400;
@@ -110,8 +115,15 @@ pub fn words(scene: &Scene<'_>, queue: &Queue, drain: Drain) -> String {
 
 /// The verdict without the hour.
 fn in_short(scene: &Scene<'_>, queue: &Queue, drain: Drain) -> String {
+    if queue.paused == Some(true) {
+        return words(scene, queue, drain);
+    }
+    if queue.lacks_consumers(&scene.state.settings.rules, scene.now.mono) {
+        return "no consumers".into();
+    }
     match drain {
-        Drain::Drains(eta) if queue.paused != Some(true) => format!("drains in {}", format::about(eta)),
+        Drain::Drains(eta) => format!("drains in {}", format::about(eta)),
+        Drain::Growing(per_s) => format!("growing {}", format::rate(per_s)),
         _ => words(scene, queue, drain),
     }
 }

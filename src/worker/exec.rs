@@ -140,17 +140,25 @@ fn spawn(exec: &Exec, stdin: Stdio, job: &Job) -> std::io::Result<Child> {
     command.spawn()
 }
 
-/// SIGTERM to the command's own group, then SIGKILL to the command itself.
+/// SIGTERM to the command's own group, then SIGKILL to it.
 async fn end(child: &mut Child, grace: Duration) {
-    terminate(child);
+    signal_group(child, GroupSignal::Terminate);
     if tokio::time::timeout(grace, child.wait()).await.is_err() {
+        // What it started must not work on beside the next attempt.
+        signal_group(child, GroupSignal::Kill);
         let _ = child.start_kill();
         let _ = child.wait().await;
     }
 }
 
+#[derive(Clone, Copy)]
+enum GroupSignal {
+    Terminate,
+    Kill,
+}
+
 #[cfg(unix)]
-fn terminate(child: &Child) {
+fn signal_group(child: &Child, signal: GroupSignal) {
     use rustix::process::{Pid, Signal, getpgid, getpgrp, kill_process_group};
     // While it is not reaped its number can't belong to anybody else; the group must be the one made for it.
     let pid = child.id().and_then(|id| i32::try_from(id).ok()).filter(|id| *id > 1).and_then(Pid::from_raw);
@@ -158,12 +166,16 @@ fn terminate(child: &Child) {
         && getpgid(Some(pid)) == Ok(pid)
         && getpgrp() != pid
     {
-        let _ = kill_process_group(pid, Signal::TERM);
+        let signal = match signal {
+            GroupSignal::Terminate => Signal::TERM,
+            GroupSignal::Kill => Signal::KILL,
+        };
+        let _ = kill_process_group(pid, signal);
     }
 }
 
 #[cfg(not(unix))]
-fn terminate(_child: &Child) {}
+fn signal_group(_child: &Child, _signal: GroupSignal) {}
 
 /// The last bytes of a stream, as they come.
 type Kept = Arc<Mutex<VecDeque<u8>>>;

@@ -195,7 +195,7 @@ impl Taker {
             // BLMOVE came through and LMOVE did not, or RPOPLPUSH may not be sent.
             Some(e)
                 if !self.single
-                    && e.is_denied()
+                    && (e.is_denied() || e.is_unknown_command())
                     && (self.how == How::PopPush || replies.first().and_then(Reply::as_error).is_none()) =>
             {
                 self.single = true;

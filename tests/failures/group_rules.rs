@@ -90,6 +90,31 @@ fn what_is_wrong_with_a_cluster() {
     assert_eq!(w.says("views-differ").unwrap().1, "x tell another slot map than most");
 }
 
+/// Each reason why Redis calls a cluster down is told by its own words.
+#[test]
+fn why_a_cluster_is_down() {
+    let mut w = Watched::new(0, None);
+    w.cluster(|c| c.is_ok = Some(false));
+    let by = w.group.told.as_ref().unwrap().by.clone();
+    let down = |w: &mut Watched| w.says("cluster-state").unwrap().1;
+    let said = format!(
+        "the cluster is down: {by} says so although each slot has a primary: it was cut off from most of them or just came back"
+    );
+    assert_eq!(down(&mut w), said);
+    w.cluster(|c| c.slots_pfail = Some(10_923));
+    let said = format!(
+        "the cluster is down: {by} does not reach the primary of 10923 slots, and without most primaries none is replaced"
+    );
+    assert_eq!(down(&mut w), said);
+    w.cluster(|c| c.slots_fail = Some(5461));
+    assert_eq!(
+        down(&mut w),
+        "the cluster is down: the primary of 5461 slots failed and no replica took over"
+    );
+    w.cluster(|c| c.shards[2].slots.clear());
+    assert_eq!(down(&mut w), "the cluster is down: 10923 of 16384 slots are assigned");
+}
+
 #[test]
 fn a_cluster_that_never_had_replicas_is_meant_so() {
     let mut w = Watched::new(0, None);

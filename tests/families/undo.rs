@@ -162,6 +162,15 @@ async fn state(raw: &mut Writer, case: &Case) -> Reply {
     }
 }
 
+/// Releases the lock of the case; what an undo of that is called.
+async fn released(bench: &Bench, it: &mut Executor, case: &Case, what: &str) -> Ticket {
+    let lock = found(bench, case.key, case.family).await;
+    let request = Request::Release { lock: lock.id.clone(), seen: seen(&lock) };
+    let (of, outcome) = it.act(request).await.unwrap();
+    assert!(is_done(&outcome), "{what}: {outcome:?}");
+    of
+}
+
 #[tokio::test]
 async fn what_was_taken_comes_back_with_its_ttl() {
     let bench = Bench::start(&[]);
@@ -174,11 +183,8 @@ async fn what_was_taken_comes_back_with_its_ttl() {
             let what = format!("{} as {:?}, scripts {scripts}", case.key, case.family);
             let before = state(&mut raw, case).await;
             let had_ttl = crate::support::pttl(&mut raw, case.key).await > 0;
-            let lock = found(&bench, case.key, case.family).await;
-            let request = Request::Release { lock: lock.id.clone(), seen: seen(&lock) };
-            let (of, outcome) = it.act(request).await.unwrap();
             // huey's release needs a script for the value, if only to read it.
-            assert!(is_done(&outcome), "{what}: {outcome:?}");
+            let of = released(&bench, &mut it, case, &what).await;
             assert_ne!(state(&mut raw, case).await, before, "{what}");
             match it.act(Request::Undo { of }).await {
                 Ok((_, outcome)) => assert!(is_done(&outcome), "{what}: {outcome:?}"),
@@ -210,10 +216,7 @@ async fn a_place_that_was_used_meanwhile_stays_as_it_is() {
             let mut it = Executor::start(&bench, scripts);
             set_up(&mut raw, case).await;
             let what = format!("{} as {:?}, scripts {scripts}", case.key, case.family);
-            let lock = found(&bench, case.key, case.family).await;
-            let request = Request::Release { lock: lock.id.clone(), seen: seen(&lock) };
-            let (of, outcome) = it.act(request).await.unwrap();
-            assert!(is_done(&outcome), "{what}: {outcome:?}");
+            let of = released(&bench, &mut it, case, &what).await;
             run(&mut raw, &fill(case.meanwhile)).await;
             let after = state(&mut raw, case).await;
             match it.act(Request::Undo { of }).await {

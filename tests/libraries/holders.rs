@@ -20,7 +20,7 @@ async fn told(fleet: &Fleet, key: &str, state: HolderState) -> String {
         fleet.refresh();
         let view = FleetView::build(&Board::clone(&board.borrow_and_update()));
         let lock: Option<&Lock> = view.locks.iter().map(AsRef::as_ref).find(|l| l.id.key == Bytes::from(key));
-        if let Some(lock) = lock.filter(|lock| lock.holder_state() == state) {
+        if let Some(lock) = lock.filter(|lock| lock.holder_state(Instant::now()) == state) {
             return lock.evidence(Stamp::now().mono).unwrap();
         }
         assert!(Instant::now() < deadline, "never {state:?}: {lock:#?}");

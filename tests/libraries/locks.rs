@@ -6,6 +6,7 @@ use redwarden::launcher::Server;
 use serde_json::{Value, json};
 
 use super::db::{Db, eventually};
+use super::debian::Debian;
 use super::driver::Driver;
 use super::node::Node;
 use super::python::Python;
@@ -38,6 +39,13 @@ impl Scene {
         let node = Node::with(&beside(&format!("node/{packages}")));
         let program = format!("{program}.js");
         Self::new(|server| node.driver(server, &program, arguments)).await
+    }
+
+    /// With PHP's `library` of Debian's and the program `php/{program}.php`.
+    pub(crate) async fn php(library: &str, program: &str, arguments: &[&str]) -> Self {
+        let php = Debian::php(library);
+        let program = format!("{program}.php");
+        Self::new(|server| php.driver(server, &program, arguments)).await
     }
 
     async fn new(driver: impl Fn(&Server) -> Driver) -> Self {

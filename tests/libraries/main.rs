@@ -23,6 +23,7 @@ mod node_canary;
 mod node_locks;
 mod node_more_queues;
 mod node_queues;
+mod php_locks;
 #[path = "../support/python.rs"]
 mod python;
 mod python_canary;

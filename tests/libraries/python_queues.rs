@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::db::{Db, eventually};
 use super::driver::{Driver, Process};
 use super::python::Python;
+use super::shell::Shell;
 use super::{agree, watch};
 
 /// A library, its program and a server that both use.
@@ -70,6 +71,46 @@ fn ours(queue: &Queue, names: &Value) -> Value {
         other => json!(detail(if other == "deferred" { "deferred" } else { "finished" })),
     };
     names.as_object().unwrap().keys().map(|name| (name.clone(), of(name))).collect()
+}
+
+#[tokio::test]
+async fn failed_jobs_of_rq_go_back_as_its_own_requeue_does() {
+    let mut s = Stage::new("rq", &[]).await;
+    let shell = Shell::new();
+    let url = s.server.url();
+    let states = |waiting: u64, failed: u64, finished: u64| json!({ "waiting": waiting, "in_flight": 0, "failed": failed, "finished": finished });
+    // More than one batch of ours, and one that RQ itself requeues.
+    let ours: Vec<String> = (0..25).map(|i| format!("ours{i:02}")).collect();
+    let all: Vec<&str> = std::iter::once("theirs").chain(ours.iter().map(String::as_str)).collect();
+    s.driver.ask("flakies", &[json!(all)]);
+    let worker = s.worker();
+    s.driver.until("states", &states(0, 26, 0));
+    drop(worker);
+    s.driver.ask("requeue", &[json!("theirs")]);
+    let requeue = |args: &[&str]| {
+        shell.run(&[&["queues", "requeue", "rq:queue:default", "-u", &url][..], args].concat())
+    };
+    let dry = requeue(&["--all", "--dry-run"]);
+    assert_eq!(dry.code, 0, "{}", dry.err);
+    assert!(
+        dry.err.contains("moves 20 failed jobs of 25") && dry.err.contains("until 25 are"),
+        "{}",
+        dry.err
+    );
+    assert_eq!(s.ask("states"), states(1, 25, 0), "nothing yet");
+    let ran = requeue(&["--all", "--yes"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(ran.err.contains("20 of 25") && ran.err.contains("25 of 25"), "{}", ran.err);
+    assert_eq!(s.ask("states"), states(26, 0, 0));
+    let theirs = s.driver.ask("fields", &[json!("theirs")]);
+    assert_eq!(theirs["status"], "queued");
+    assert_eq!(s.driver.ask("fields", &[json!("ours07")]), theirs, "as RQ leaves it");
+    s.db.run("SET mended 1").await;
+    let _worker = s.worker();
+    s.driver.until("states", &states(0, 0, 26));
+    let none = requeue(&["--all", "--yes"]);
+    assert_eq!(none.code, 1, "{}", none.err);
+    assert!(none.err.contains("rq:failed:default is empty"), "{}", none.err);
 }
 
 #[tokio::test]

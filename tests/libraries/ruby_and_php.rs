@@ -6,18 +6,8 @@ use serde_json::{Value, json};
 use super::counted::{agree_on, agree_when, says};
 use super::db::{Db, eventually};
 use super::debian::Debian;
-use super::locks::beside;
 use super::shell::Shell;
 use super::watch;
-
-fn sidekiq() -> Debian {
-    Debian::with("ruby", &["-e", "require 'sidekiq'"], beside("ruby"))
-}
-
-fn php(library: &str) -> Debian {
-    let probe = format!("class_exists('Redis') && @include '{library}/autoload.php' or exit(1);");
-    Debian::with("php", &["-r", &probe], beside("php"))
-}
 
 async fn busy(db: &mut Db) {
     eventually("a job at the gate", async || db.run("EXISTS gate-started").await.as_int() == Some(1)).await;
@@ -26,7 +16,7 @@ async fn busy(db: &mut Db) {
 #[tokio::test]
 #[ignore = "needs Debian's ruby-sidekiq: the README's line for --ignored"]
 async fn sidekiq_counts_as_its_api_does() {
-    let (ruby, server) = (sidekiq(), Server::start(&[]).unwrap());
+    let (ruby, server) = (Debian::ruby("sidekiq"), Server::start(&[]).unwrap());
     let mut driver = ruby.driver(&server, "app_sidekiq.rb", &[]);
     let (mut db, fleet) = (Db::open(&server.endpoint()).await, watch(&server));
     driver.ask("enqueue", &[]);
@@ -88,7 +78,7 @@ async fn sidekiq_counts_as_its_api_does() {
 #[tokio::test]
 #[ignore = "needs Debian's php-laravel-framework and php-redis: the README's line for --ignored"]
 async fn laravel_counts_as_its_queue_does() {
-    let (php, server) = (php("Illuminate/Queue"), Server::start(&[]).unwrap());
+    let (php, server) = (Debian::php("Illuminate/Queue"), Server::start(&[]).unwrap());
     let mut driver = php.driver(&server, "app_laravel.php", &[]);
     let (mut db, fleet) = (Db::open(&server.endpoint()).await, watch(&server));
     driver.ask("enqueue", &[]);

@@ -87,13 +87,13 @@ struct World {
 
 impl World {
     fn new(layout: u8) -> Self {
-        let kind = match layout % 5 {
-            2 => Some(GroupKind::Independent),
-            3 => Some(GroupKind::Sentinel),
-            4 => Some(GroupKind::Cluster),
-            _ => None,
+        let (nodes, kind) = match layout {
+            0 => (1, None),
+            1 => (NODES.len(), None),
+            2 => (NODES.len(), Some(GroupKind::Independent)),
+            3 => (NODES.len(), Some(GroupKind::Sentinel)),
+            _ => (NODES.len(), Some(GroupKind::Cluster)),
         };
-        let nodes = if layout % 5 == 0 { 1 } else { NODES.len() };
         let lists = vec![LockList::default(); NODES.len()];
         Self { kind, nodes, lists, down: vec![false; 3], searched: vec![true; 3], now: base() }
     }

@@ -56,6 +56,26 @@ async fn somebody_who_waits_may_be_its_consumer_and_without_client_list_nothing_
 }
 
 #[tokio::test]
+async fn who_waits_for_a_queue_of_the_users_own_is_counted_and_told_since_when_nobody_does() {
+    let server = Server::start(&[]).unwrap();
+    let mut w = writer(&server).await;
+    let mut other = writer(&server).await;
+    let blocked = tokio::spawn(async move { run(&mut other, "BZPOPMIN nothing 0").await });
+    super::wait_blocked(&mut w).await;
+    run(&mut w, "LPUSH jobs:a x").await;
+    run(&mut w, "ZADD ranks:a 1 x").await;
+    let schemas = "[[queue_family]]\nid = 'jobs'\nqueue = 'jobs:{name}'\n[[queue_family]]\nid = 'ranks'\nqueue = 'ranks:{name}'\ntype = 'zset'\n";
+    let mut config = super::own::with_file(&server, schemas);
+    config.rules = rules();
+    let fleet = Fleet::spawn(std::sync::Arc::new(config));
+    let view = until(&fleet, "jobs:a", "no-consumers").await;
+    let (jobs, ranks) = (find(&view, "jobs:a"), find(&view, "ranks:a"));
+    assert_eq!((jobs.blocked, ranks.blocked), (Some(0), Some(1)));
+    assert!(jobs.lacks_consumers_since().is_some_and(|at| at.mono <= jobs.read_at.mono));
+    blocked.abort();
+}
+
+#[tokio::test]
 async fn bullmq_workers_are_known_by_the_names_of_their_clients() {
     let server = Server::start(&[]).unwrap();
     let mut w = writer(&server).await;
@@ -70,7 +90,10 @@ async fn bullmq_workers_are_known_by_the_names_of_their_clients() {
         wait_for(&fleet, "workers", |v| v.queues.len() == 2 && find(v, "bull:mails:wait").workers == Some(1))
             .await;
     assert_eq!(codes(find(&view, "bull:mails:wait")), Vec::<&str>::new());
-    assert_eq!(codes(find(&view, "bull:other:wait")), ["no-consumers"]);
+    let other = find(&view, "bull:other:wait");
+    assert_eq!(codes(other), ["no-consumers"]);
+    assert_eq!(other.lacks_consumers_since(), other.unattended_since);
+    assert!(other.unattended_since.is_some());
 }
 
 #[tokio::test]

@@ -146,7 +146,7 @@ proptest! {
                 }
                 queue = family.interpret(&fact, queue.as_ref(), &mut memory, replies, &ctx);
                 if let (Some(queue), Some(text)) = (&mut queue, replies.iter().find_map(Reply::as_bytes)) {
-                    redwarden::family::consumers::Consumers::parse(&text, 0).enter(queue);
+                    redwarden::family::consumers::Consumers::parse(&text, 0).enter(queue, None);
                 }
                 if let Some(queue) = &queue {
                     let shown = queue.details.iter().map(|d| d.text.as_str()).chain([queue.name.as_str()]);

@@ -15,7 +15,7 @@ use redwarden::poll::Fleet;
 use super::{call, complete, config, find, run, wait_for, writer};
 
 /// What a file says of queues, for this server.
-fn with_file(server: &Server, text: &str) -> Config {
+pub(super) fn with_file(server: &Server, text: &str) -> Config {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("c.toml");
     std::fs::write(&path, text).unwrap();

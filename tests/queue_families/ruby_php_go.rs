@@ -24,14 +24,14 @@ async fn resque_with_a_worker_that_works_and_dies() {
     let queue = find(&view, "resque:queue:default");
     assert_eq!((queue.family, queue.name.as_str(), queue.push), ("resque", "default", PushEnd::Right));
     // One list holds the failures of all queues.
-    assert_eq!(counts(queue), [Some(5), Some(1), None, None, None, Some(1)]);
+    assert_eq!(counts(queue), [Some(5), Some(1), Some(0), None, None, Some(1)]);
     assert_eq!(queue.paused, Some(false));
     has_detail(queue, "worker", "on vm, pid 758, heartbeat");
     has_detail(queue, "worker", "runs Slow since");
     has_detail(queue, "failed list", "1 jobs of all queues");
     assert!(matches!(queue.oldest, Oldest::AtLeast { .. }), "jobs carry no time");
     let mails = find(&view, "resque:queue:mailers");
-    assert_eq!(counts(mails), [Some(1), Some(0), None, None, None, Some(1)]);
+    assert_eq!(counts(mails), [Some(1), Some(0), Some(0), None, None, Some(1)]);
     run(&mut w, &format!("HSET resque:workers:heartbeat {name} {}", iso(now() - 400))).await;
     run(&mut w, "SET resque:pause-all-workers true").await;
     run(&mut w, "RPUSH resque:default_failed {}").await;
@@ -73,6 +73,49 @@ async fn resque_that_ended_and_others_under_their_own_names() {
     assert_eq!((queue.waiting, queue.workers, queue.in_flight), (Some(0), Some(0), Some(0)));
     // Nothing tells whether that worker lives.
     assert_eq!(find(&view, "shop:queue:carts").workers, None);
+}
+
+#[tokio::test]
+async fn resque_as_node_writes_it() {
+    let server = Server::start(&[]).unwrap();
+    let mut w = writer(&server).await;
+    run(&mut w, "SADD resque:queues mail math").await;
+    // The workers of one process are numbered.
+    run(&mut w, "SADD resque:workers vm:71+1:mail,math vm:71+2:mail").await;
+    for (worker, age) in [("vm:71+1", 5), ("vm:71+2", 400)] {
+        let ping = format!(r#"{{"time":{},"name":"{worker}","queues":"mail"}}"#, now() - age);
+        run(&mut w, &format!("SET resque:worker:ping:{worker} {ping}")).await;
+    }
+    let date = jiff::Timestamp::from_second(now() - 90).unwrap().strftime("%a %b %d %Y %H:%M:%S");
+    let job = r#""queue":"mail","worker":"vm:71+2","payload":{"class":"Slow","queue":"mail","args":[]}"#;
+    let job = format!(r#"{{"run_at":"{date} GMT+0000 (Coordinated Universal Time)",{job}}}"#);
+    call(&mut w, Command::new("SET").arg("resque:worker:vm:71+2:mail").arg(job)).await;
+    // Two seconds with delayed jobs, one of them with jobs of both queues.
+    for (second, queues) in [(now() + 600, &["mail", "math"][..]), (now() + 700, &["math"])] {
+        for queue in queues {
+            let job = format!(r#"{{"class":"Ok","queue":"{queue}","args":[]}}"#);
+            run(&mut w, &format!("RPUSH resque:delayed:{second} {job}")).await;
+        }
+        run(&mut w, &format!("ZADD resque:delayed_queue_schedule {second} {second}")).await;
+    }
+    let fleet = watch(&server);
+    let view = wait_for(&fleet, "queues", |v| complete(v) && v.queues.len() == 2).await;
+    assert!(view.nodes[0].snapshot.denied.is_empty(), "{:?}", view.nodes[0].snapshot.denied);
+    let (mail, math) = (find(&view, "resque:queue:mail"), find(&view, "resque:queue:math"));
+    assert_eq!(counts(mail), [Some(0), Some(1), Some(1), None, Some(0), Some(1)]);
+    assert_eq!(counts(math), [Some(0), Some(0), Some(2), None, Some(0), Some(1)]);
+    has_detail(mail, "gone", "on vm, pid 71+2, no heartbeat for 6m, holds Slow since 9");
+    has_detail(math, "worker", "on vm, pid 71+1, heartbeat");
+    // A name that does not tell its queues leaves their number open; so do too many seconds.
+    run(&mut w, "SADD resque:workers someone").await;
+    for second in 0..20 {
+        run(&mut w, &format!("ZADD resque:delayed_queue_schedule {second} {second}")).await;
+    }
+    wait_for(&fleet, "unknown", |v| {
+        let math = find(v, "resque:queue:math");
+        (math.workers, math.scheduled) == (None, None)
+    })
+    .await;
 }
 
 #[tokio::test]

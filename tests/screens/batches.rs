@@ -197,3 +197,22 @@ fn a_choice_of_holders_and_families() {
         insta::assert_snapshot!(format!("choice_{}x{}", size.0, size.1), text(&state, size));
     }
 }
+
+#[test]
+fn holders_that_are_alive_are_counted() {
+    let alive = |locks| {
+        let mut state = asking(heard(board(vec![node("a").locks(locks)])));
+        news(&mut state, BatchEvent::Prepared(Box::new(Ok(fleet_plan()))));
+        text(&state, (120, 36))
+    };
+    let two = alive(vec![
+        lock("lock:import:0").alive(),
+        lock("lock:import:1").renewed(),
+        // Refused, and thus not released.
+        lock("lock:import:4").alive(),
+        lock("lock:import:5").gone(),
+    ]);
+    assert!(two.contains("! 2 have holders that are alive and will go on without the lock"), "{two}");
+    let none = alive(vec![lock("lock:import:0"), lock("lock:import:5").gone()]);
+    assert!(!none.contains("alive and will go on"), "{none}");
+}

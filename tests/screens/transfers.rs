@@ -21,7 +21,8 @@ fn moving() -> AppState {
     let queue = QueueId { node: NodeId::new("a"), db: 0, key: "queue:emails".into() };
     let to = TransferTo::List(HOSTILE.into(), PushEnd::Left);
     let wish = Transfer { queue, push: PushEnd::Left, to, pick: TransferPick::Oldest(1_234) };
-    let moving = Moving { ticket: Ticket(1), wish, done: 0, total: None, stopping: false, end: None };
+    let from = wish.source();
+    let moving = Moving { ticket: Ticket(1), wish, from, done: 0, total: None, stopping: false, end: None };
     state.transfer = Some(Box::new(moving));
     state.dialogs.push(Dialog::Transfer);
     state

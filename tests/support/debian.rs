@@ -7,6 +7,7 @@ use std::process::Command;
 use redwarden::launcher::Server;
 
 use super::driver::{Driver, Process};
+use super::locks::beside;
 
 /// An interpreter, and where the programs for it are.
 pub(crate) struct Debian {
@@ -15,8 +16,19 @@ pub(crate) struct Debian {
 }
 
 impl Debian {
+    /// Ruby with a library.
+    pub(crate) fn ruby(library: &str) -> Self {
+        Self::with("ruby", &["-e", &format!("require '{library}'")], beside("ruby"))
+    }
+
+    /// PHP with its extension for Redis and a library.
+    pub(crate) fn php(library: &str) -> Self {
+        let probe = format!("class_exists('Redis') && @include '{library}/autoload.php' or exit(1);");
+        Self::with("php", &["-r", &probe], beside("php"))
+    }
+
     /// The interpreter with a library that `probe` finds, an argument list that ends well only then.
-    pub(crate) fn with(interpreter: &'static str, probe: &[&str], programs: PathBuf) -> Self {
+    fn with(interpreter: &'static str, probe: &[&str], programs: PathBuf) -> Self {
         let found = Command::new(interpreter).args(probe).output();
         assert!(
             found.as_ref().is_ok_and(|o| o.status.success()),

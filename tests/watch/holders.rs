@@ -12,7 +12,7 @@ fn find<'a>(view: &'a FleetView, key: &str) -> Option<&'a Lock> {
 }
 
 fn holder(view: &FleetView, key: &str) -> Option<HolderState> {
-    find(view, key).map(Lock::holder_state)
+    find(view, key).map(|lock| lock.holder_state(Stamp::now().mono))
 }
 
 fn codes(lock: &Lock) -> Vec<(&'static str, Severity)> {

@@ -1,12 +1,14 @@
 //! Locks as real servers hold them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use redwarden::domain::lock::{LockState, Renewal, Token, Ttl};
 use redwarden::domain::{Command, FleetView, Lock, Rules, Stamp};
 use redwarden::launcher::Server;
+use redwarden::poll::Fleet;
 
-use super::{run, wait_for, watch, writer};
+use super::{config, run, wait_for, watch, writer};
 
 fn find<'a>(view: &'a FleetView, key: &str) -> Option<&'a Lock> {
     view.locks.iter().find(|l| l.id.key.as_slice() == key.as_bytes()).map(AsRef::as_ref)
@@ -100,4 +102,30 @@ async fn ten_thousand_locks_among_others_are_all_found() {
     let fleet = watch(&[server.endpoint()]);
     let view = wait_for(&fleet, "all", |v| v.locks.len() == 10_000).await;
     assert!(view.locks.iter().zip(view.locks.iter().skip(1)).all(|(a, b)| a.id.key < b.id.key));
+}
+
+#[tokio::test]
+async fn more_locks_than_are_kept_are_told_and_not_kept() {
+    let server = Server::start(&[]).unwrap();
+    let mut w = writer(&server).await;
+    for i in 0..40 {
+        run(&mut w, &format!("SET lock:{i} 4f9c0c5e-9b52-4d8e-8c0c-0d7a4c8ad0aa")).await;
+    }
+    let mut config = config(&[server.endpoint()]);
+    config.scan.max_keys = 25;
+    let fleet = Fleet::spawn_live(Arc::new(config));
+    let truncated = |v: &FleetView| v.nodes[0].snapshot.scan.truncated;
+    let view = wait_for(&fleet, "one pass", |v| v.nodes[0].snapshot.scan.passes > 0).await;
+    assert!(view.locks.len() == 25 && truncated(&view));
+    // Once there is room, a later pass finds the others.
+    for i in 0..40 {
+        if i % 2 == 0 {
+            run(&mut w, &format!("DEL lock:{i}")).await;
+        }
+    }
+    wait_for(&fleet, "all that are left", |v| v.locks.len() == 20 && !truncated(v)).await;
+    // A key that is too long to be kept is told as well.
+    run(&mut w, &format!("SET lock:{} 4f9c0c5e-9b52-4d8e-8c0c-0d7a4c8ad0aa", "x".repeat(5_000))).await;
+    let view = wait_for(&fleet, "too long", truncated).await;
+    assert_eq!(view.locks.len(), 20);
 }

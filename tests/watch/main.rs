@@ -13,6 +13,7 @@ mod push;
 mod push_links;
 mod queues;
 mod quorums;
+mod rates;
 mod sentinels;
 
 #[path = "../support/fleet.rs"]

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use redwarden::config::{Config, Endpoint, Secret};
-use redwarden::domain::lock::{Renewal, Ttl};
+use redwarden::domain::lock::{LockState, Renewal, Ttl};
 use redwarden::domain::node::NodeState;
 use redwarden::domain::snapshot::Live;
-use redwarden::domain::{Command, FleetView, Lock, Reply};
+use redwarden::domain::{Command, FleetView, Lock, Reply, Rules};
 use redwarden::launcher::Server;
 use redwarden::poll::Fleet;
 use redwarden::redis_io::Writer;
@@ -299,4 +299,35 @@ async fn a_single_look_opens_no_second_connection() {
     let fleet = super::watch(&[server.endpoint()]);
     wait_for(&fleet, "a pass", |v| v.nodes[0].snapshot.scan.passes > 1).await;
     assert!(clients(&mut w, "push").await.is_empty());
+}
+
+/// A lease of 3 s whose holder renews it each time so much later that most of it is over.
+#[tokio::test]
+async fn a_short_lease_is_judged_by_the_rhythm_of_its_holder() {
+    let server = Server::start(&[]).unwrap();
+    let mut w = writer(&server).await;
+    let fleet = watch_live(rarely(&[server.endpoint()]));
+    settled(&fleet).await;
+    run(&mut w, &format!("SET lock:a {TOKEN} PX 3000")).await;
+    wait_for(&fleet, "taken", |v| find(v, b"lock:a").is_some()).await;
+    for round in 0..2 {
+        while run(&mut w, "PTTL lock:a").await.as_int().unwrap() > 1200 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(run(&mut w, "PEXPIRE lock:a 3000").await, Reply::Int(1), "{round}: it ran out");
+        let view = wait_for(&fleet, "renewed", |v| {
+            find(v, b"lock:a").is_some_and(|l| l.ttl_left(l.read_at.mono) > Some(Duration::from_millis(1500)))
+        })
+        .await;
+        let lock = find(&view, b"lock:a").unwrap();
+        assert!(matches!(lock.renewal, Renewal::Renewed(_)), "{lock:?}");
+        let with = lock.renewed_with.unwrap();
+        assert!(with <= Duration::from_millis(1200), "{with:?}");
+        let rules = Rules { expiring_below: Duration::from_millis(1000), ..Rules::default() };
+        let when_left =
+            |ms| lock.read_at.mono + lock.ttl_left(lock.read_at.mono).unwrap() - Duration::from_millis(ms);
+        for ms in [1500, 900, 250] {
+            assert_eq!(lock.state(&rules, when_left(ms)), LockState::Renewed, "{ms} ms left, {with:?}");
+        }
+    }
 }

@@ -48,6 +48,30 @@ async fn older_servers_without_blmove() {
 }
 
 #[tokio::test]
+async fn without_the_right_to_move_at_once_tasks_come_one_by_one() {
+    for missing in [&["LMOVE"][..], &["LMOVE", "BLMOVE", "RPOPLPUSH"]] {
+        let renamed: Vec<&str> =
+            missing.iter().flat_map(|command| ["--rename-command", *command, ""]).collect();
+        let server = Server::start(&renamed).unwrap();
+        let mut db = Db::open(&server.endpoint()).await;
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("ran");
+        for i in 0..20 {
+            db.run(&format!("LPUSH jobs t{i:02}")).await;
+        }
+        let mut spec = spec(&server.endpoint(), "jobs").exec(Some(append_to(&file)));
+        spec.concurrency = 8;
+        let worker = Worker::start(spec);
+        eventually("all done", async || lines(&file).len() == 20).await;
+        let counts = worker.stop().await.counts;
+        assert_eq!((counts.done, counts.run_twice), (20, 0), "{missing:?}");
+        let mut ran = lines(&file);
+        ran.sort();
+        assert_eq!(ran, (0..20).map(|i| format!("t{i:02}")).collect::<Vec<_>>());
+    }
+}
+
+#[tokio::test]
 async fn stdin_environment_exit_code_and_output() {
     let server = Server::start(&[]).unwrap();
     let mut db = Db::open(&server.endpoint()).await;
@@ -97,6 +121,34 @@ async fn the_command_does_not_inherit_secrets() {
 }
 
 #[tokio::test]
+async fn what_a_command_started_is_killed_with_it_when_it_takes_too_long() {
+    let server = Server::start(&[]).unwrap();
+    let mut db = Db::open(&server.endpoint()).await;
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("pid");
+    // Neither the shell nor what it starts minds SIGTERM.
+    let stubborn = "trap \"\" TERM; while :; do sleep 0.05; done";
+    let exec = format!(
+        "trap '' TERM; sh -c '{stubborn}' & echo $! > '{0}.part'; mv '{0}.part' '{0}'; wait",
+        file.display()
+    );
+    db.run("LPUSH jobs x").await;
+    let mut spec = spec(&server.endpoint(), "jobs").exec(Some(exec));
+    spec.policy.task_timeout = Some(std::time::Duration::from_millis(500));
+    spec.policy.grace = std::time::Duration::from_millis(100);
+    let worker = Worker::start(spec);
+    eventually("it was ended", async || worker.said("failed: ended after")).await;
+    let pid = lines(&file)[0].clone();
+    eventually("what it started has ended, too", async || ended(&pid)).await;
+    assert_eq!(worker.stop().await.counts.timeouts, 1);
+}
+
+/// The process is gone, or only waits to be reaped.
+fn ended(pid: &str) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/stat")).map_or(true, |stat| stat.contains(") Z "))
+}
+
+#[tokio::test]
 async fn a_second_stop_ends_the_command_and_puts_its_task_back() {
     let server = Server::start(&[]).unwrap();
     let mut db = Db::open(&server.endpoint()).await;
@@ -111,9 +163,5 @@ async fn a_second_stop_ends_the_command_and_puts_its_task_back() {
     assert_eq!((view.counts.done, view.counts.failed), (0, 0));
     assert_eq!(db.list("jobs").await, ["precious"]);
     let pid = lines(&file)[0].clone();
-    let gone = || match std::fs::read_to_string(format!("/proc/{pid}/stat")) {
-        Ok(stat) => stat.contains(") Z "),
-        Err(_) => true,
-    };
-    eventually("what it started has ended, too", async || gone()).await;
+    eventually("what it started has ended, too", async || ended(&pid)).await;
 }

@@ -2,7 +2,7 @@
 
 use super::{GroupRule, GroupSample};
 use crate::domain::Severity;
-use crate::domain::slots::{SlotRange, told};
+use crate::domain::slots::told;
 
 /// See the module. The thresholds are redis-mixin's: any slot counts.
 pub(super) const RULE: GroupRule = GroupRule {
@@ -20,15 +20,9 @@ fn judge(sample: &GroupSample<'_>) -> Option<(Severity, String)> {
         let count: u32 = gaps.iter().map(|r| r.count()).sum();
         return Some((Severity::Critical, format!("{count} slots are served by nobody ({})", told(&gaps))));
     }
-    let dead: Vec<SlotRange> = facts
-        .shards
-        .iter()
-        .filter(|s| s.primary.as_ref().is_none_or(|p| p.is_online == Some(false)))
-        .flat_map(|s| s.slots.iter().copied())
-        .collect();
-    if facts.slots_fail.is_some_and(|n| n > 0) || !dead.is_empty() {
-        let counted: u32 = dead.iter().map(|r| r.count()).sum();
-        let count = facts.slots_fail.unwrap_or(0).max(u64::from(counted));
+    let count = facts.slots_failed();
+    if count > 0 {
+        let dead = facts.failed();
         let which = if dead.is_empty() { String::new() } else { format!(" ({})", told(&dead)) };
         return Some((Severity::Critical, format!("the primary of {count} slots failed{which}")));
     }

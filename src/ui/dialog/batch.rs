@@ -149,7 +149,7 @@ fn ready(scene: &Scene<'_>, batch: &Batch, sheet: &mut Sheet) {
     }
     let lives = |at: &usize| {
         let lock = batch.plan.parts.get(*at).and_then(|part| scene.state.shown.lock(&part.lock));
-        lock.is_some_and(|lock| lock.holder_state() == HolderState::Alive)
+        lock.is_some_and(|lock| lock.holder_state(scene.now.mono) == HolderState::Alive)
     };
     let alive = batch.chosen.iter().filter(|at| lives(at)).count();
     if alive > 0 {

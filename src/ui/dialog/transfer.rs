@@ -43,7 +43,7 @@ pub(super) fn progress(scene: &Scene<'_>, moving: &Moving, width: u16) -> Ask<'s
     let cut = |key: &Bytes| cut_bytes(key, KEY, Cut::Middle, look.ellipsis());
     let wish = &moving.wish;
     let mut sheet = Sheet::new(look, width);
-    sheet.field("from", &cut(&wish.source()), look.strong());
+    sheet.field("from", &cut(&moving.from), look.strong());
     match &wish.to {
         TransferTo::Back => sheet.field("to", &cut(&wish.queue.key), look.strong()),
         TransferTo::List(to, _) => sheet.field("to", &cut(to), look.strong()),

@@ -21,6 +21,11 @@ def slow():
     wait_at_gate(CONNECTION)
 
 
+def flaky():
+    if not CONNECTION.exists("mended"):
+        raise ValueError("not yet")
+
+
 def serializer():
     return "json" if "json" in sys.argv else None
 
@@ -68,6 +73,28 @@ def counts():
     }
 
 
+def flakies(ids):
+    for id in ids:
+        queue().enqueue("app_rq.flaky", job_id=id)
+
+
+def requeue(id):
+    queue().failed_job_registry.requeue(id)
+
+
+def fields(id):
+    """What a job's hash says, without its times and what is empty."""
+    known = {key.decode(): value for key, value in CONNECTION.hgetall("rq:job:" + id).items()}
+    text = {key: value.decode() for key, value in known.items() if key not in ("data", "exc_info", "meta")}
+    times = ("created_at", "enqueued_at", "last_heartbeat")
+    return {key: value for key, value in text.items() if value and key not in times}
+
+
+def states():
+    mine = counts()
+    return {key: mine[key] for key in ("waiting", "in_flight", "failed", "finished")}
+
+
 def suspend(on):
     from rq.suspension import resume, suspend
 
@@ -81,5 +108,15 @@ if __name__ == "__main__":
         Worker([queue()], connection=CONNECTION, name="w1", serializer=serializer()).work(logging_level="WARNING")
     else:
         serve(
-            {"enqueue": enqueue, "counts": counts, "suspend": suspend, "one": one, "successful": successful}
+            {
+                "enqueue": enqueue,
+                "counts": counts,
+                "suspend": suspend,
+                "one": one,
+                "successful": successful,
+                "flakies": flakies,
+                "requeue": requeue,
+                "fields": fields,
+                "states": states,
+            }
         )
