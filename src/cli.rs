@@ -137,6 +137,8 @@ pub struct Peek {
     pub key: Bytes,
     /// Where.
     pub place: Where,
+    /// Which tasks.
+    pub set: crate::family::TaskSet,
     /// How many tasks of each end, 1 to 20.
     pub count: u32,
     /// How to print.
@@ -295,6 +297,7 @@ fn subcommand(sub: Sub) -> Result<(GlobalArgs, Command), Usage> {
                     let peek = Peek {
                         key: some_key(args.queue.map(bytes).or(args.key_b64))?,
                         place: args.place.into(),
+                        set: args.set,
                         count: args.count,
                         format: args.format.unwrap_or_default(),
                     };

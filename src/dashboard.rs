@@ -221,8 +221,8 @@ fn carry_out(
                 let _ = inbox.blocking_send(event);
             });
         }
-        Effect::Peek { queue, family, push } => {
-            peek::spawn(backstage.peeking.clone(), queue, family, push, inbox.clone());
+        Effect::Peek(wish) => {
+            peek::spawn(backstage.peeking.clone(), wish, inbox.clone());
         }
         Effect::Bell => guard.bell().map_err(|e| format!("could not ring: {e}"))?,
         Effect::CaptureMouse(on) => guard.capture_mouse(on).map_err(|e| format!("mouse: {e}"))?,

@@ -41,6 +41,7 @@ pub mod rq;
 pub mod saq;
 mod scored;
 pub mod semaphore;
+pub mod sets;
 pub mod shape;
 pub mod sidekiq;
 pub mod site;
@@ -63,6 +64,7 @@ pub use canary::{Canary, Told, Wish};
 pub use read::{Dialect, Named, Read};
 pub use recipe::Recipe;
 pub use registry::Registry;
+pub use sets::{SetPlace, Since, TaskSet};
 pub use site::{Site, SiteQueue};
 
 /// What is known of a key before a family reads it.
@@ -212,6 +214,18 @@ pub trait QueueFamily: Send + Sync {
     fn task_parts(&self, _key: &Bytes, _element: &Bytes) -> Vec<(&'static str, Read)> {
         Vec::new()
     }
+    /// Where its other tasks stand, for a peek. Those that a stream's groups hold are found without.
+    fn sets_at(&self, _key: &Bytes) -> Vec<SetPlace> {
+        Vec::new()
+    }
+    /// The same as `task_parts` for an element of such a key.
+    fn set_parts(&self, _set: TaskSet, key: &Bytes, element: &Bytes) -> Vec<(&'static str, Read)> {
+        self.task_parts(key, element)
+    }
+    /// Where it stands why a task of such a key failed, if it did; shown where there is something.
+    fn failure_parts(&self, _key: &Bytes, _element: &Bytes) -> Vec<(&'static str, Read)> {
+        Vec::new()
+    }
     /// Takes a part of a task apart that only this library's own format tells; the element itself has no label.
     fn unfold(&self, _label: &str, _part: &Bytes) -> Vec<(&'static str, Bytes)> {
         Vec::new()
@@ -304,6 +318,8 @@ pub enum TaskKind {
     Sorted,
     /// Stream.
     Stream,
+    /// What its key turns out to be; of a set and of a hash's values there is no order.
+    Any,
 }
 
 /// What a queue family must remember between looks and nobody is shown.

@@ -133,7 +133,7 @@ pub(super) fn scroll(state: &mut AppState, lines: isize) {
     match state.dialogs.last_mut() {
         Some(Dialog::Help(offset)) => *offset = moved(*offset, lines, COMMANDS.len()),
         Some(Dialog::Detail(_, offset)) => *offset = moved(*offset, lines, MAX_DETAIL),
-        Some(Dialog::Peek(_, offset)) => *offset = moved(*offset, lines, peek::MOST_LINES),
+        Some(Dialog::Peek(_, _, offset)) => *offset = moved(*offset, lines, peek::MOST_LINES),
         Some(Dialog::Batch) => {
             if let Some(batch) = &mut state.batch {
                 batch.offset = moved(batch.offset, lines, batch_keys::MOST_LINES);

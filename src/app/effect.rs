@@ -5,7 +5,21 @@ use std::time::Duration;
 use crate::act::request::ActionCommand;
 use crate::domain::QueueId;
 use crate::domain::queue::PushEnd;
+use crate::family::TaskSet;
 use crate::worker::WorkerCommand;
+
+/// Which tasks are to be looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeekWish {
+    /// The queue.
+    pub queue: QueueId,
+    /// Its family.
+    pub family: &'static str,
+    /// Which end producers push to.
+    pub push: PushEnd,
+    /// Which of its tasks.
+    pub set: TaskSet,
+}
 
 /// A wish of `update`.
 #[derive(Clone, PartialEq, Debug)]
@@ -21,14 +35,7 @@ pub enum Effect {
     /// For the worker.
     Worker(WorkerCommand),
     /// Look at tasks of a queue, then send [`super::event::Event::Peeked`].
-    Peek {
-        /// The queue.
-        queue: QueueId,
-        /// Its family.
-        family: &'static str,
-        /// Which end producers push to.
-        push: PushEnd,
-    },
+    Peek(PeekWish),
     /// Put this text on the clipboard (OSC 52).
     Copy(String),
     /// Write the incident report into the state directory, then send [`super::event::Event::ReportSaved`].

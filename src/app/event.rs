@@ -7,6 +7,7 @@ use super::key::{Key, Mouse};
 use crate::act::ActionEvent;
 use crate::domain::QueueId;
 use crate::domain::snapshot::Board;
+use crate::family::TaskSet;
 use crate::peek::Peek;
 use crate::worker::WorkerView;
 
@@ -28,7 +29,7 @@ pub enum Event {
     /// The worker; latest wins.
     Worker(Arc<WorkerView>),
     /// Tasks of a queue were looked at, or why not (escaped).
-    Peeked(QueueId, Result<Arc<Peek>, String>),
+    Peeked(QueueId, TaskSet, Result<Arc<Peek>, String>),
     /// The dialog with this ticket was drawn: from now on its keys count.
     DialogDrawn(u64),
     /// A sentence for the Messages screen, escaped.

@@ -83,7 +83,9 @@ pub fn dialog_keys(state: &AppState) -> Vec<(&'static str, &'static str)> {
         Some(Dialog::Events(_)) => {
             vec![("j/k", "scroll"), ("y", "copy a report"), ("S", "save it"), ("Esc", "close")]
         }
-        Some(Dialog::Peek(..)) => vec![("j/k", "scroll"), ("r", "look again"), ("Esc", "close")],
+        Some(Dialog::Peek(..)) => {
+            vec![("Tab", "which tasks"), ("j/k", "scroll"), ("r", "look again"), ("Esc", "close")]
+        }
         Some(Dialog::Help(_) | Dialog::Messages(_) | Dialog::Detail(..)) => {
             vec![("j/k", "scroll"), ("Esc", "close")]
         }

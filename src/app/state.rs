@@ -22,6 +22,7 @@ use crate::config::{QueueConfig, Theme};
 use crate::domain::fleet::standing::Standings;
 use crate::domain::queue::PushEnd;
 use crate::domain::{FleetView, LockId, NodeId, QueueId, Rules, Stamp, Verdict};
+use crate::family::TaskSet;
 use crate::peek::Peek;
 use crate::worker::WorkerView;
 
@@ -204,8 +205,8 @@ pub enum Dialog {
     Events(usize),
     /// Details of a row; scroll offset.
     Detail(RowId, usize),
-    /// Tasks of a queue; scroll offset.
-    Peek(QueueId, usize),
+    /// Tasks of a queue, which of them, scroll offset.
+    Peek(QueueId, TaskSet, usize),
     /// Confirm an action.
     Confirm(Box<Confirm>),
     /// The batch: its plan, its progress, its results.

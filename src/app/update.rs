@@ -35,7 +35,7 @@ pub fn update(state: &mut AppState, event: Event, now: Stamp) -> Vec<Effect> {
         Event::Board(board) => on_board(state, &board, &mut out),
         Event::Action(event) => actions::on_event(state, event, &mut out),
         Event::Worker(view) => pane::on_view(state, view),
-        Event::Peeked(queue, seen) => peek::on_seen(state, &queue, seen),
+        Event::Peeked(queue, set, seen) => peek::on_seen(state, &queue, set, seen),
         Event::DialogDrawn(ticket) => arm(state, ticket),
         Event::Note(text) => messages::note(state, text),
         Event::ReportSaved(path) => messages::say(state, format!("the incident report is in {path}")),
@@ -154,7 +154,7 @@ fn on_undelivered(state: &mut AppState, effect: &Effect, why: &str, out: &mut Ve
             batch::on_undelivered(state, *ticket, Some(*of), why);
         }
         Effect::Worker(WorkerCommand::Start { .. }) => pane::not_started(state, why),
-        Effect::Peek { queue, .. } => peek::on_seen(state, queue, Err(why.to_owned())),
+        Effect::Peek(wish) => peek::on_seen(state, &wish.queue, wish.set, Err(why.to_owned())),
         _ => messages::fail(state, why),
     }
 }

@@ -162,7 +162,10 @@ pub(super) struct Peek {
     pub(super) key_b64: Option<Bytes>,
     #[command(flatten)]
     pub(super) place: Where,
-    /// How many of those that are next, and of the newest.
+    /// Which tasks: waiting, in-flight, scheduled, retry or failed; not every library keeps all of them.
+    #[arg(long, value_name = "SET", default_value = "waiting", value_parser = task_set)]
+    pub(super) set: crate::family::TaskSet,
+    /// How many of each end, such as those that are next and the newest.
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=20))]
     pub(super) count: u32,
     /// How to print.
@@ -381,4 +384,11 @@ pub(super) fn base64(text: &str) -> Result<Bytes, String> {
         Ok(bytes) => Ok(Bytes::from(bytes)),
         Err(e) => Err(format!("not base64 ({e}): take it from the JSON output as it stands")),
     }
+}
+
+fn task_set(text: &str) -> Result<crate::family::TaskSet, String> {
+    use crate::family::TaskSet;
+    let known = TaskSet::ALL.map(TaskSet::code).join(", ");
+    let found = TaskSet::ALL.into_iter().find(|set| set.code() == text);
+    found.ok_or_else(|| format!("one of {known} is expected"))
 }

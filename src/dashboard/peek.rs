@@ -5,14 +5,13 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
+use crate::app::effect::PeekWish;
 use crate::app::event::Event;
 use crate::config::Config;
 use crate::config::endpoint::Directory;
 use crate::decode::Redactor;
-use crate::domain::QueueId;
-use crate::domain::queue::PushEnd;
 use crate::family::Registry;
-use crate::peek::{Peek, peek};
+use crate::peek::{Peek, Subject, peek};
 use crate::redis_io::{ClientRole, connect};
 
 /// Tasks of each end.
@@ -35,26 +34,22 @@ impl Peeking {
         Self { directory, timeout: config.timeout, redactor, registry }
     }
 
-    async fn look(&self, queue: &QueueId, family: &str, push: PushEnd) -> Result<Peek, String> {
+    async fn look(&self, wish: &PeekWish) -> Result<Peek, String> {
+        let PeekWish { queue, family, push, set } = wish;
         let endpoint = (self.directory)(&queue.node).ok_or("its node is gone")?;
         let family = self.registry.queue_family(family).ok_or("its kind is not known")?;
         let endpoint = crate::config::Endpoint { db: queue.db, ..endpoint };
         let reader = connect(&endpoint, ClientRole::Poll, self.timeout).await;
         let mut reader = reader.map_err(|e| e.to_string())?;
-        peek(&mut reader, family, &queue.key, push, TASKS, &self.redactor).await
+        let subject = Subject { family, key: &queue.key, push: *push };
+        peek(&mut reader, subject, *set, TASKS, &self.redactor).await
     }
 }
 
 /// Looks, and sends what was seen.
-pub(super) fn spawn(
-    peeking: Peeking,
-    queue: QueueId,
-    family: &'static str,
-    push: PushEnd,
-    inbox: mpsc::Sender<Event>,
-) {
+pub(super) fn spawn(peeking: Peeking, wish: PeekWish, inbox: mpsc::Sender<Event>) {
     tokio::spawn(async move {
-        let seen = peeking.look(&queue, family, push).await.map(Arc::new);
-        let _ = inbox.send(Event::Peeked(queue, seen)).await;
+        let seen = peeking.look(&wish).await.map(Arc::new);
+        let _ = inbox.send(Event::Peeked(wish.queue, wish.set, seen)).await;
     });
 }

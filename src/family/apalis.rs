@@ -5,7 +5,7 @@ use super::backlog::{begin, left_of, list_look, list_step, look_at, oldest, sett
 use super::crew::{Worker, live};
 use super::scored::{Scored, due};
 use super::site::{Part, Site, SiteQueue, count, is_type, join};
-use super::{Context, KeyFact, QueueFamily, QueueMemory, Read};
+use super::{Context, KeyFact, QueueFamily, QueueMemory, Read, SetPlace, TaskSet};
 use crate::domain::lock::Unknown;
 use crate::domain::queue::{Detail, PushEnd, RateSource};
 use crate::domain::{Bytes, Queue, Reply};
@@ -61,6 +61,15 @@ impl QueueFamily for ApalisFamily {
 
     fn task_parts(&self, key: &Bytes, id: &Bytes) -> Vec<(&'static str, Read)> {
         vec![("data", Read::part(&join(&[base(key), b":data"]), id.clone()))]
+    }
+
+    fn sets_at(&self, key: &Bytes) -> Vec<SetPlace> {
+        let of = |set, end: &[u8]| SetPlace::new(set, join(&[base(key), end]));
+        vec![of(TaskSet::Scheduled, b":scheduled").not_due(1), of(TaskSet::Failed, b":dead")]
+    }
+
+    fn failure_parts(&self, key: &Bytes, id: &Bytes) -> Vec<(&'static str, Read)> {
+        vec![("result", Read::part(&join(&[base(key), b":meta:", id.as_slice()]), "result"))]
     }
 
     fn reads(&self, key: &Bytes, _: PushEnd, memory: &QueueMemory) -> Vec<Read> {

@@ -5,7 +5,10 @@ use super::list::Look;
 use super::read::PART;
 use super::scored::{Counts, Scored};
 use super::site::{Site, exists, is_type, join, single, text};
-use super::{Canary, Context, KeyFact, QueueFamily, QueueMemory, Read, TaskPlace, Told, Wish, canary};
+use super::{
+    Canary, Context, KeyFact, QueueFamily, QueueMemory, Read, SetPlace, TaskPlace, TaskSet, Told, Wish,
+    canary,
+};
 use crate::domain::queue::{Detail, Oldest, PushEnd, RateSource};
 use crate::domain::{Bytes, Queue, Reply};
 
@@ -92,6 +95,10 @@ impl QueueFamily for ArqFamily {
 
     fn canary_told(&self, _: &Canary, replies: &[Reply]) -> Told {
         canary::arq::told(replies)
+    }
+
+    fn sets_at(&self, key: &Bytes) -> Vec<SetPlace> {
+        vec![SetPlace::new(TaskSet::Scheduled, key.clone()).not_due(PER_SECOND)]
     }
 
     fn reads(&self, key: &Bytes, _: PushEnd, _: &QueueMemory) -> Vec<Read> {

@@ -9,7 +9,7 @@ use super::crew::{Worker, seen_by, since};
 use super::proto::{self, Field};
 use super::scored::Scored;
 use super::site::{Part, Site, SiteQueue, count, exists, is_type, join, members, number, text};
-use super::{Context, KeyFact, QueueFamily, QueueMemory, Read};
+use super::{Context, KeyFact, QueueFamily, QueueMemory, Read, SetPlace, TaskSet};
 use crate::domain::queue::{Detail, PushEnd};
 use crate::domain::{Bytes, Queue, Reply};
 
@@ -101,6 +101,13 @@ impl QueueFamily for AsynqFamily {
         let tried = format!("{} of {}", proto::number(&fields, 6), proto::number(&fields, 5));
         parts.push(("retried", tried.into()));
         parts
+    }
+
+    fn sets_at(&self, key: &Bytes) -> Vec<SetPlace> {
+        use TaskSet::{Failed, InFlight, Retry, Scheduled};
+        let sets =
+            [(InFlight, ":active"), (Scheduled, ":scheduled"), (Retry, ":retry"), (Failed, ":archived")];
+        sets.map(|(set, end)| SetPlace::new(set, join(&[base(key), end.as_bytes()]))).to_vec()
     }
 
     fn reads(&self, key: &Bytes, _: PushEnd, memory: &QueueMemory) -> Vec<Read> {

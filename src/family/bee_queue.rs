@@ -7,7 +7,8 @@ use super::list::Look;
 use super::scored::due;
 use super::site::{Site, count, is_type, join, json, number, single};
 use super::{
-    Canary, Context, KeyFact, QueueFamily, QueueMemory, Read, Sample, Told, UsualPrefix, Wish, canary,
+    Canary, Context, KeyFact, QueueFamily, QueueMemory, Read, Sample, SetPlace, TaskSet, Told, UsualPrefix,
+    Wish, canary,
 };
 use crate::domain::queue::{Detail, PushEnd};
 use crate::domain::{Bytes, Queue, Reply};
@@ -76,6 +77,12 @@ impl QueueFamily for BeeQueueFamily {
 
     fn canary_told(&self, _: &Canary, replies: &[Reply]) -> Told {
         canary::bee_queue::told(replies)
+    }
+
+    fn sets_at(&self, key: &Bytes) -> Vec<SetPlace> {
+        use TaskSet::{Failed, InFlight, Scheduled};
+        let sets = [(InFlight, ":active"), (Scheduled, ":delayed"), (Failed, ":failed")];
+        sets.map(|(set, end)| SetPlace::new(set, join(&[base(key), end.as_bytes()]))).to_vec()
     }
 
     fn reads(&self, key: &Bytes, _: PushEnd, memory: &QueueMemory) -> Vec<Read> {

@@ -6,7 +6,10 @@ use super::backlog::{
 };
 use super::list::Look;
 use super::site::{Site, count, is_type, join, number, single, text};
-use super::{Canary, Context, KeyFact, QueueFamily, QueueMemory, Read, Told, UsualPrefix, Wish, canary};
+use super::{
+    Canary, Context, KeyFact, QueueFamily, QueueMemory, Read, SetPlace, TaskSet, Told, UsualPrefix, Wish,
+    canary,
+};
 use crate::domain::queue::{Detail, PushEnd, RateSource};
 use crate::domain::{Bytes, Queue, Reply};
 
@@ -92,6 +95,17 @@ impl QueueFamily for BullFamily {
         let paused = super::TaskPlace::list(of(b":paused"), push);
         let prioritized = super::TaskPlace::sorted(of(b":prioritized"));
         vec![super::TaskPlace::list(key.clone(), PushEnd::Left), paused, prioritized]
+    }
+
+    fn sets_at(&self, key: &Bytes) -> Vec<SetPlace> {
+        use TaskSet::{Failed, InFlight, Scheduled};
+        let sets = [(InFlight, ":active"), (Scheduled, ":delayed"), (Failed, ":failed")];
+        sets.map(|(set, end)| SetPlace::new(set, join(&[base(key), end.as_bytes()]))).to_vec()
+    }
+
+    fn failure_parts(&self, key: &Bytes, id: &Bytes) -> Vec<(&'static str, Read)> {
+        let job = join(&[base(key), b":", id.as_slice()]);
+        ["failedReason", "stacktrace"].map(|f| (f, Read::part(&job, f))).to_vec()
     }
 
     fn reads(&self, key: &Bytes, _: PushEnd, memory: &QueueMemory) -> Vec<Read> {

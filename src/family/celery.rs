@@ -4,7 +4,8 @@ use super::backlog::{at_least, begin, is_wrong_type, list_step, settle, unreadab
 use super::list::Look;
 use super::site::{Part, Site, SiteQueue, count, join, members};
 use super::{
-    Canary, Context, KeyFact, QueueFamily, QueueMemory, Read, Sample, Told, UsualPrefix, Wish, canary,
+    Canary, Context, KeyFact, QueueFamily, QueueMemory, Read, Sample, SetPlace, TaskSet, Told, UsualPrefix,
+    Wish, canary,
 };
 use crate::domain::queue::{Detail, Oldest, PushEnd, RateSource};
 use crate::domain::{Bytes, Queue, Reply};
@@ -86,6 +87,11 @@ impl QueueFamily for CeleryFamily {
 
     fn tasks_at(&self, key: &Bytes, _: PushEnd) -> Vec<super::TaskPlace> {
         STEPS.iter().map(|step| super::TaskPlace::list(list_key(key, step), PushEnd::Left)).collect()
+    }
+
+    fn sets_at(&self, _: &Bytes) -> Vec<SetPlace> {
+        // What workers hold, of all queues of the database; those for later among them.
+        vec![SetPlace::new(TaskSet::InFlight, "unacked".into()).shared()]
     }
 
     fn reads(&self, key: &Bytes, _: PushEnd, memory: &QueueMemory) -> Vec<Read> {

@@ -62,10 +62,11 @@ impl Consumers {
             "huey" => Some(self.list_pops + self.sorted_pops),
             "taskiq" => Some(self.list_pops + self.stream_reads),
             "bullmq" => Some(self.sorted_pops + self.list_pops),
-            _ => own.map(|kind| match kind {
-                TaskKind::List => self.list_pops,
-                TaskKind::Stream => self.stream_reads,
-                TaskKind::Sorted => self.sorted_pops,
+            _ => own.and_then(|kind| match kind {
+                TaskKind::List => Some(self.list_pops),
+                TaskKind::Stream => Some(self.stream_reads),
+                TaskKind::Sorted => Some(self.sorted_pops),
+                TaskKind::Any => None,
             }),
         };
         if matches!(queue.family, "bullmq" | "bull") {

@@ -6,7 +6,8 @@ use super::list::payload_time_ms;
 use super::scored::Scored;
 use super::site::{Site, count, is_type, join, single, text};
 use super::{
-    Canary, Context, KeyFact, QueueFamily, QueueMemory, Read, TaskPlace, Told, UsualPrefix, Wish, canary,
+    Canary, Context, KeyFact, QueueFamily, QueueMemory, Read, SetPlace, TaskPlace, TaskSet, Told,
+    UsualPrefix, Wish, canary,
 };
 use crate::domain::queue::{Detail, PushEnd};
 use crate::domain::{Bytes, Queue, Reply};
@@ -74,6 +75,19 @@ impl QueueFamily for DramatiqFamily {
 
     fn canary_told(&self, _: &Canary, replies: &[Reply]) -> Told {
         canary::dramatiq::told(replies)
+    }
+
+    fn sets_at(&self, key: &Bytes) -> Vec<SetPlace> {
+        // Workers take delayed messages early and hold them: the hash has them all.
+        let later = join(&[key.as_slice(), DELAYED, MESSAGES]);
+        let dead = join(&[key.as_slice(), DEAD]);
+        vec![SetPlace::new(TaskSet::Scheduled, later), SetPlace::new(TaskSet::Failed, dead)]
+    }
+
+    fn set_parts(&self, set: TaskSet, key: &Bytes, id: &Bytes) -> Vec<(&'static str, Read)> {
+        let messages = join(&[key.as_slice(), DEAD, MESSAGES]);
+        let dead = set == TaskSet::Failed;
+        dead.then(|| ("message", Read::part(&messages, id.clone()))).into_iter().collect()
     }
 
     fn reads(&self, key: &Bytes, _: PushEnd, memory: &QueueMemory) -> Vec<Read> {

@@ -3,7 +3,7 @@
 use super::backlog::{begin, left_of, list_look, look_at, oldest, settle_list};
 use super::crew::{Worker, seen_by};
 use super::site::{Part, Site, SiteQueue, Tally, exists, join, members, number, text};
-use super::{Context, KeyFact, Named, QueueFamily, QueueMemory, Read, hash_pairs};
+use super::{Context, KeyFact, Named, QueueFamily, QueueMemory, Read, SetPlace, TaskSet, hash_pairs};
 use crate::domain::queue::{Detail, PushEnd};
 use crate::domain::{Bytes, Queue, Reply};
 
@@ -11,6 +11,8 @@ use crate::domain::{Bytes, Queue, Reply};
 pub struct GocraftWorkFamily;
 
 const CLUE: &[u8] = b":known_jobs";
+/// Before the name of a job in the key of its list.
+const JOBS: &[u8] = b":jobs:";
 /// Pools and job names looked at in one site, and workers of one pool.
 const MOST_POOLS: usize = 50;
 const MOST_JOBS: usize = 500;
@@ -127,6 +129,15 @@ impl QueueFamily for GocraftWorkFamily {
             }
         });
         Some(Site { queues: queues.collect(), registry: true })
+    }
+
+    fn sets_at(&self, key: &Bytes) -> Vec<SetPlace> {
+        use TaskSet::{Failed, Retry, Scheduled};
+        let whole = key.as_slice();
+        let at = whole.windows(JOBS.len()).position(|w| w == JOBS).map_or(0, |at| at + 1);
+        let namespace = whole.get(..at).unwrap_or_default();
+        let sets = [(Scheduled, "scheduled"), (Retry, "retry"), (Failed, "dead")];
+        sets.map(|(set, end)| SetPlace::new(set, join(&[namespace, end.as_bytes()])).shared()).to_vec()
     }
 
     fn reads(&self, key: &Bytes, _: PushEnd, memory: &QueueMemory) -> Vec<Read> {

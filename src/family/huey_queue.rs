@@ -7,7 +7,10 @@ use super::backlog::{
 use super::list::Look;
 use super::scored::Scored;
 use super::site::{Site, count, join, single};
-use super::{Canary, Context, KeyFact, QueueFamily, QueueMemory, Read, TaskPlace, Told, Wish, canary};
+use super::{
+    Canary, Context, KeyFact, QueueFamily, QueueMemory, Read, SetPlace, TaskPlace, TaskSet, Told, Wish,
+    canary,
+};
 use crate::domain::queue::{Oldest, PushEnd, RateSource};
 use crate::domain::{Bytes, Queue, Reply};
 
@@ -85,6 +88,11 @@ impl QueueFamily for HueyFamily {
 
     fn canary_told(&self, _: &Canary, replies: &[Reply]) -> Told {
         canary::huey::told(replies)
+    }
+
+    fn sets_at(&self, key: &Bytes) -> Vec<SetPlace> {
+        let schedule = join(&[SCHEDULE, app(key.as_slice()).unwrap_or_default()]);
+        vec![SetPlace::new(TaskSet::Scheduled, schedule)]
     }
 
     fn reads(&self, key: &Bytes, _: PushEnd, memory: &QueueMemory) -> Vec<Read> {

@@ -4,7 +4,7 @@ use super::backlog::{begin, counted, is_wrong_type, oldest, settle, unreadable};
 use super::crew::since;
 use super::scored::Scored;
 use super::site::{Part, Site, SiteQueue, count, join, members, number, text};
-use super::{Context, KeyFact, QueueFamily, QueueMemory, Read};
+use super::{Context, KeyFact, QueueFamily, QueueMemory, Read, SetPlace, TaskSet};
 use crate::domain::queue::{Detail, PushEnd, RateSource};
 use crate::domain::{Bytes, Queue, Reply};
 
@@ -65,6 +65,16 @@ impl QueueFamily for KueFamily {
     fn task_parts(&self, key: &Bytes, member: &Bytes) -> Vec<(&'static str, Read)> {
         let job = join(&[split(key).0, b"job:", id(member)]);
         ["type", "data"].map(|f| (f, Read::part(&job, f))).to_vec()
+    }
+
+    fn sets_at(&self, key: &Bytes) -> Vec<SetPlace> {
+        use TaskSet::{Failed, InFlight, Scheduled};
+        let sets = [(InFlight, ":active"), (Scheduled, ":delayed"), (Failed, ":failed")];
+        sets.map(|(set, end)| SetPlace::new(set, join(&[base(key), end.as_bytes()]))).to_vec()
+    }
+
+    fn failure_parts(&self, key: &Bytes, member: &Bytes) -> Vec<(&'static str, Read)> {
+        vec![("error", Read::part(&join(&[split(key).0, b"job:", id(member)]), "error"))]
     }
 
     fn reads(&self, key: &Bytes, _: PushEnd, _: &QueueMemory) -> Vec<Read> {

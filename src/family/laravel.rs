@@ -5,7 +5,7 @@ use super::backlog::{begin, left_of, list_look, look_at, oldest, settle_list};
 use super::crew::{Worker, live};
 use super::scored::{Scored, due};
 use super::site::{Site, count, element, is_set, join, json, single, text};
-use super::{Context, KeyFact, QueueFamily, QueueMemory, Read};
+use super::{Context, KeyFact, QueueFamily, QueueMemory, Read, SetPlace, TaskSet};
 use crate::domain::queue::{Detail, PushEnd};
 use crate::domain::{Bytes, Queue, Reply};
 
@@ -52,6 +52,11 @@ impl QueueFamily for LaravelFamily {
         let member = |at: usize| Scored::or_none(replies.get(at)).next().cloned();
         let ours = [element(replies.first()), member(1), member(2)].iter().flatten().any(is_job);
         ours.then(|| single(stem(clue).into(), None))
+    }
+
+    fn sets_at(&self, key: &Bytes) -> Vec<SetPlace> {
+        let of = |set, end: &[u8]| SetPlace::new(set, join(&[key.as_slice(), end]));
+        vec![of(TaskSet::InFlight, b":reserved"), of(TaskSet::Scheduled, b":delayed")]
     }
 
     fn reads(&self, key: &Bytes, _: PushEnd, memory: &QueueMemory) -> Vec<Read> {

@@ -8,7 +8,9 @@ use std::time::Duration;
 use super::backlog::{self, begin, left_of, list_look, look_at, settle_list};
 use super::site::count;
 use super::string::unknown;
-use super::{Canary, Context, KeyFact, QueueFamily, QueueMemory, Read, Sample, Wish, canary};
+use super::{
+    Canary, Context, KeyFact, QueueFamily, QueueMemory, Read, Sample, SetPlace, TaskSet, Wish, canary,
+};
 use crate::domain::lock::Unknown;
 use crate::domain::queue::{Oldest, PushEnd, RateSource, Rates};
 use crate::domain::{Bytes, Queue, QueueId, Reply};
@@ -31,6 +33,16 @@ impl QueueFamily for ListFamily {
 
     fn recognise(&self, fact: &KeyFact) -> u8 {
         if fact.queue_pattern && &*fact.key_type == "list" { 50 } else { 0 }
+    }
+
+    fn sets_at(&self, key: &Bytes) -> Vec<SetPlace> {
+        let own = crate::worker::keys::Keys::new(key);
+        vec![
+            SetPlace::new(TaskSet::InFlight, [key.as_slice(), b":processing"].concat().into()),
+            // Of redwarden's own worker.
+            SetPlace::new(TaskSet::Retry, own.retries(true)),
+            SetPlace::new(TaskSet::Failed, own.failed),
+        ]
     }
 
     fn reads(&self, key: &Bytes, push: PushEnd, memory: &QueueMemory) -> Vec<Read> {

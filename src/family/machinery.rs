@@ -4,7 +4,7 @@
 use super::backlog::{begin, left_of, list_look, look_at, oldest, settle_list};
 use super::scored::Scored;
 use super::site::{Part, Site, SiteQueue, Tally, element};
-use super::{Context, KeyFact, Named, QueueFamily, QueueMemory, Read};
+use super::{Context, KeyFact, Named, QueueFamily, QueueMemory, Read, SetPlace, TaskSet};
 use crate::domain::queue::{Detail, PushEnd};
 use crate::domain::{Bytes, Queue, Reply};
 
@@ -63,6 +63,10 @@ impl QueueFamily for MachineryFamily {
         named.dedup();
         // The queues go on when nothing is delayed any more.
         (!named.is_empty()).then(|| site(named, true))
+    }
+
+    fn sets_at(&self, _: &Bytes) -> Vec<SetPlace> {
+        vec![SetPlace::new(TaskSet::Scheduled, DELAYED.into()).shared()]
     }
 
     fn reads(&self, key: &Bytes, _: PushEnd, memory: &QueueMemory) -> Vec<Read> {

@@ -9,7 +9,8 @@ use super::scored::{Counts, Scored};
 use super::site::{Site, SiteQueue, count, exists, members, single};
 use super::stream::{self, StreamFamily};
 use super::{
-    Canary, Context, KeyFact, QueueFamily, QueueMemory, Read, TaskKind, TaskPlace, Told, Wish, canary,
+    Canary, Context, KeyFact, QueueFamily, QueueMemory, Read, SetPlace, TaskKind, TaskPlace, TaskSet, Told,
+    Wish, canary,
 };
 use crate::config::{Liveness, QueueSchema, QueueType};
 use crate::domain::lock::Unknown;
@@ -225,6 +226,21 @@ impl QueueFamily for OwnFamily {
             QueueType::Stream => TaskPlace::stream(key),
             QueueType::Zset => TaskPlace::sorted(key),
         }]
+    }
+
+    fn sets_at(&self, key: &Bytes) -> Vec<SetPlace> {
+        let (schema, key) = (&self.schema, key.as_slice());
+        let Some(name) = schema.queue.matched(key) else { return Vec::new() };
+        let sets = [
+            (TaskSet::InFlight, &schema.processing),
+            (TaskSet::Scheduled, &schema.delayed),
+            (TaskSet::Retry, &schema.retry),
+            (TaskSet::Failed, &schema.failed),
+        ];
+        let of = |(set, key): (TaskSet, &Option<super::template::Template>)| {
+            key.as_ref().map(|key| SetPlace::new(set, key.fill(name)))
+        };
+        sets.into_iter().filter_map(of).collect()
     }
 
     fn blocks_for(&self) -> Option<TaskKind> {

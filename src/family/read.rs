@@ -146,13 +146,15 @@ pub enum Read {
         /// The field of the JSON that names the queue.
         field: &'static str,
     },
-    /// Some tasks at one end of a list, sorted set or stream, cut short, in one read-only script: the length, then
-    /// for each `[length, first bytes]`, of a stream `[id, field, length, first bytes, ...]`.
+    /// Some tasks at one end of a key, cut short, in one read-only script: how many there are, then for each
+    /// `[length, first bytes]`, of a stream `[id, field, length, first bytes, ...]`.
     TaskHeads {
         /// The key.
         key: Bytes,
         /// Its type.
         kind: super::TaskKind,
+        /// Which part of it.
+        since: super::Since,
         /// From the end on instead of from the beginning.
         backwards: bool,
         /// How many at most.
@@ -198,6 +200,27 @@ pub enum Read {
         /// Id of the entry.
         entry: Bytes,
     },
+    /// Entries that a group's consumers were given and did not acknowledge, the first of them, as `TaskHeads` tells
+    /// those of a stream; the first field of each is [`HELD_BY`].
+    StreamHeld {
+        /// The stream.
+        key: Bytes,
+        /// The group.
+        group: Bytes,
+        /// How many at most.
+        count: u32,
+        /// Bytes of each field at most.
+        max: u32,
+    },
+    /// First bytes of a field of the last entry of a stream.
+    LastEntry {
+        /// The stream.
+        key: Bytes,
+        /// The field.
+        field: &'static str,
+        /// Bytes at most.
+        max: u32,
+    },
     /// Consumers of a group: `[how many, name, pending, idle ms, ...]`, at most 64 of them.
     StreamConsumers {
         /// The stream.
@@ -206,6 +229,9 @@ pub enum Read {
         group: Bytes,
     },
 }
+
+/// The field that [`Read::StreamHeld`] puts before those of an entry.
+pub const HELD_BY: &str = "held by";
 
 /// Bytes read of a task, and of each part of one, for a peek.
 pub const PART: u32 = 16 * 1024;
@@ -307,17 +333,40 @@ for i=1,#e do r[#r+1]=string.sub(e[i],1,tonumber(ARGV[2])) end return r";
 const ANY_LEN: &str = "\
 local t=redis.call('TYPE',KEYS[1]).ok if t=='none' then return 0 end \
 local c=({list='LLEN',zset='ZCARD',set='SCARD',hash='HLEN',stream='XLEN'})[t] return c and redis.call(c,KEYS[1])";
-/// Some tasks of one end. Long ones are copied within the server: after 4 MiB of them it stops.
+/// Some tasks of one end. Long ones are copied within the server: after 4 MiB of them it stops. Of sets and hashes any
+/// are as good as others: they are given from one end only.
 const TASK_HEADS: &str = "\
-local k,t,back,n,m=KEYS[1],ARGV[1],ARGV[2]=='1',tonumber(ARGV[3]),tonumber(ARGV[4]) \
-if t=='X' then local r={redis.call('XLEN',k)} \
-local e=back and redis.call('XREVRANGE',k,'+','-','COUNT',n) or redis.call('XRANGE',k,'-','+','COUNT',n) \
+local k,t,back,n,m,since=KEYS[1],ARGV[1],ARGV[2]=='1',tonumber(ARGV[3]),tonumber(ARGV[4]),ARGV[5] \
+if t=='?' then t=({list='L',zset='Z',stream='X',set='S',hash='H'})[redis.call('TYPE',k).ok] if not t then return {0} end end \
+if t=='X' then local r={redis.call('XLEN',k)} local from=since=='' and '-' or since \
+local e=back and redis.call('XREVRANGE',k,'+',from,'COUNT',n) or redis.call('XRANGE',k,from,'+','COUNT',n) \
 for i=1,#e do local f={e[i][1]} local p=e[i][2] for j=1,math.min(#p,32)-1,2 do \
 f[#f+1]=string.sub(p[j],1,256) f[#f+1]=#p[j+1] f[#f+1]=string.sub(p[j+1],1,m) end r[#r+1]=f end return r end \
+if t=='S' or t=='H' then local r={redis.call(t=='S' and 'SCARD' or 'HLEN',k)} if back or r[1]==0 then return r end \
+local s=redis.call(t=='S' and 'SSCAN' or 'HSCAN',k,'0','COUNT',n)[2] local w=t=='S' and 1 or 2 \
+for i=w,math.min(#s,n*w),w do r[#r+1]={#s[i],string.sub(s[i],1,m)} end return r end \
+if t=='Z' and since~='' then local now=redis.call('TIME') now=now[1]+now[2]/1000000 \
+since='('..string.format('%.0f',now*tonumber(since)) local r={redis.call('ZCOUNT',k,since,'+inf')} local e=back and \
+redis.call('ZREVRANGEBYSCORE',k,'+inf',since,'LIMIT',0,n) or redis.call('ZRANGEBYSCORE',k,since,'+inf','LIMIT',0,n) \
+for i=1,#e do r[#r+1]={#e[i],string.sub(e[i],1,m)} end return r end \
 local r={redis.call(t=='Z' and 'ZCARD' or 'LLEN',k)} local spent=0 \
 for i=0,math.min(n,r[1])-1 do local p=back and -1-i or i local e \
 if t=='Z' then e=redis.call('ZRANGE',k,p,p)[1] else e=redis.call('LINDEX',k,p) end if not e then break end \
 r[#r+1]={#e,string.sub(e,1,m)} spent=spent+#e if spent>4194304 then break end end return r";
+
+/// Entries that were given to somebody, oldest first, with who has them. One that was deleted has no fields.
+const STREAM_HELD: &str = "\
+local k,g,n,m=KEYS[1],ARGV[1],tonumber(ARGV[2]),tonumber(ARGV[3]) local r={redis.call('XPENDING',k,g)[1]} \
+local held=redis.call('XPENDING',k,g,'-','+',n) \
+for i=1,#held do local h=held[i] local who=string.sub(h[2],1,256)..' of group '..string.sub(g,1,256)..\
+string.format(', for %ds, given %d times',h[3]/1000,h[4]) local f={h[1],'held by',#who,who} \
+local e=redis.call('XRANGE',k,h[1],h[1])[1] local p=e and e[2] or {'(deleted or trimmed)',''} for j=1,math.min(#p,32)-1,2 do \
+f[#f+1]=string.sub(p[j],1,256) f[#f+1]=#p[j+1] f[#f+1]=string.sub(p[j+1],1,m) end r[#r+1]=f end return r";
+
+/// One field of the last entry, cut.
+const LAST_ENTRY: &str = "\
+local e=redis.call('XREVRANGE',KEYS[1],'+','-','COUNT',1)[1] if not e then return false end \
+for i=1,#e[2]-1,2 do if e[2][i]==ARGV[1] then return string.sub(e[2][i+1],1,tonumber(ARGV[2])) end end return false";
 
 impl Read {
     /// True for what the server runs as a script; without scripts only a length is read.
@@ -337,6 +386,8 @@ impl Read {
                 | Self::StreamAhead { .. }
                 | Self::StreamEntry { .. }
                 | Self::StreamConsumers { .. }
+                | Self::StreamHeld { .. }
+                | Self::LastEntry { .. }
                 | Self::AnyLen(_)
                 | Self::Due { .. }
                 | Self::ListHeads { .. }
@@ -395,23 +446,32 @@ impl Read {
                 eval.arg("*").arg(u64::from(*count)).arg(u64::from(*max))
             }
             Self::TaskHeads { key, kind, .. } if dialect == Dialect::NoScripts => {
-                use super::TaskKind::{List, Sorted, Stream};
+                use super::TaskKind::{Any, List, Sorted, Stream};
                 let name = match kind {
                     List => "LLEN",
                     Sorted => "ZCARD",
                     Stream => "XLEN",
+                    Any => "TYPE",
                 };
                 Command::new(name).arg(key.clone())
             }
-            Self::TaskHeads { key, kind, backwards, count, max } => {
-                use super::TaskKind::{List, Sorted, Stream};
+            Self::TaskHeads { key, kind, since, backwards, count, max } => {
+                use super::Since::{AboveZero, All, Entry, NotDue};
+                use super::TaskKind::{Any, List, Sorted, Stream};
                 let kind = match kind {
                     List => "L",
                     Sorted => "Z",
                     Stream => "X",
+                    Any => "?",
+                };
+                let since: Bytes = match since {
+                    All => Bytes::default(),
+                    Entry(id) => [b"(", id.as_slice()].concat().into(),
+                    AboveZero => Bytes::from(0_u64),
+                    NotDue(per_second) => Bytes::from(u64::from(*per_second)),
                 };
                 let eval = dialect.script(TASK_HEADS).arg(1_i64).arg(key.clone()).arg(kind);
-                eval.arg(i64::from(*backwards)).arg(u64::from(*count)).arg(u64::from(*max))
+                eval.arg(i64::from(*backwards)).arg(u64::from(*count)).arg(u64::from(*max)).arg(since)
             }
             Self::SortedLen(key) => Command::new("ZCARD").arg(key.clone()),
             Self::SetLen(key) => Command::new("SCARD").arg(key.clone()),
@@ -453,6 +513,8 @@ impl Read {
             | Self::StreamAhead { key, .. }
             | Self::StreamEntry { key, .. }
             | Self::StreamConsumers { key, .. }
+            | Self::StreamHeld { key, .. }
+            | Self::LastEntry { key, .. }
                 if dialect == Dialect::NoScripts =>
             {
                 Command::new("XLEN").arg(key.clone())
@@ -462,6 +524,13 @@ impl Read {
             }
             Self::StreamConsumers { key, group } => {
                 dialect.script(STREAM_CONSUMERS).arg(1_i64).arg(key.clone()).arg(group.clone())
+            }
+            Self::StreamHeld { key, group, count, max } => {
+                let eval = dialect.script(STREAM_HELD).arg(1_i64).arg(key.clone()).arg(group.clone());
+                eval.arg(u64::from(*count)).arg(u64::from(*max))
+            }
+            Self::LastEntry { key, field, max } => {
+                dialect.script(LAST_ENTRY).arg(1_i64).arg(key.clone()).arg(*field).arg(u64::from(*max))
             }
             Self::StreamLook(key) => dialect.script(STREAM_LOOK).arg(1_i64).arg(key.clone()),
             Self::StreamAhead { key, after, most } => dialect
@@ -546,6 +615,8 @@ impl Read {
             | Self::StreamAhead { .. }
             | Self::StreamEntry { .. }
             | Self::StreamConsumers { .. }
+            | Self::StreamHeld { .. }
+            | Self::LastEntry { .. }
             | Self::AnyLen(_)
             | Self::ListHeads { .. } => "EVAL_RO",
         }
@@ -553,8 +624,13 @@ impl Read {
 
     /// The commands in the script of this read, any of which may be what is not permitted.
     pub fn runs(&self) -> &'static str {
-        use super::TaskKind::{List, Sorted, Stream};
+        use super::TaskKind::{Any, List, Sorted, Stream};
         match self {
+            Self::TaskHeads { kind: Any, .. } => {
+                "TYPE, TIME, LLEN, LINDEX, ZCARD, ZRANGE, ZCOUNT, ZRANGEBYSCORE, SCARD, SSCAN, HLEN, HSCAN"
+            }
+            Self::StreamHeld { .. } => "XPENDING, XRANGE",
+            Self::LastEntry { .. } => "XREVRANGE",
             Self::ElementHead { .. } => "LINDEX",
             Self::ListLook { .. } => "LLEN",
             Self::HashHead { .. } => "HGET",

@@ -5,7 +5,10 @@ use super::backlog::{begin, left_of, list_look, look_at, oldest, settle_list};
 use super::crew::{Worker, seen_by};
 use super::scored::Scored;
 use super::site::{Part, Site, SiteQueue, Tally, count, element, is_type, join, json, members, text};
-use super::{Canary, Context, KeyFact, Named, QueueFamily, QueueMemory, Read, UsualPrefix, Wish, canary};
+use super::{
+    Canary, Context, KeyFact, Named, QueueFamily, QueueMemory, Read, SetPlace, TaskSet, UsualPrefix, Wish,
+    canary,
+};
 use crate::domain::glob::Glob;
 use crate::domain::queue::{Detail, PushEnd};
 use crate::domain::{Bytes, Queue, Reply};
@@ -143,6 +146,12 @@ impl QueueFamily for ResqueFamily {
             }
         });
         Some(Site { queues: queues.collect(), registry: true })
+    }
+
+    fn sets_at(&self, key: &Bytes) -> Vec<SetPlace> {
+        let (namespace, name) = split(key);
+        let all = SetPlace::new(TaskSet::Failed, join(&[namespace, b"failed"])).shared();
+        vec![all, SetPlace::new(TaskSet::Failed, join(&[namespace, name, b"_failed"]))]
     }
 
     fn reads(&self, key: &Bytes, _: PushEnd, memory: &QueueMemory) -> Vec<Read> {

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::backlog::{begin, left_of, list_look, look_at, oldest, settle_list};
 use super::crew::Worker;
 use super::site::{Part, Site, SiteQueue, count, is_type, join, members};
-use super::{Context, KeyFact, QueueFamily, QueueMemory, Read};
+use super::{Context, KeyFact, QueueFamily, QueueMemory, Read, SetPlace, TaskSet};
 use crate::domain::queue::PushEnd;
 use crate::domain::{Bytes, Queue, Reply};
 
@@ -112,6 +112,11 @@ impl QueueFamily for RmqFamily {
             }
         });
         Some(Site { queues: queues.collect(), registry: true })
+    }
+
+    fn sets_at(&self, key: &Bytes) -> Vec<SetPlace> {
+        let base = key.as_slice().strip_suffix(b"ready").unwrap_or(key.as_slice());
+        vec![SetPlace::new(TaskSet::Failed, join(&[base, b"rejected"]))]
     }
 
     fn reads(&self, key: &Bytes, _: PushEnd, memory: &QueueMemory) -> Vec<Read> {

@@ -2,8 +2,12 @@
 
 use super::backlog::{begin, left_of, list_look, look_at, oldest, settle_list};
 use super::list::Look;
+use super::read::PART;
 use super::site::{Part, Site, SiteQueue, count, exists, is_set, is_type, join, members, text};
-use super::{Canary, Context, KeyFact, QueueFamily, QueueMemory, Read, Told, UsualPrefix, Wish, canary};
+use super::{
+    Canary, Context, KeyFact, QueueFamily, QueueMemory, Read, SetPlace, TaskSet, Told, UsualPrefix, Wish,
+    canary,
+};
 use crate::domain::queue::{Detail, PushEnd};
 use crate::domain::{Bytes, Queue, Reply};
 
@@ -104,6 +108,30 @@ impl QueueFamily for RqFamily {
         ["description", "data"].map(|f| (f, Read::part(&job, f))).to_vec()
     }
 
+    fn sets_at(&self, key: &Bytes) -> Vec<SetPlace> {
+        let (prefix, name) = split(key);
+        let of =
+            |(set, state): (TaskSet, &str)| SetPlace::new(set, join(&[prefix, state.as_bytes(), b":", name]));
+        let scheduled = [(TaskSet::Scheduled, "scheduled"), (TaskSet::Scheduled, "deferred")];
+        [(TaskSet::InFlight, "wip")]
+            .into_iter()
+            .chain(scheduled)
+            .chain([(TaskSet::Failed, "failed")])
+            .map(of)
+            .collect()
+    }
+
+    fn set_parts(&self, _: TaskSet, key: &Bytes, id: &Bytes) -> Vec<(&'static str, Read)> {
+        self.task_parts(key, &job_id(id))
+    }
+
+    fn failure_parts(&self, key: &Bytes, id: &Bytes) -> Vec<(&'static str, Read)> {
+        let of = |kind: &[u8]| join(&[split(key).0, kind, b":", job_id(id).as_slice()]);
+        // Up to version 1.12 in the job itself.
+        let result = Read::LastEntry { key: of(b"results"), field: "exc_string", max: PART };
+        vec![("failure", result), ("exc_info", Read::part(&of(b"job"), "exc_info"))]
+    }
+
     fn reads(&self, key: &Bytes, _: PushEnd, memory: &QueueMemory) -> Vec<Read> {
         let (prefix, name) = split(key);
         let of = |state: &str| Read::SortedLen(join(&[prefix, state.as_bytes(), b":", name]));
@@ -187,6 +215,11 @@ fn is_rq(prefix: &[u8], listed: &[Bytes]) -> bool {
 }
 
 /// Prefix and name of the key of a queue. A name may hold `queue:` itself, a prefix hardly.
+/// A started job stands with the id of its run behind a colon since version 2.
+fn job_id(member: &Bytes) -> Bytes {
+    member.as_slice().split(|b| *b == b':').next().unwrap_or_default().into()
+}
+
 fn split(key: &Bytes) -> (&[u8], &[u8]) {
     let key = key.as_slice();
     match key.windows(6).position(|w| w == b"queue:") {

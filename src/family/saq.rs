@@ -5,7 +5,10 @@ use super::backlog::{begin, left_of, list_look, look_at, next_id, oldest, settle
 use super::read::PART;
 use super::scored::{Counts, Scored};
 use super::site::{Site, count, join, json, single};
-use super::{Canary, Context, KeyFact, QueueFamily, QueueMemory, Read, TaskPlace, Told, Wish, canary};
+use super::{
+    Canary, Context, KeyFact, QueueFamily, QueueMemory, Read, SetPlace, TaskPlace, TaskSet, Told, Wish,
+    canary,
+};
 use crate::domain::bytes::escape_text;
 use crate::domain::queue::{Detail, PushEnd};
 use crate::domain::{Bytes, Queue, Reply};
@@ -76,6 +79,12 @@ impl QueueFamily for SaqFamily {
 
     fn canary_told(&self, _: &Canary, replies: &[Reply]) -> Told {
         canary::saq::told(replies)
+    }
+
+    fn sets_at(&self, key: &Bytes) -> Vec<SetPlace> {
+        let base = key.as_slice().strip_suffix(QUEUED).unwrap_or(key.as_slice());
+        let of = |set, end: &[u8]| SetPlace::new(set, join(&[base, end]));
+        vec![of(TaskSet::InFlight, b":active"), of(TaskSet::Scheduled, b":incomplete").with_a_time()]
     }
 
     fn reads(&self, key: &Bytes, _: PushEnd, memory: &QueueMemory) -> Vec<Read> {

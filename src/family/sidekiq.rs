@@ -2,7 +2,10 @@
 
 use super::backlog::{begin, left_of, list_look, look_at, oldest, settle_list};
 use super::site::{Part, Site, SiteQueue, Tally, is_set, is_type, join, json, members, text};
-use super::{Canary, Context, KeyFact, Named, QueueFamily, QueueMemory, Read, UsualPrefix, Wish, canary};
+use super::{
+    Canary, Context, KeyFact, Named, QueueFamily, QueueMemory, Read, SetPlace, TaskSet, UsualPrefix, Wish,
+    canary,
+};
 use crate::domain::queue::{Detail, PushEnd};
 use crate::domain::{Bytes, Queue, Reply};
 
@@ -136,6 +139,17 @@ impl QueueFamily for SidekiqFamily {
             }
         });
         Some(Site { queues: queues.collect(), registry: true })
+    }
+
+    fn sets_at(&self, key: &Bytes) -> Vec<SetPlace> {
+        use TaskSet::{Failed, Retry, Scheduled};
+        let whole = key.as_slice();
+        let namespace = match whole.windows(7).position(|w| w == b":queue:") {
+            Some(at) if !whole.starts_with(b"queue:") => whole.get(..=at).unwrap_or_default(),
+            _ => b"",
+        };
+        let sets = [(Scheduled, "schedule"), (Retry, "retry"), (Failed, "dead")];
+        sets.map(|(set, end)| SetPlace::new(set, join(&[namespace, end.as_bytes()])).shared()).to_vec()
     }
 
     fn reads(&self, key: &Bytes, _: PushEnd, memory: &QueueMemory) -> Vec<Read> {

@@ -171,13 +171,16 @@ pub(super) fn group_names(reply: &Reply) -> Vec<Bytes> {
 }
 
 /// One consumer group.
-pub(super) struct Group {
-    pub(super) name: Bytes,
+pub struct Group {
+    /// Its name.
+    pub name: Bytes,
     consumers: Option<u64>,
     pending: Option<u64>,
-    pub(super) delivered: Bytes,
+    /// The last entry that it was given.
+    pub delivered: Bytes,
     read: Option<i64>,
-    lag: Option<u64>,
+    /// Entries that it was not given yet, if the server knows.
+    pub lag: Option<u64>,
     waiting: Option<u64>,
     /// Entries that were trimmed away before this group was given them.
     trimmed: u64,
@@ -187,6 +190,12 @@ pub(super) struct Group {
 }
 
 impl Group {
+    /// The two numbers of the last entry that it was given.
+    pub fn delivered(&self) -> (u64, u64) {
+        let numbers = self.delivered.as_utf8().and_then(|id| id.split_once('-'));
+        numbers.map_or((0, 0), |(ms, within)| (ms.parse().unwrap_or(0), within.parse().unwrap_or(0)))
+    }
+
     fn look_ahead(&mut self, ahead: &Reply, length: Option<u64>, added: Option<i64>) {
         let pair = ahead.as_array().unwrap_or_default();
         let first = pair.first().and_then(Reply::as_bytes);
@@ -233,7 +242,7 @@ impl Group {
 }
 
 /// The groups of a reply of XINFO GROUPS, as flat arrays (RESP2) or maps (RESP3).
-pub(super) fn groups(reply: Option<&Reply>) -> Vec<Group> {
+pub fn groups(reply: Option<&Reply>) -> Vec<Group> {
     let listed = reply.and_then(Reply::as_array).unwrap_or_default();
     listed.iter().take(MOST_GROUPS).filter_map(group).collect()
 }

@@ -3,7 +3,7 @@
 use super::read::PART;
 use super::site::{Site, count, is_type, join, single};
 use super::stream::{self, StreamFamily};
-use super::{Context, KeyFact, QueueFamily, QueueMemory, Read, TaskPlace};
+use super::{Context, KeyFact, QueueFamily, QueueMemory, Read, SetPlace, TaskPlace, TaskSet};
 use crate::domain::queue::{Detail, Oldest, PushEnd};
 use crate::domain::{Bytes, Queue, Reply};
 
@@ -64,6 +64,11 @@ impl QueueFamily for StreaqFamily {
     fn task_parts(&self, key: &Bytes, id: &Bytes) -> Vec<(&'static str, Read)> {
         let base = split(key.as_slice()).map_or(key.as_slice(), |(base, _)| base);
         vec![("data", Read::Head(join(&[base, b":task:data:", id.as_slice()]), PART))]
+    }
+
+    fn sets_at(&self, key: &Bytes) -> Vec<SetPlace> {
+        let (base, priority) = split(key.as_slice()).unwrap_or((key.as_slice(), USUAL));
+        vec![SetPlace::new(TaskSet::Scheduled, join(&[base, STREAMS, LATER, priority]))]
     }
 
     fn reads(&self, key: &Bytes, push: PushEnd, memory: &QueueMemory) -> Vec<Read> {

@@ -1,4 +1,4 @@
-//! `redwarden queues peek QUEUE`: a few tasks of a queue, without taking them.
+//! `redwarden queues peek QUEUE`: a few tasks of a queue, waiting or not, without taking them.
 
 use std::sync::Arc;
 
@@ -11,8 +11,8 @@ use crate::config::Config;
 use crate::config::endpoint::Directory;
 use crate::decode::Redactor;
 use crate::domain::{Bytes, FleetView, Queue};
-use crate::family::Registry;
-use crate::peek::{Peek, Task, peek as look};
+use crate::family::{Registry, TaskSet};
+use crate::peek::{Peek, Subject, Task, peek as look};
 use crate::poll::Fleet;
 use crate::redis_io::{ClientRole, connect};
 
@@ -38,7 +38,7 @@ pub async fn peek(config: Arc<Config>, wish: Wish, out: &mut Out<'_>) -> std::io
     let (directory, registry) = (fleet.directory(), Registry::new(&config));
     let (mut code, mut all) = (EXIT_OK, Vec::new());
     for queue in found {
-        match one(&config, (&directory, &registry), queue, wish.count, &redactor).await {
+        match one(&config, (&directory, &registry), queue, &wish, &redactor).await {
             Ok(seen) => all.push((queue, seen)),
             Err(why) => {
                 out.say(format!("{} on {}: not seen: {why}", queue.id.key, queue.id.node));
@@ -74,20 +74,24 @@ async fn one(
     config: &Config,
     (directory, registry): (&Directory, &Registry),
     queue: &Queue,
-    count: u32,
+    wish: &Wish,
     redactor: &Redactor,
 ) -> Result<Peek, String> {
     let endpoint = directory(&queue.id.node).ok_or("its node is gone")?;
     let family = registry.queue_family(queue.family).ok_or("its kind is not known")?;
     let reader = connect(&endpoint, ClientRole::Poll, config.timeout).await;
     let mut reader = reader.map_err(|e| e.to_string())?;
-    look(&mut reader, family, &queue.id.key, queue.push, count, redactor).await
+    let subject = Subject { family, key: &queue.id.key, push: queue.push };
+    look(&mut reader, subject, wish.set, wish.count, redactor).await
 }
 
 fn to_text(queue: &Queue, seen: &Peek) -> String {
-    let head = format!("{} on {} ({}): {} waiting", queue.id.key, queue.id.node, queue.family, seen.waiting);
+    let count = seen.count.map_or_else(|| "?".into(), |n| n.to_string());
+    let (set, shared) = (seen.set.code(), if seen.shared { ", of all queues together" } else { "" });
+    let head = format!("{} on {} ({}): {count} {set}{shared}", queue.id.key, queue.id.node, queue.family);
     let mut lines = vec![head];
-    for (end, tasks) in [("next", &seen.next), ("newest", &seen.newest)] {
+    let [near, far] = seen.set.ends();
+    for (end, tasks) in [(near, &seen.first), (far, &seen.last)] {
         for (at, task) in tasks.iter().enumerate() {
             let id = task.id.as_ref().map_or_else(String::new, |id| format!("  {id}"));
             lines.push(format!("\n{end} {}{id}", at + 1));
@@ -107,8 +111,17 @@ fn to_json(queue: &Queue, seen: &Peek) -> Value {
         let task = |t: &Task| json!({ "id": t.id, "parts": t.parts.iter().map(part).collect::<Vec<_>>() });
         tasks.iter().map(task).collect()
     };
-    json!({
+    let [near, far] = seen.set.ends();
+    let mut json = json!({
         "key": queue.id.key.escaped(), "node": queue.id.node.as_str(), "db": queue.id.db, "family": queue.family,
-        "waiting": seen.waiting, "next": tasks(&seen.next), "newest": tasks(&seen.newest),
-    })
+        "set": seen.set.code(), "sets": seen.sets.iter().map(|set| set.code()).collect::<Vec<_>>(),
+        "count": seen.count, "of_all_queues": seen.shared, near: tasks(&seen.first), far: tasks(&seen.last),
+    });
+    // As it was called before there were other sets.
+    if seen.set == TaskSet::Waiting
+        && let Some(json) = json.as_object_mut()
+    {
+        json.insert("waiting".into(), json!(seen.count));
+    }
+    json
 }

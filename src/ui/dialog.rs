@@ -86,7 +86,7 @@ pub fn draw(scene: &Scene<'_>, area: Rect, frame: &mut Frame<'_>, cache: &mut Vi
         Dialog::Help(offset) => return readers::help(scene, *offset, area, frame, cache),
         Dialog::Events(offset) => return readers::events(scene, *offset, area, frame, cache),
         Dialog::Messages(offset) => return readers::messages(scene, *offset, area, frame, cache),
-        Dialog::Peek(id, offset) => return peek::peek(scene, id, *offset, area, frame, cache),
+        Dialog::Peek(id, set, offset) => return peek::peek(scene, (id, *set), *offset, area, frame, cache),
         Dialog::Detail(id, offset) => return readers::detail(scene, id, *offset, area, frame, cache),
         Dialog::Confirm(c) => confirm::ask(scene, c, width),
         Dialog::Batch => {

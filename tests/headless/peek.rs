@@ -22,6 +22,19 @@ fn tasks_are_shown_and_stay() {
     assert_eq!(json[0]["next"][0]["parts"][0]["lines"], json!(["{n: 1, api_key: ***}"]));
     assert_eq!(json[0]["newest"].as_array().unwrap().len(), 1);
     assert_eq!(cli(&server, &["LLEN", "queue:a"]), "2");
+    // Tasks that do not wait, and a word that names none.
+    cli(&server, &["LPUSH", "queue:a:processing", "taken"]);
+    let held = shell.run(&["queues", "peek", "queue:a", "--set", "in-flight", "-u", &url]);
+    assert!(held.out.contains("(list): 1 in-flight\n\nfirst 1\n  [text]\n    \"taken\""), "{}", held.out);
+    let later = shell.run(&["queues", "peek", "queue:a", "--set", "scheduled", "-u", &url]);
+    assert_eq!(later.code, 1);
+    assert!(later.err.contains("list has no place for scheduled tasks: look at waiting, "), "{}", later.err);
+    let wrong = shell.run(&["queues", "peek", "queue:a", "--set", "dead", "-u", &url]);
+    assert!(
+        wrong.code == 2 && wrong.err.contains("waiting, in-flight, scheduled, retry, failed"),
+        "{}",
+        wrong.err
+    );
     let none = shell.run(&["queues", "peek", "queue:b", "-u", &url]);
     assert_eq!(none.code, 1);
     assert!(none.err.contains("no queue with this key was found"), "{}", none.err);

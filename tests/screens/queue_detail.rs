@@ -10,6 +10,7 @@ use redwarden::app::update::update;
 use redwarden::decode::{Redactor, decode};
 use redwarden::domain::Queue;
 use redwarden::domain::queue::{RateSource, Rates};
+use redwarden::family::TaskSet;
 use redwarden::peek::{Peek, Task};
 
 use crate::fixtures::{base, before, rich_board, s, state};
@@ -84,18 +85,39 @@ fn peek_before_and_after_its_answer() {
     let queue = state.shown.queues[0].id.clone();
     let json = br#"{"id":"7f","to":"bob@example.net","password":"hunter2","items":[{"sku":"a-1","n":2},{"sku":"b-2","n":1},{"sku":"c-3","n":9}],"note":"a\u001b[31mred"}"#;
     let peek = Peek {
-        waiting: 1284,
-        next: vec![
+        set: TaskSet::Waiting,
+        sets: vec![TaskSet::Waiting, TaskSet::InFlight, TaskSet::Retry, TaskSet::Failed],
+        count: Some(1284),
+        shared: false,
+        first: vec![
             task(None, &[("", json)]),
             task(Some("job-9"), &[("name", b"mail"), ("data", b"\x80\x04]\x94(K\x01K\x02e.")]),
         ],
-        newest: vec![task(None, &[("", b"plain \xff bytes")])],
+        last: vec![task(None, &[("", b"plain \xff bytes")])],
         at: before(base(), s(3)),
     };
-    update(&mut state, Event::Peeked(queue.clone(), Ok(Arc::new(peek))), base());
+    update(&mut state, Event::Peeked(queue.clone(), TaskSet::Waiting, Ok(Arc::new(peek))), base());
     for size in [(80, 24), (120, 36), (30, 8)] {
         insta::assert_snapshot!(format!("peek_{}x{}", size.0, size.1), text(&state, size));
     }
-    update(&mut state, Event::Peeked(queue, Err("a: no answer in time".into())), base());
+    let failed = Peek {
+        set: TaskSet::Failed,
+        sets: vec![TaskSet::Waiting, TaskSet::Failed],
+        count: Some(2),
+        shared: true,
+        first: vec![task(
+            Some("job-7"),
+            &[("name", b"mail"), ("failedReason", b"connect ECONNREFUSED 10.0.0.7:25")],
+        )],
+        last: Vec::new(),
+        at: before(base(), s(1)),
+    };
+    let mut other = peeked();
+    let peek = Peek { set: TaskSet::Waiting, shared: false, first: Vec::new(), ..failed.clone() };
+    update(&mut other, Event::Peeked(queue.clone(), TaskSet::Waiting, Ok(Arc::new(peek))), base());
+    crate::shot::keys(&mut other, "l");
+    update(&mut other, Event::Peeked(queue.clone(), TaskSet::Failed, Ok(Arc::new(failed))), base());
+    insta::assert_snapshot!("peek_failed_tasks", text(&other, (80, 24)));
+    update(&mut state, Event::Peeked(queue, TaskSet::Waiting, Err("a: no answer in time".into())), base());
     insta::assert_snapshot!("peek_failed", text(&state, (80, 24)));
 }

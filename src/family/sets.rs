@@ -1,0 +1,93 @@
+//! Where a queue's tasks stand that do not wait: taken, for later, to be tried again, failed.
+
+use crate::domain::Bytes;
+
+/// Which tasks of a queue.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum TaskSet {
+    /// Those that wait.
+    #[default]
+    Waiting,
+    /// Taken and not finished.
+    InFlight,
+    /// For later.
+    Scheduled,
+    /// Failed, to be tried again.
+    Retry,
+    /// Failed for good.
+    Failed,
+}
+
+impl TaskSet {
+    /// All, in the order in which they are shown.
+    pub const ALL: [Self; 5] = [Self::Waiting, Self::InFlight, Self::Scheduled, Self::Retry, Self::Failed];
+
+    /// Stable word for the command line and JSON.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::InFlight => "in-flight",
+            Self::Scheduled => "scheduled",
+            Self::Retry => "retry",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// What the two ends are called that are shown, the more interesting one first.
+    pub fn ends(self) -> [&'static str; 2] {
+        match self {
+            Self::Waiting => ["next", "newest"],
+            Self::InFlight => ["first", "last"],
+            Self::Scheduled | Self::Retry => ["next", "last"],
+            Self::Failed => ["newest", "oldest"],
+        }
+    }
+}
+
+/// A key with tasks of one set, of whatever type it is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SetPlace {
+    /// Which tasks.
+    pub set: TaskSet,
+    /// The key.
+    pub key: Bytes,
+    /// Where in it.
+    pub since: Since,
+    /// True where tasks of other queues stand there as well.
+    pub shared: bool,
+}
+
+impl SetPlace {
+    /// All that stands in that key.
+    pub fn new(set: TaskSet, key: Bytes) -> Self {
+        Self { set, key, since: Since::All, shared: false }
+    }
+
+    /// Of a sorted set of times, only what is not due yet; the score has so many steps in a second.
+    pub(super) fn not_due(self, per_second: u32) -> Self {
+        Self { since: Since::NotDue(per_second), ..self }
+    }
+
+    /// Of a sorted set, only members with a score above zero.
+    pub(super) fn with_a_time(self) -> Self {
+        Self { since: Since::AboveZero, ..self }
+    }
+
+    /// Tasks of other queues stand there as well.
+    pub(super) fn shared(self) -> Self {
+        Self { shared: true, ..self }
+    }
+}
+
+/// Which part of a key is looked at.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Since {
+    /// All of it.
+    All,
+    /// Entries of a stream behind this one.
+    Entry(Bytes),
+    /// Members of a sorted set with a score above zero.
+    AboveZero,
+    /// Members of a sorted set with a score in the future, by the server's clock; its steps in a second.
+    NotDue(u32),
+}
