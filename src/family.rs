@@ -171,6 +171,11 @@ pub trait QueueFamily: Send + Sync {
     fn usual_prefix(&self) -> Option<UsualPrefix> {
         None
     }
+    /// What tells the application of this queue from others of one database, where its queues share keys; `clue` is
+    /// the registry that names the queue. Empty: there is one, or it does not matter.
+    fn application<'a>(&self, _key: &'a [u8], _clue: Option<&'a [u8]>) -> &'a [u8] {
+        b""
+    }
     /// True when the name alone makes it worth asking for the type of the key.
     fn may_be_clue(&self, _key: &[u8]) -> bool {
         false
@@ -341,7 +346,7 @@ pub struct QueueMemory {
     pub counters: std::collections::BTreeMap<Bytes, i64>,
     /// What the queue's site told of it.
     pub part: site::Part,
-    /// Queues of this family on this node and database, this one counted.
+    /// Queues of this family and application on this node and database, this one counted.
     pub siblings: usize,
 }
 

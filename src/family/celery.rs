@@ -36,6 +36,10 @@ impl QueueFamily for CeleryFamily {
         Some(UsualPrefix { text: "", colon: false })
     }
 
+    fn application<'a>(&self, _: &'a [u8], clue: Option<&'a [u8]>) -> &'a [u8] {
+        clue.map(global_prefix).unwrap_or_default()
+    }
+
     fn may_be_clue(&self, key: &[u8]) -> bool {
         find(key, BINDING).is_some()
     }
@@ -53,7 +57,7 @@ impl QueueFamily for CeleryFamily {
     }
 
     fn site_reads(&self, clue: &Bytes) -> Vec<Read> {
-        let prefix = global_prefix(clue);
+        let prefix = global_prefix(clue.as_slice());
         vec![
             Read::Members { key: clue.clone(), cursor: "0".into() },
             Read::HashLen(join(&[prefix, b"unacked"])),
@@ -62,11 +66,12 @@ impl QueueFamily for CeleryFamily {
     }
 
     fn site(&self, clue: &Bytes, replies: &[Reply], _: &Context) -> Option<Site> {
-        let prefix = global_prefix(clue);
+        let prefix = global_prefix(clue.as_slice());
         let held = count(replies.get(1));
         let mut details = Vec::new();
         if let Some(held) = held {
-            let text = format!("{held} messages, of all queues of this database (prefetched ones too)");
+            let whole = if prefix.is_empty() { "database" } else { "prefix" };
+            let text = format!("{held} messages, of all queues of this {whole} (prefetched ones too)");
             details.push(Detail::new("held", text));
         }
         for member in members(replies.get(2)).unwrap_or_default().iter().take(100) {
@@ -183,9 +188,8 @@ fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
 }
 
 /// What stands before every key of this application.
-fn global_prefix(clue: &Bytes) -> &[u8] {
-    let key = clue.as_slice();
-    find(key, BINDING).and_then(|at| key.get(..at)).unwrap_or_default()
+fn global_prefix(clue: &[u8]) -> &[u8] {
+    find(clue, BINDING).and_then(|at| clue.get(..at)).unwrap_or_default()
 }
 
 /// The queue of a binding `routing key, pattern, queue`; none for those by which workers talk to each other.

@@ -3,16 +3,19 @@
 use super::backlog::{begin, left_of, list_look, look_at, oldest, settle_list};
 use super::crew::{Worker, seen_by};
 use super::site::{Part, Site, SiteQueue, Tally, exists, join, members, number, text};
-use super::{Context, KeyFact, Named, QueueFamily, QueueMemory, Read, SetPlace, TaskSet, hash_pairs};
+use super::{
+    Context, KeyFact, Named, QueueFamily, QueueMemory, Read, SetPlace, TaskSet, UsualPrefix, hash_pairs,
+};
 use crate::domain::queue::{Detail, PushEnd};
 use crate::domain::{Bytes, Queue, Reply};
 
 /// See the module.
 pub struct GocraftWorkFamily;
 
-const CLUE: &[u8] = b":known_jobs";
+/// With an empty namespace it is the whole key.
+const CLUE: &[u8] = b"known_jobs";
 /// Before the name of a job in the key of its list.
-const JOBS: &[u8] = b":jobs:";
+const JOBS: &[u8] = b"jobs:";
 /// Pools and job names looked at in one site, and workers of one pool.
 const MOST_POOLS: usize = 50;
 const MOST_JOBS: usize = 500;
@@ -29,12 +32,26 @@ impl QueueFamily for GocraftWorkFamily {
         "gocraft-work"
     }
 
+    fn well_known(&self) -> &'static [&'static str] {
+        &["known_jobs"]
+    }
+
+    // Most applications have a namespace, and each its own.
+    fn usual_prefix(&self) -> Option<UsualPrefix> {
+        Some(UsualPrefix { text: "", colon: true })
+    }
+
     fn may_be_clue(&self, key: &[u8]) -> bool {
-        key.ends_with(CLUE)
+        key.strip_suffix(CLUE).is_some_and(|before| before.is_empty() || before.ends_with(b":"))
+    }
+
+    // What a pool took of a job: no queue, and `lock` counts it.
+    fn owns(&self, key: &[u8]) -> bool {
+        key.ends_with(b":inprogress") && jobs_at(key).is_some()
     }
 
     fn is_clue(&self, fact: &KeyFact) -> bool {
-        &*fact.key_type == "set" && fact.key.as_slice().ends_with(CLUE)
+        &*fact.key_type == "set" && self.may_be_clue(fact.key.as_slice())
     }
 
     fn site_reads(&self, clue: &Bytes) -> Vec<Read> {
@@ -42,10 +59,10 @@ impl QueueFamily for GocraftWorkFamily {
         let named = |end: &str| Read::QueuesNamed { key: of(end), kind: Named::Sorted, field: "name" };
         vec![
             Read::Members { key: clue.clone(), cursor: "0".into() },
-            Read::Members { key: of(":worker_pools"), cursor: "0".into() },
-            named(":scheduled"),
-            named(":retry"),
-            named(":dead"),
+            Read::Members { key: of("worker_pools"), cursor: "0".into() },
+            named("scheduled"),
+            named("retry"),
+            named("dead"),
         ]
     }
 
@@ -53,12 +70,12 @@ impl QueueFamily for GocraftWorkFamily {
         let base = namespace(clue);
         let pools = members(replies.get(1)).unwrap_or_default();
         let fields = pools.iter().take(MOST_POOLS).flat_map(|pool| {
-            let key = join(&[base, b":worker_pools:", pool.as_slice()]);
+            let key = join(&[base, b"worker_pools:", pool.as_slice()]);
             POOL_FIELDS.map(|field| Read::HashHead { key: key.clone(), field: field.into(), max: 4096 })
         });
         let jobs = members(replies.first()).unwrap_or_default();
         let running = jobs.iter().take(MOST_JOBS).map(|job| {
-            let key = join(&[base, b":jobs:", job.as_slice(), b":lock_info"]);
+            let key = join(&[base, b"jobs:", job.as_slice(), b":lock_info"]);
             Read::HashValues { key, count: 100, max: 24 }
         });
         fields.chain(running).collect()
@@ -69,7 +86,7 @@ impl QueueFamily for GocraftWorkFamily {
         let told = replies.get(FIRST..).unwrap_or_default().chunks(POOL_FIELDS.len()).take(pools);
         told.flat_map(|fields| worker_ids(fields.get(5)))
             .flat_map(|worker| {
-                let key = join(&[namespace(clue), b":worker:", worker.as_slice()]);
+                let key = join(&[namespace(clue), b"worker:", worker.as_slice()]);
                 WORKER_FIELDS.map(|field| Read::HashHead { key: key.clone(), field: field.into(), max: 128 })
             })
             .collect()
@@ -117,7 +134,7 @@ impl QueueFamily for GocraftWorkFamily {
             let (workers, mut details) = seen_by(pools, all, ctx);
             details.extend(shared.iter().cloned());
             SiteQueue {
-                key: join(&[namespace(clue), b":jobs:", name.as_slice()]),
+                key: join(&[namespace(clue), b"jobs:", name.as_slice()]),
                 part: Part {
                     scheduled: scheduled.of(name, only_one),
                     retry: retry.of(name, only_one),
@@ -133,9 +150,7 @@ impl QueueFamily for GocraftWorkFamily {
 
     fn sets_at(&self, key: &Bytes) -> Vec<SetPlace> {
         use TaskSet::{Failed, Retry, Scheduled};
-        let whole = key.as_slice();
-        let at = whole.windows(JOBS.len()).position(|w| w == JOBS).map_or(0, |at| at + 1);
-        let namespace = whole.get(..at).unwrap_or_default();
+        let namespace = key.as_slice().get(..jobs_at(key.as_slice()).unwrap_or(0)).unwrap_or_default();
         let sets = [(Scheduled, "scheduled"), (Retry, "retry"), (Failed, "dead")];
         sets.map(|(set, end)| SetPlace::new(set, join(&[namespace, end.as_bytes()])).shared()).to_vec()
     }
@@ -179,16 +194,22 @@ impl QueueFamily for GocraftWorkFamily {
     }
 }
 
-/// What all keys of the application begin with.
+/// What all keys of the application begin with, with its colon.
 fn namespace(clue: &Bytes) -> &[u8] {
     clue.as_slice().strip_suffix(CLUE).unwrap_or_default()
+}
+
+/// Where what follows the namespace begins, in the key of a job's list.
+fn jobs_at(key: &[u8]) -> Option<usize> {
+    let within = key.windows(6).position(|w| w == b":jobs:").map(|at| at + 1);
+    within.or_else(|| key.starts_with(JOBS).then_some(0))
 }
 
 /// `<namespace>:<job name>`: the namespace has no default, so that it always tells applications apart.
 fn name(key: &Bytes) -> Bytes {
     let key = key.as_slice();
-    match key.windows(6).position(|w| w == b":jobs:") {
-        Some(at) => join(&[&key[..=at], &key[at + 6..]]),
+    match jobs_at(key) {
+        Some(at) => join(&[&key[..at], &key[at + JOBS.len()..]]),
         None => key.into(),
     }
 }

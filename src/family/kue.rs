@@ -4,7 +4,7 @@ use super::backlog::{begin, counted, is_wrong_type, oldest, settle, unreadable};
 use super::crew::since;
 use super::scored::Scored;
 use super::site::{Part, Site, SiteQueue, count, join, members, number, text};
-use super::{Context, KeyFact, QueueFamily, QueueMemory, Read, SetPlace, TaskSet};
+use super::{Context, KeyFact, QueueFamily, QueueMemory, Read, SetPlace, TaskSet, UsualPrefix};
 use crate::domain::queue::{Detail, PushEnd, RateSource};
 use crate::domain::{Bytes, Queue, Reply};
 
@@ -29,8 +29,17 @@ impl QueueFamily for KueFamily {
         &["q:job:types"]
     }
 
+    fn usual_prefix(&self) -> Option<UsualPrefix> {
+        Some(UsualPrefix { text: "q:", colon: true })
+    }
+
     fn may_be_clue(&self, key: &[u8]) -> bool {
         key.ends_with(b":job:types")
+    }
+
+    // `q:<type>:jobs`, by which idle workers are woken, is a list, but none of tasks.
+    fn owns(&self, key: &[u8]) -> bool {
+        key.starts_with(b"q:") && key.ends_with(b":jobs")
     }
 
     fn is_clue(&self, fact: &KeyFact) -> bool {

@@ -5,7 +5,7 @@ use super::backlog::{begin, left_of, list_look, look_at, oldest, settle_list};
 use super::crew::{Worker, live};
 use super::scored::{Scored, due};
 use super::site::{Site, count, element, is_set, join, json, single, text};
-use super::{Context, KeyFact, QueueFamily, QueueMemory, Read, SetPlace, TaskSet};
+use super::{Context, KeyFact, QueueFamily, QueueMemory, Read, SetPlace, TaskSet, UsualPrefix};
 use crate::domain::queue::{Detail, PushEnd};
 use crate::domain::{Bytes, Queue, Reply};
 
@@ -25,12 +25,25 @@ impl QueueFamily for LaravelFamily {
         "laravel"
     }
 
+    fn well_known(&self) -> &'static [&'static str] {
+        &["queues:default"]
+    }
+
+    // Laravel makes one of the application's name unless it is told another; nothing is put behind it.
+    fn usual_prefix(&self) -> Option<UsualPrefix> {
+        Some(UsualPrefix { text: "", colon: false })
+    }
+
+    fn application<'a>(&self, key: &'a [u8], _: Option<&'a [u8]>) -> &'a [u8] {
+        position(key).and_then(|at| key.get(..at)).unwrap_or_default()
+    }
+
     fn may_be_clue(&self, key: &[u8]) -> bool {
-        position(key).is_some()
+        word_at(key).is_some()
     }
 
     fn owns(&self, key: &[u8]) -> bool {
-        position(key).is_some() && ENDS.iter().any(|end| key.ends_with(end))
+        word_at(key).is_some() && ENDS.iter().any(|end| key.ends_with(end))
     }
 
     fn is_clue(&self, fact: &KeyFact) -> bool {
@@ -153,11 +166,19 @@ fn processes(reply: Option<&Reply>, queue: &[u8]) -> Option<u64> {
     Some(told.iter().filter(|(key, _)| takes(key)).filter_map(|(_, n)| n.as_u64()).sum())
 }
 
-/// Where the mark stands, if something follows it. Within a name it begins a word.
+/// Where the mark stands, if something follows it.
 fn position(key: &[u8]) -> Option<usize> {
-    let at = key.windows(MARK.len()).position(|w| w == MARK)?;
-    let begins = at == 0 || key.get(at - 1).is_some_and(|b| !b.is_ascii_alphanumeric());
-    (begins && key.len() > at + MARK.len()).then_some(at)
+    let anywhere = || key.windows(MARK.len()).position(|w| w == MARK);
+    // Of a prefix that was told, any letter may be the last one.
+    word_at(key).or_else(|| anywhere().filter(|at| key.len() > at + MARK.len()))
+}
+
+/// The same where it begins a word, as it does behind the prefixes that Laravel makes itself.
+fn word_at(key: &[u8]) -> Option<usize> {
+    let begins =
+        |at: usize| at.checked_sub(1).is_none_or(|b| !key.get(b).is_some_and(u8::is_ascii_alphanumeric));
+    let at = key.windows(MARK.len()).enumerate().position(|(at, w)| w == MARK && begins(at))?;
+    (key.len() > at + MARK.len()).then_some(at)
 }
 
 /// The queue's own key, out of that of a list or sorted set beside it.
@@ -168,7 +189,7 @@ fn stem(clue: &Bytes) -> &[u8] {
 
 /// Prefix of the application.
 fn prefix(key: &Bytes) -> &[u8] {
-    position(key.as_slice()).and_then(|at| key.as_slice().get(..at)).unwrap_or_default()
+    LaravelFamily.application(key.as_slice(), None)
 }
 
 /// The queue's name without prefix and hash tag.

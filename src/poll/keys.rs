@@ -16,7 +16,7 @@ use crate::family::portalocker::Portalocker;
 use crate::family::recipe::CONNECTION;
 use crate::family::site::Part;
 use crate::family::witness::Witness;
-use crate::family::{Context, KeyFact, QueueMemory};
+use crate::family::{Context, KeyFact, QueueFamily, QueueMemory, Registry};
 
 /// A queue that is empty for this long and not configured by name is forgotten.
 const FORGET_EMPTY: Duration = Duration::from_secs(600);
@@ -48,6 +48,13 @@ pub(super) struct QueueEntry {
     pub(super) stirred: Option<Stamp>,
     /// Server time of one look at it, about.
     pub(super) cost: Duration,
+}
+
+impl QueueEntry {
+    /// What tells its application from others, see [`QueueFamily::application`].
+    pub(super) fn application(&self, key: &Bytes, family: &dyn QueueFamily) -> Bytes {
+        family.application(key.as_slice(), self.clue.as_ref().map(Bytes::as_slice)).into()
+    }
 }
 
 /// See the module.
@@ -278,11 +285,13 @@ impl KeyTable {
         self.queues.get(key).is_some_and(|entry| entry.family == family)
     }
 
-    /// Queues of each family.
-    pub(super) fn siblings(&self) -> BTreeMap<&'static str, usize> {
+    /// Queues of each family and application.
+    pub(super) fn siblings(&self, registry: &Registry) -> BTreeMap<(&'static str, Bytes), usize> {
         let mut siblings = BTreeMap::new();
-        for entry in self.queues.values() {
-            *siblings.entry(entry.family).or_default() += 1;
+        for (key, entry) in &self.queues {
+            let family = registry.queue_family(entry.family);
+            let application = family.map(|family| entry.application(key, family)).unwrap_or_default();
+            *siblings.entry((entry.family, application)).or_default() += 1;
         }
         siblings
     }

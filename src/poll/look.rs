@@ -211,7 +211,7 @@ impl Look<'_> {
     }
 
     pub(super) async fn read_queues(&mut self, keys: &[Bytes]) -> Result<(), CallError> {
-        let siblings = self.table.siblings();
+        let siblings = self.table.siblings(self.registry);
         for chunk in keys.chunks(READS_A_PIPELINE / 5) {
             let mut reads = Vec::new();
             let mut spans = Vec::with_capacity(chunk.len());
@@ -245,7 +245,8 @@ impl Look<'_> {
                     self.table.put_queue(key, None, memory, Duration::ZERO);
                     continue;
                 }
-                memory.siblings = siblings.get(family.id()).copied().unwrap_or(1);
+                memory.siblings =
+                    siblings.get(&(family.id(), entry.application(key, family))).copied().unwrap_or(1);
                 let mut queue =
                     family.interpret(&entry.fact, entry.queue.as_deref(), &mut memory, &all, &ctx);
                 if let (Some(queue), Some(consumers)) = (&mut queue, &self.table.consumers) {

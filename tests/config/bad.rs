@@ -162,12 +162,13 @@ const FILES: &[Row] = &[
         &[("config.toml:4: queue_family[0].workers: both heartbeat and alive_for", "Keep heartbeat")],
     ),
     (
-        "[queue_prefixes]\nbullmq = [\"\"]\narq = [\"x\"]\nbulmq = [\"x\"]\nrq = \"x\"",
+        "[queue_prefixes]\nbullmq = [\"\"]\narq = [\"x\"]\nbulmq = [\"x\"]\nrq = \"x\"\nasynq = [\"x\"]",
         &[
             ("config.toml:2: queue_prefixes.bullmq[0]: the prefix is empty", "before the keys"),
             ("config.toml:3: queue_prefixes.arq: this key is not known", "fixed"),
             ("config.toml:4: queue_prefixes.bulmq: this key is not known", "`bullmq`"),
             ("config.toml:5: queue_prefixes.rq: a value of type string", "list of strings"),
+            ("config.toml:6: queue_prefixes.asynq: this key is not known", "fixed"),
         ],
     ),
     ("[worker]\nconcurrency = 0", &[("config.toml:2: worker.concurrency: 0 is out of range", "1 to 1024")]),

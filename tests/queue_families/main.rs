@@ -10,6 +10,7 @@ mod live;
 mod node_and_rust;
 mod own;
 mod peek;
+mod prefixes;
 mod python;
 mod recorded;
 mod ruby_php_go;
