@@ -52,6 +52,8 @@ pub struct Subject<'a> {
     pub family: &'a dyn QueueFamily,
     /// The key that stands for it.
     pub key: &'a Bytes,
+    /// What tells its application from others, see [`QueueFamily::application`].
+    pub application: &'a Bytes,
     /// Which end producers push to.
     pub push: PushEnd,
 }
@@ -139,7 +141,7 @@ enum Len {
 }
 
 fn looks(subject: Subject<'_>, set: TaskSet, groups: &[Group], count: u32) -> Vec<Look> {
-    let Subject { family, key, push } = subject;
+    let Subject { family, key, application, push } = subject;
     let heads = |key: &Bytes, kind: TaskKind, since: &Since, backwards: bool| Read::TaskHeads {
         key: key.clone(),
         kind,
@@ -168,7 +170,7 @@ fn looks(subject: Subject<'_>, set: TaskSet, groups: &[Group], count: u32) -> Ve
     let mut looks: Vec<Look> = places
         .map(|place| {
             let ends = [newest_first, !newest_first];
-            let reads = ends.map(|back| heads(&place.key, TaskKind::Any, &place.since, back));
+            let reads = ends.map(|back| heads(&place.key_in(application), TaskKind::Any, &place.since, back));
             Look { reads, shared: place.shared, len: Len::Told }
         })
         .collect();

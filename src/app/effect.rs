@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::act::request::ActionCommand;
-use crate::domain::QueueId;
 use crate::domain::queue::PushEnd;
+use crate::domain::{Bytes, QueueId};
 use crate::family::TaskSet;
 use crate::worker::WorkerCommand;
 
@@ -15,6 +15,8 @@ pub struct PeekWish {
     pub queue: QueueId,
     /// Its family.
     pub family: &'static str,
+    /// What tells its application from others.
+    pub application: Bytes,
     /// Which end producers push to.
     pub push: PushEnd,
     /// Which of its tasks.

@@ -31,8 +31,8 @@ fn ask(state: &mut AppState, id: &QueueId, set: TaskSet, out: &mut Vec<Effect>) 
         fail(state, "the queue is gone");
         return false;
     };
-    let (family, push) = (queue.family, queue.push);
-    out.push(Effect::Peek(PeekWish { queue: id.clone(), family, push, set }));
+    let (family, application, push) = (queue.family, queue.application.clone(), queue.push);
+    out.push(Effect::Peek(PeekWish { queue: id.clone(), family, application, push, set }));
     state.peek = None;
     true
 }

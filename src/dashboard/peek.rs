@@ -35,13 +35,13 @@ impl Peeking {
     }
 
     async fn look(&self, wish: &PeekWish) -> Result<Peek, String> {
-        let PeekWish { queue, family, push, set } = wish;
+        let PeekWish { queue, family, application, push, set } = wish;
         let endpoint = (self.directory)(&queue.node).ok_or("its node is gone")?;
         let family = self.registry.queue_family(family).ok_or("its kind is not known")?;
         let endpoint = crate::config::Endpoint { db: queue.db, ..endpoint };
         let reader = connect(&endpoint, ClientRole::Poll, self.timeout).await;
         let mut reader = reader.map_err(|e| e.to_string())?;
-        let subject = Subject { family, key: &queue.key, push: *push };
+        let subject = Subject { family, key: &queue.key, application, push: *push };
         peek(&mut reader, subject, *set, TASKS, &self.redactor).await
     }
 }

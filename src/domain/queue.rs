@@ -130,6 +130,9 @@ pub struct Queue {
     pub name: String,
     /// Family id, the library's name.
     pub family: &'static str,
+    /// What stands before the keys of its application and tells it from others of that database; empty where there
+    /// is no such prefix or it does not matter.
+    pub application: Bytes,
     /// Which end producers push to.
     pub push: PushEnd,
     /// Tasks waiting; `None` is unknown.

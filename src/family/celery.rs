@@ -95,8 +95,8 @@ impl QueueFamily for CeleryFamily {
     }
 
     fn sets_at(&self, _: &Bytes) -> Vec<SetPlace> {
-        // What workers hold, of all queues of the database; those for later among them.
-        vec![SetPlace::new(TaskSet::InFlight, "unacked".into()).shared()]
+        // What workers hold, of all queues of the application; those for later among them.
+        vec![SetPlace::new(TaskSet::InFlight, "unacked".into()).shared().prefixed()]
     }
 
     fn reads(&self, key: &Bytes, _: PushEnd, memory: &QueueMemory) -> Vec<Read> {

@@ -141,6 +141,7 @@ pub(super) fn blank(family: &'static str, fact: &KeyFact, ctx: &Context) -> Queu
         id: QueueId { node: ctx.node.clone(), db: ctx.db, key: fact.key.clone() },
         name: fact.key.escaped(),
         family,
+        application: Bytes::default(),
         push: ctx.push,
         waiting: None,
         problem: None,

@@ -55,12 +55,14 @@ pub struct SetPlace {
     pub since: Since,
     /// True where tasks of other queues stand there as well.
     pub shared: bool,
+    /// True where the key is called so behind what tells the application, see [`super::QueueFamily::application`].
+    pub prefixed: bool,
 }
 
 impl SetPlace {
     /// All that stands in that key.
     pub fn new(set: TaskSet, key: Bytes) -> Self {
-        Self { set, key, since: Since::All, shared: false }
+        Self { set, key, since: Since::All, shared: false, prefixed: false }
     }
 
     /// Of a sorted set of times, only what is not due yet; the score has so many steps in a second.
@@ -76,6 +78,17 @@ impl SetPlace {
     /// Tasks of other queues stand there as well.
     pub(super) fn shared(self) -> Self {
         Self { shared: true, ..self }
+    }
+
+    /// The application's prefix stands before the key.
+    pub(super) fn prefixed(self) -> Self {
+        Self { prefixed: true, ..self }
+    }
+
+    /// The key in this application.
+    pub fn key_in(&self, application: &Bytes) -> Bytes {
+        let prefix = if self.prefixed { application.as_slice() } else { b"" };
+        [prefix, self.key.as_slice()].concat().into()
     }
 }
 

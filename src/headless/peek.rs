@@ -81,7 +81,7 @@ async fn one(
     let family = registry.queue_family(queue.family).ok_or("its kind is not known")?;
     let reader = connect(&endpoint, ClientRole::Poll, config.timeout).await;
     let mut reader = reader.map_err(|e| e.to_string())?;
-    let subject = Subject { family, key: &queue.id.key, push: queue.push };
+    let subject = Subject { family, key: &queue.id.key, application: &queue.application, push: queue.push };
     look(&mut reader, subject, wish.set, wish.count, redactor).await
 }
 

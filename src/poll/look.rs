@@ -245,10 +245,13 @@ impl Look<'_> {
                     self.table.put_queue(key, None, memory, Duration::ZERO);
                     continue;
                 }
-                memory.siblings =
-                    siblings.get(&(family.id(), entry.application(key, family))).copied().unwrap_or(1);
+                let kin = (family.id(), entry.application(key, family));
+                memory.siblings = siblings.get(&kin).copied().unwrap_or(1);
                 let mut queue =
                     family.interpret(&entry.fact, entry.queue.as_deref(), &mut memory, &all, &ctx);
+                if let Some(queue) = &mut queue {
+                    queue.application = kin.1;
+                }
                 if let (Some(queue), Some(consumers)) = (&mut queue, &self.table.consumers) {
                     consumers.enter(queue, family.blocks_for());
                 }

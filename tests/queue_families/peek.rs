@@ -26,7 +26,7 @@ async fn look_at(
     let timeout = std::time::Duration::from_secs(5);
     let mut reader = connect(&server.endpoint(), ClientRole::Poll, timeout).await.unwrap();
     let family = queue_family(family).unwrap();
-    let subject = Subject { family, key: &Bytes::from(key), push };
+    let subject = Subject { family, key: &Bytes::from(key), application: &Bytes::default(), push };
     peek(&mut reader, subject, set, 3, &Redactor::default()).await
 }
 

@@ -3,10 +3,15 @@
 use std::sync::Arc;
 
 use redwarden::config::Secret;
+use redwarden::decode::Redactor;
 use redwarden::domain::Command;
 use redwarden::domain::queue::PushEnd;
+use redwarden::family::TaskSet;
+use redwarden::family::registry::queue_family;
 use redwarden::launcher::Server;
+use redwarden::peek::{Subject, peek};
 use redwarden::poll::Fleet;
+use redwarden::redis_io::{ClientRole, connect};
 
 use super::own::with_file;
 use super::recorded::{counts, has_detail, restore};
@@ -151,5 +156,13 @@ async fn celery_applications_hold_what_is_theirs() {
         let queue = find(&view, format!("{prefix}celery").as_str());
         assert_eq!((queue.waiting, queue.in_flight), (Some(1), Some(held)), "{prefix}");
         has_detail(queue, "held", "of all queues of this prefix");
+        // A look at what is held goes where this application keeps it.
+        let timeout = std::time::Duration::from_secs(5);
+        let mut reader = connect(&server.endpoint(), ClientRole::Poll, timeout).await.unwrap();
+        let family = queue_family("celery").unwrap();
+        let (key, application) = (&queue.id.key, &queue.application);
+        let subject = Subject { family, key, application, push: queue.push };
+        let seen = peek(&mut reader, subject, TaskSet::InFlight, 3, &Redactor::default()).await.unwrap();
+        assert_eq!((seen.count, seen.shared), (Some(held), true), "{prefix}");
     }
 }

@@ -475,6 +475,7 @@ pub fn queue(key: impl Into<Bytes>) -> QueueBuilder {
         name: key.escaped(),
         id: QueueId { node: NodeId::new("a"), db: 0, key },
         family: "list",
+        application: Bytes::default(),
         push: PushEnd::Left,
         waiting: Some(0),
         problem: None,
