@@ -29,6 +29,7 @@ mod refusals;
 mod roster;
 mod sample;
 mod search;
+mod sight;
 
 pub use fleet::Fleet;
 pub use follow::Nodes;

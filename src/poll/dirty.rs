@@ -37,7 +37,10 @@ pub(super) struct Signs {
 }
 
 struct Inner {
-    order: VecDeque<Bytes>,
+    /// With the time when the notice came.
+    order: VecDeque<(Bytes, Instant)>,
+    /// More came than is kept: when the oldest of what is lost came.
+    lost_since: Option<Instant>,
     known: HashSet<Bytes>,
     bytes: usize,
     signs: Signs,
@@ -64,6 +67,7 @@ impl Dirty {
         Self {
             inner: Mutex::new(Inner {
                 order: VecDeque::new(),
+                lost_since: None,
                 known: HashSet::new(),
                 bytes: 0,
                 signs: Signs::default(),
@@ -88,7 +92,7 @@ impl Dirty {
                     let ours = is_ours(key.as_slice());
                     inner.count(prefixes.of(key.as_slice()), ours);
                     if ours {
-                        inner.add(key);
+                        inner.add(key, Instant::now());
                     }
                 }
             }
@@ -113,10 +117,10 @@ impl Dirty {
 
     /// Takes over what another set still holds.
     pub(super) fn absorb(&self, other: &Self) {
-        let keys: Vec<Bytes> = other.lock().order.drain(..).collect();
+        let keys: Vec<(Bytes, Instant)> = other.lock().order.drain(..).collect();
         let mut inner = self.lock();
-        for key in keys {
-            inner.add(key);
+        for (key, at) in keys {
+            inner.add(key, at);
         }
     }
 
@@ -124,12 +128,22 @@ impl Dirty {
     pub(super) fn take(&self, most: usize) -> Vec<Bytes> {
         let mut inner = self.lock();
         let count = inner.order.len().min(most);
-        let taken: Vec<Bytes> = inner.order.drain(..count).collect();
+        let taken: Vec<Bytes> = inner.order.drain(..count).map(|(key, _)| key).collect();
         for key in &taken {
             inner.known.remove(key);
             inner.bytes -= key.len();
         }
         taken
+    }
+
+    /// When the oldest notice came that was not followed yet.
+    pub(super) fn waiting(&self) -> Option<Instant> {
+        self.lock().oldest()
+    }
+
+    /// When the oldest notice came that was thrown away since this was asked last.
+    pub(super) fn take_lost_since(&self) -> Option<Instant> {
+        self.lock().lost_since.take()
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -163,7 +177,11 @@ impl Dirty {
 }
 
 impl Inner {
-    fn add(&mut self, key: Bytes) {
+    fn oldest(&self) -> Option<Instant> {
+        self.order.iter().map(|(_, at)| *at).next()
+    }
+
+    fn add(&mut self, key: Bytes, at: Instant) {
         if self.known.contains(&key) {
             return;
         }
@@ -172,11 +190,12 @@ impl Inner {
         }
         self.bytes += key.len();
         self.known.insert(key.clone());
-        self.order.push_back(key);
+        self.order.push_back((key, at));
     }
 
     fn overflow(&mut self) {
         self.signs.everything = true;
+        self.lost_since = self.lost_since.or(self.oldest());
         self.order = VecDeque::new();
         self.known = HashSet::new();
         self.bytes = 0;

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use super::due::stirred;
 use super::holders::Holders;
+use super::look::LOCKS_A_TICK;
 use super::prefixes::Prefixes;
+use super::sight::Sight;
 use crate::domain::holds::HoldBook;
 use crate::domain::lock_list::Edit;
 use crate::domain::standing::{StandingLocks, standing};
@@ -23,6 +25,9 @@ const FORGET_EMPTY: Duration = Duration::from_secs(600);
 
 /// Locks whose changes are pushed are each read again within this time all the same.
 const SAFETY_ROUND: Duration = Duration::from_secs(300);
+
+/// CLIENT LIST, which tells of locks that are connections, is read in rounds of about this.
+const CLIENTS_ROUND: Duration = Duration::from_secs(10);
 
 /// A known lock.
 pub(super) struct LockEntry {
@@ -75,6 +80,8 @@ pub(super) struct KeyTable {
     pub(super) consumers: Option<Consumers>,
     /// How long its locks are usually held.
     pub(super) holds: HoldBook,
+    /// Until when it is known what became of a lock.
+    pub(super) sight: Sight,
     /// Locks that stood when somebody looked before: an earlier run, or before the server was started again.
     standing: Arc<StandingLocks>,
     /// What came from an earlier run, to be taken over once.
@@ -149,13 +156,34 @@ impl KeyTable {
         (self.standing, self.earlier) = (earlier.clone(), Some(earlier));
     }
 
+    /// What is known from now on of the times in which changes were told; its round is that of a few locks.
+    pub(super) fn see(&mut self, sight: Sight) {
+        let rounds = u32::try_from(self.locks.len().div_ceil(LOCKS_A_TICK)).unwrap_or(u32::MAX).max(1);
+        self.sight = Sight { round: sight.round.saturating_mul(rounds), ..sight };
+    }
+
+    /// What is seen of this lock now happened about now, and not at some time when nobody could see it.
+    fn is_seen(&self, entry: &LockEntry, at: Stamp) -> bool {
+        let read_at = entry.lock.read_at.mono;
+        if &*entry.fact.key_type == CONNECTION {
+            let sight = Sight { round: self.sight.round.max(CLIENTS_ROUND), ..Sight::default() };
+            return sight.is_clear(&entry.fact.key, read_at, at.mono);
+        }
+        self.sight.is_clear(&entry.fact.key, read_at, at.mono)
+    }
+
     pub(super) fn put_lock(&mut self, fact: KeyFact, lock: Lock) {
         let known = self.locks.remove(&fact.key);
         let stood = self.standing.get(&fact.key).filter(|_| known.is_none());
-        let lock = stood.and_then(|stood| stood.resumed(&lock)).unwrap_or(lock);
-        if let Some(before) = known.as_ref().map(|k| &k.lock).filter(|b| changed_hands(b, &lock)) {
-            let length = length(before, lock.first_seen);
-            self.holds.ended(&fact.key, length, true, seconds(lock.first_seen));
+        let mut lock = stood.and_then(|stood| stood.resumed(&lock)).unwrap_or(lock);
+        if let Some(before) = known.as_ref().filter(|b| changed_hands(&b.lock, &lock)) {
+            if self.is_seen(before, lock.first_seen) {
+                let length = length(&before.lock, lock.first_seen);
+                self.holds.ended(&fact.key, length, true, seconds(lock.first_seen));
+            } else {
+                // Others may have held it in between, and this one may hold it for long.
+                lock.held_before = None;
+            }
         }
         let known = known.filter(|known| known.lock.token == lock.token);
         let (presence, witness) = match known {
@@ -209,7 +237,7 @@ impl KeyTable {
 
     /// It was released or ended: nobody holds it any more.
     pub(super) fn end_lock(&mut self, key: &Bytes, at: Stamp) {
-        if let Some(entry) = self.locks.get(key) {
+        if let Some(entry) = self.locks.get(key).filter(|entry| self.is_seen(entry, at)) {
             let length = length(&entry.lock, at);
             self.holds.ended(key, length, false, seconds(at));
         }

@@ -18,7 +18,7 @@ use crate::family::{Context, Dialect, KeyFact, Read, Registry};
 use crate::redis_io::{CallError, Reader};
 
 /// Locks read again in one tick at the most; more are read in rotation.
-const LOCKS_A_TICK: usize = 2000;
+pub(super) const LOCKS_A_TICK: usize = 2000;
 /// A slot on its way is asked after for so long after the last answer.
 const ARRIVING: Duration = Duration::from_secs(10);
 /// Bytes of a key that is kept: memory is bounded by the number of keys. A longer one is left out, and that is said.

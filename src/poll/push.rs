@@ -8,6 +8,7 @@ use super::backoff;
 use super::dirty::{Dirty, Signs};
 use super::fleet::Shared;
 use super::prefixes::Prefixes;
+use super::sight::Sight;
 use crate::config::Endpoint;
 use crate::domain::Bytes;
 use crate::domain::snapshot::Live;
@@ -39,6 +40,10 @@ pub(super) struct Push {
     dirty: Arc<Dirty>,
     /// What `link` tracks.
     prefixes: Arc<Prefixes>,
+    /// When changes were told.
+    sight: Sight,
+    /// The connection was known to be there.
+    heard_at: Instant,
     noisy: BTreeMap<Bytes, Instant>,
     /// Families' prefixes under which something was seen.
     used: BTreeSet<Bytes>,
@@ -59,6 +64,8 @@ impl Push {
             link: None,
             dirty: Arc::new(Dirty::new(0)),
             prefixes: Arc::default(),
+            sight: Sight::default(),
+            heard_at: Instant::now(),
             noisy: BTreeMap::new(),
             used: BTreeSet::new(),
             spared: false,
@@ -97,7 +104,8 @@ impl Push {
         }
         let now = Instant::now();
         if self.link.as_ref().is_some_and(|link| !link.is_open()) {
-            self.lost();
+            // It may have been closed before a sleep.
+            self.lost(self.heard_at);
         }
         let wish = self.wish(ops, shared.config.scan.budget, seen, now);
         let content = self.link.is_some() && wish == *self.prefixes;
@@ -115,6 +123,11 @@ impl Push {
                 dirty.absorb(&self.dirty);
                 let signs = self.dirty.take_signs();
                 let anew = self.link.replace(link).is_none() || signs.everything || signs.closed;
+                if let (Some(since), true) = (self.dirty.take_lost_since(), signs.everything) {
+                    self.sight.ends(since);
+                }
+                self.heard_at = Instant::now();
+                self.sight.begins(wish.clone(), self.heard_at);
                 (self.dirty, self.prefixes) = (dirty, wish);
                 (self.why, self.tries, self.retry_at) = (None, 0, None);
                 self.ping_at = now + PING_EVERY;
@@ -153,14 +166,27 @@ impl Push {
         self.why = Some(RESTS.into());
     }
 
+    /// When changes were told, and since when some wait.
+    pub(super) fn sight(&self, round: Duration) -> Sight {
+        Sight { waiting: self.dirty.waiting(), round, ..self.sight.clone() }
+    }
+
+    /// Notices that came since then are lost.
+    pub(super) fn missed(&mut self, since: Option<Instant>) {
+        let now = Instant::now();
+        let thrown = self.dirty.take_lost_since();
+        self.sight.missed(since.into_iter().chain(thrown).min().unwrap_or(now), now);
+    }
+
     fn close(&mut self) {
+        self.sight.ends(Instant::now());
         self.link = None;
     }
 
     /// What came beside keys. True when the connection is to be seen to at once.
     pub(super) fn heed(&mut self, signs: Signs) -> bool {
         if signs.closed {
-            self.lost();
+            self.lost(Instant::now());
         }
         if signs.noisy {
             let until = Instant::now() + NOISY_FOR;
@@ -173,7 +199,9 @@ impl Push {
         signs.closed || signs.noisy
     }
 
-    fn lost(&mut self) {
+    /// The connection is gone; since then nothing may have come.
+    fn lost(&mut self, since: Instant) {
+        self.sight.ends(since);
         self.close();
         self.why = Some("the connection for pushes broke off".into());
         // At once, but only once.
@@ -199,8 +227,9 @@ impl Push {
         let answers = link.ping().await;
         if answers {
             self.tries = 0;
+            self.heard_at = Instant::now();
         } else {
-            self.lost();
+            self.lost(self.heard_at);
         }
         answers
     }

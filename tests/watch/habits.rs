@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use redwarden::config::Config;
-use redwarden::domain::{FleetView, Lock};
+use redwarden::domain::node::NodeState;
+use redwarden::domain::{Command, FleetView, Lock};
 use redwarden::launcher::Server;
 use redwarden::poll::Fleet;
-use redwarden::redis_io::Writer;
+use redwarden::redis_io::{ClientRole, WritePermit, Writer};
 
 use super::{config, run, wait_for, writer};
 
@@ -78,6 +79,64 @@ async fn holds_are_counted_and_survive_a_restart() {
     hold(&fleet, &mut w, "99999999-9b52-4d8e-8c0c-0d7a4c8ad0c1").await;
     fleet.save_memory().await;
     assert!(!other.exists());
+}
+
+#[tokio::test]
+async fn what_happened_while_nobody_could_see_it_is_no_habit() {
+    let server = Server::start(&[]).unwrap();
+    let (mut w, other) = (writer(&server).await, server.endpoint());
+    let patient = Duration::from_secs(60);
+    let permit = WritePermit::for_own_servers();
+    let mut late = Writer::open(&other, ClientRole::Demo, patient, permit).await.unwrap();
+    for live in [false, true] {
+        let start = if live { Fleet::spawn_live } else { Fleet::spawn };
+        let fleet = start(Arc::new(config(&[server.endpoint()])));
+        wait_for(&fleet, "looked", |v| {
+            v.nodes.iter().all(|n| n.snapshot.scan.passes > 0 && n.snapshot.live.pushed == live)
+        })
+        .await;
+        let keys = ["lock:passed", "lock:freed"];
+        for key in keys {
+            run(&mut w, &format!("SET {key} 99999999-9b52-4d8e-8c0c-0d7a4c8ad0a1 PX 600000")).await;
+        }
+        let begun = wait_for(&fleet, "held", |v| keys.iter().all(|key| find(v, key).is_some())).await;
+        // A push shows their beginnings: only the gap keeps their lengths out. A search may come a moment late.
+        let whole = |key: &&str| find(&begun, key).unwrap().held_before == Some(Duration::ZERO);
+        assert!(!live || keys.iter().all(whole));
+        server.freeze();
+        let words = "SET lock:passed 99999999-9b52-4d8e-8c0c-0d7a4c8ad0a2 PX 600000".split(' ');
+        let changes = [Command { args: words.map(Into::into).collect() }, Command::new("DEL").arg(keys[1])];
+        // It is carried out when the server goes on, before anybody can look.
+        let changed = tokio::spawn(async move { (late.pipeline(&changes).await.unwrap(), late) });
+        let down = |v: &FleetView| v.nodes[0].snapshot.status.state == NodeState::Down;
+        wait_for(&fleet, "frozen", down).await;
+        server.thaw();
+        late = changed.await.unwrap().1;
+        let passed = |v: &FleetView| {
+            find(v, keys[0])
+                .is_some_and(|l| l.first_seen.mono > find(&begun, keys[0]).unwrap().first_seen.mono)
+        };
+        let view = wait_for(&fleet, "read again", |v| passed(v) && find(v, keys[1]).is_none()).await;
+        let now = find(&view, keys[0]).unwrap();
+        assert_eq!((now.usual, now.held_before), (None, None), "live: {live}");
+        // Nor is what is left of the second holder's time a whole hold; the next one's is.
+        run(&mut w, "DEL lock:passed").await;
+        wait_for(&fleet, "free", |v| find(v, keys[0]).is_none()).await;
+        for key in keys {
+            run(&mut w, &format!("SET {key} 99999999-9b52-4d8e-8c0c-0d7a4c8ad0a3 PX 600000")).await;
+        }
+        let view = wait_for(&fleet, "held", |v| keys.iter().all(|key| find(v, key).is_some())).await;
+        assert!(keys.iter().all(|key| find(&view, key).unwrap().usual.is_none()), "live: {live}");
+        run(&mut w, "SET lock:passed 99999999-9b52-4d8e-8c0c-0d7a4c8ad0a4 PX 600000").await;
+        wait_for(&fleet, "seen to be handed over", |v| {
+            find(v, keys[0])
+                .and_then(|l| l.usual)
+                .is_some_and(|u| u.handovers == 1 && (!live || u.holds == 1))
+        })
+        .await;
+        drop(fleet);
+        run(&mut w, "DEL lock:passed lock:freed").await;
+    }
 }
 
 fn since_epoch(lock: &Lock) -> u128 {

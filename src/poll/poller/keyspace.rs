@@ -133,7 +133,9 @@ impl Poller {
     /// What a look at the keys of a database works with; `None` without a connection.
     pub(super) fn at_keys(&mut self, at: usize) -> Option<Look<'_>> {
         let config = &self.shared.config;
+        let sight = self.push.sight(self.shared.pace.borrow().interval);
         let db = self.databases.get_mut(at)?;
+        db.table.see(sight);
         Some(Look {
             reader: self.reader.as_mut()?,
             registry: &self.shared.registry,

@@ -112,6 +112,7 @@ impl Poller {
     fn heed(&mut self) -> bool {
         let signs = self.push.dirty().take_signs();
         if signs.everything {
+            self.push.missed(None);
             self.resync();
         }
         self.want_changes(COLLECT);
@@ -164,9 +165,11 @@ impl Poller {
             // The next look connects; what is to be read waits for it.
             return Ok(());
         }
+        let waiting = self.push.dirty().waiting();
         let taken = self.take_batch().await;
         if taken.is_err() {
             // What was taken was not read.
+            self.push.missed(waiting);
             self.databases.iter_mut().for_each(|db| db.resync = Some(Bytes::default()));
         }
         taken
@@ -175,6 +178,7 @@ impl Poller {
     async fn take_batch(&mut self) -> Result<(), CallError> {
         let (started, before) = (Instant::now(), self.cost.total());
         let Some(tracked) = self.push.tracked() else { return Ok(()) };
+        let waiting = self.push.dirty().waiting();
         let changed = self.push.dirty().take(BATCH);
         // A notice does not tell the database: a key is another's only where none of ours knows it.
         let mut others: Option<Vec<Bytes>> = None;
@@ -183,7 +187,7 @@ impl Poller {
             if !watched || !self.select(at).await? {
                 continue;
             }
-            let of_none = self.take_batch_of(at, started, changed.clone()).await?;
+            let of_none = self.take_batch_of(at, started, waiting, changed.clone()).await?;
             others = Some(match others {
                 None => of_none,
                 Some(mut known) => {
@@ -214,14 +218,17 @@ impl Poller {
         &mut self,
         at: usize,
         now: Instant,
+        waiting: Option<Instant>,
         mut keys: Vec<Bytes>,
     ) -> Result<Vec<Bytes>, CallError> {
         let Some(db) = self.databases.get_mut(at) else { return Ok(Vec::new()) };
         let mut late = std::mem::take(&mut db.late);
+        let waiting = waiting.into_iter().chain(late.next().filter(|at| *at <= now)).min();
         keys.extend(late.take_due(now, BATCH.saturating_sub(keys.len()).max(1)));
         let room = BATCH.saturating_sub(keys.len());
         let resync = db.resync.take();
         let Some(mut look) = self.at_keys(at) else { return Ok(Vec::new()) };
+        look.table.sight.waiting = waiting;
         let others = look.take_changes(keys, &mut late).await?;
         if let (Some(from), Some(db)) = (resync, self.databases.get_mut(at)) {
             let mut again = db.table.locks_from(&from, room + 1);
