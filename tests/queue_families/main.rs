@@ -4,7 +4,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "tests")]
 
 mod consumers;
-mod found_again;
 mod hostile;
 mod live;
 mod node_and_rust;
