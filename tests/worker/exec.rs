@@ -144,7 +144,7 @@ async fn what_a_command_started_is_killed_with_it_when_it_takes_too_long() {
 }
 
 /// The process is gone, or only waits to be reaped.
-fn ended(pid: &str) -> bool {
+pub(crate) fn ended(pid: &str) -> bool {
     std::fs::read_to_string(format!("/proc/{pid}/stat")).map_or(true, |stat| stat.contains(") Z "))
 }
 
