@@ -44,29 +44,6 @@ async fn every_byte_of_a_payload_reaches_the_command() {
 }
 
 #[tokio::test]
-async fn what_a_command_left_running_is_killed_when_it_gives_up_itself() {
-    let server = Server::start(&[]).unwrap();
-    let mut db = Db::open(&server.endpoint()).await;
-    let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("pid");
-    // The command ends on SIGTERM, what it started does not.
-    let stubborn = "trap \"\" TERM; while :; do sleep 0.05; done";
-    let exec = format!(
-        "trap 'exit 3' TERM; sh -c '{stubborn}' & echo $! > '{0}.part'; mv '{0}.part' '{0}'; wait",
-        file.display()
-    );
-    db.run("LPUSH jobs x").await;
-    let mut spec = spec(&server.endpoint(), "jobs").exec(Some(exec));
-    spec.policy.task_timeout = Some(Duration::from_millis(500));
-    spec.policy.grace = Duration::from_secs(20);
-    let worker = Worker::start(spec);
-    eventually("it was ended", async || worker.said("failed: ended after")).await;
-    let pid = lines(&file)[0].clone();
-    eventually("what it started has ended, too", async || super::exec::ended(&pid)).await;
-    assert_eq!(worker.stop().await.counts.timeouts, 1);
-}
-
-#[tokio::test]
 async fn keys_deleted_under_it_cost_nothing_but_what_was_deleted() {
     let server = Server::start(&[]).unwrap();
     let mut db = Db::open(&server.endpoint()).await;
