@@ -75,6 +75,7 @@ pub mod lock_run;
 pub mod logging;
 pub mod peek;
 pub mod poll;
+mod private_file;
 pub mod redis_io;
 pub mod report;
 pub mod terminal;
