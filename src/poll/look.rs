@@ -276,7 +276,7 @@ impl Look<'_> {
                     self.reader.was_denied_inside(1);
                 }
                 let Some(error) = reply.as_error() else {
-                    self.refusals.allowed(read.needs());
+                    self.refusals.allowed(read);
                     continue;
                 };
                 let is_script = read.is_script() && *self.dialect != Dialect::NoScripts;

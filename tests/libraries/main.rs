@@ -31,6 +31,7 @@ mod python_locks;
 mod python_more_locks;
 mod python_queues;
 mod quorums;
+mod requeued;
 mod ruby_and_php;
 #[path = "../support/rust.rs"]
 mod rust;
