@@ -16,7 +16,7 @@ use super::{config, run, wait_for, writer};
 /// COUNT of each SCAN that the slow log holds, newest first.
 async fn counts(writer: &mut Writer) -> Vec<u64> {
     let log = run(writer, "SLOWLOG GET 300").await;
-    let text = |reply: &Reply| reply.as_bytes().map(|b| b.escaped().to_string()).unwrap_or_default();
+    let text = |reply: &Reply| reply.as_bytes().map(|b| b.escaped()).unwrap_or_default();
     let arguments = log.as_array().unwrap().iter().filter_map(|entry| entry.as_array()?.get(3)?.as_array());
     let scans = arguments.filter(|args| args.first().is_some_and(|name| text(name) == "SCAN"));
     scans.filter_map(|args| text(args.last()?).parse().ok()).collect()
