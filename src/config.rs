@@ -210,6 +210,8 @@ pub struct ScanConfig {
     pub budget: f64,
     /// Locks and queues kept for each node; more is shown as truncated.
     pub max_keys: usize,
+    /// The search for a primary's keys reads one of its watched replicas, where one is fit.
+    pub replicas: bool,
 }
 
 /// Defaults of the embedded worker.
@@ -303,7 +305,7 @@ impl Default for Config {
             queue_families: Vec::new(),
             queue_prefixes: QueuePrefixes::new(),
             canaries: Vec::new(),
-            scan: ScanConfig { budget: SCAN_BUDGET, max_keys: 200_000 },
+            scan: ScanConfig { budget: SCAN_BUDGET, max_keys: 200_000, replicas: false },
             redact: crate::decode::DEFAULT_SECRETS.map(String::from).to_vec(),
             worker: WorkerConfig::default(),
             rules: Rules::default(),

@@ -22,13 +22,16 @@ pub mod liveness;
 mod look;
 mod memory;
 mod patience;
+mod peers;
 mod poller;
 mod prefixes;
 mod push;
 mod refusals;
 mod roster;
 mod sample;
+mod scout;
 mod search;
+mod seek;
 mod sight;
 mod workers;
 

@@ -3,6 +3,7 @@
 //! A [`Reader`] cannot express a write. A [`Writer`] needs a [`WritePermit`], and in read-only mode none exists.
 
 pub mod connect;
+pub mod denials;
 pub mod dial;
 pub mod error;
 pub mod link;

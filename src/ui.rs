@@ -20,6 +20,7 @@ pub mod nodes;
 pub mod panel;
 pub mod queues;
 pub mod scene;
+mod searched;
 pub mod sheet;
 pub mod table;
 pub mod text;

@@ -73,9 +73,19 @@ pub fn select_id(state: &mut AppState, panel: Panel, id: &RowId) {
     }
 }
 
-/// Marks of rows that are gone are dropped: a key that comes back later was not marked.
-pub fn prune_marks(state: &mut AppState) {
-    for panel in [Panel::Nodes, Panel::Locks, Panel::Queues] {
+/// Marks of rows that are gone are dropped: a key that comes back later was not marked. Of locks only those are looked
+/// for that are not as they were before.
+pub fn prune_marks(state: &mut AppState, before: &FleetView) {
+    if !state.locks.marks.is_empty() {
+        let gone = before.locks.changes_to(&state.shown.locks).gone;
+        let gone = gone.iter().filter_map(|at| before.locks.get(*at as usize));
+        let gone = gone.map(|lock| &lock.id).filter(|id| lock(state, id).is_none());
+        let gone: Vec<RowId> = gone.cloned().map(RowId::Lock).collect();
+        for id in &gone {
+            state.locks.marks.remove(id);
+        }
+    }
+    for panel in [Panel::Nodes, Panel::Queues] {
         let Some(list) = state.list_mut(panel) else { continue };
         if list.marks.is_empty() {
             continue;

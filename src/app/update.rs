@@ -108,7 +108,7 @@ fn on_board(state: &mut AppState, board: &Board, out: &mut Vec<Effect>) {
 pub(super) fn show_fleet(state: &mut AppState) {
     let before = std::mem::replace(&mut state.shown, state.fleet.clone());
     rows::follow(state, &before);
-    selection::prune_marks(state);
+    selection::prune_marks(state, &before);
     judge(state);
 }
 

@@ -40,6 +40,9 @@ pub struct GlobalArgs {
     /// Keys that are queues, as a Redis glob; repeatable, replaces the configured patterns.
     #[arg(long = "queue-pattern", value_name = "GLOB")]
     pub queue_patterns: Vec<String>,
+    /// Search the keys of each primary on one of its watched replicas.
+    #[arg(long)]
+    pub scan_replicas: bool,
     /// Time between two looks at a node, such as 1s.
     #[arg(long, value_name = "DURATION")]
     pub interval: Option<String>,
@@ -122,6 +125,7 @@ impl GlobalArgs {
             write: self.write | later.write,
             lock_patterns: self.lock_patterns,
             queue_patterns: self.queue_patterns,
+            scan_replicas: self.scan_replicas | later.scan_replicas,
             interval: later.interval.or(self.interval),
             timeout: later.timeout.or(self.timeout),
             cluster: self.cluster,

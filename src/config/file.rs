@@ -199,6 +199,7 @@ fn read_layer(root: &mut Section<'_>, problems: &mut Problems) -> Layer {
     if let Some(mut scan) = root.section("scan", problems) {
         layer.scan_budget = scan.number("budget", problems, (0.0, false, 1.0));
         layer.scan_max_keys = count(scan.integer("max_keys", problems, (1, 100_000_000)));
+        layer.scan_replicas = scan.flag("replicas", problems);
         scan.finish(problems, &[]);
     }
     if let Some(mut ui) = root.section("ui", problems) {

@@ -191,6 +191,7 @@ impl Page<'_> {
         self.title("[scan]");
         self.line("budget", "scan.budget", &c.scan.budget.to_string());
         self.line("max_keys", "scan.max_keys", &c.scan.max_keys.to_string());
+        self.line("replicas", "scan.replicas", &c.scan.replicas.to_string());
         self.title("[ui]");
         let theme = match c.ui.theme {
             Theme::Dark => "\"dark\"",

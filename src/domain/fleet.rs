@@ -13,7 +13,7 @@ use self::once::Once;
 use self::standing::Standings;
 use super::lock_list::Changes;
 use super::node::NodeState;
-use super::quorum::{self, Quorum, Roll};
+use super::quorum::{self, Quorum, Roll, Walk};
 use super::snapshot::Board;
 use super::{
     Bytes, Finding, GroupId, GroupSnapshot, Lock, LockId, LockList, NodeSnapshot, Queue, QueueId, Rules,
@@ -163,8 +163,7 @@ impl FleetView {
 
     /// True where a list shows this lock by the row of another one: votes for one token are one row.
     pub fn is_folded(&self, lock: &Lock, now: Instant) -> bool {
-        let quorum = self.quorum_of(lock, now);
-        quorum.and_then(|q| q.stands_for(&lock.token, now)).is_some_and(|first| *first != lock.id)
+        Walk::new(&self.quorums).is_folded(lock, now)
     }
 
     /// What is different in a newer fleet's locks; those of a quorum change together.
@@ -219,10 +218,9 @@ impl FleetView {
         }
         reasons.extend(locks.findings("lock"));
         let mut quorums = Sums::default();
-        for quorum in &self.quorums {
-            let worst = quorum.verdict(now).and_then(|v| v.findings.into_iter().next());
-            if let Some(worst) = worst.filter(|worst| worst.severity > Severity::Info) {
-                quorums.add(worst, || quorum.key.escaped());
+        for (quorum, worst) in standings.quorums() {
+            if worst.severity > Severity::Info {
+                quorums.add(worst.saying(""), || quorum.key.escaped());
             }
         }
         reasons.extend(quorums.findings("lock"));

@@ -85,8 +85,6 @@ pub struct Rule {
 pub struct Around {
     /// Median of the clocks of all nodes that are up, against ours, milliseconds; `None` with fewer than two.
     pub clock_median_ms: Option<i64>,
-    /// This user is denied commands that we send: the node's count of denials is also ours.
-    pub own_denials: bool,
 }
 
 /// What a rule may need to remember of a node.

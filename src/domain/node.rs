@@ -290,7 +290,7 @@ pub struct NodeFacts {
     pub output_buffer_disconnects: Option<u64>,
     /// From `errorstat_...`: how often writes were refused since the start.
     pub refused: Option<RefusedWrites>,
-    /// Sum of `acl_access_denied_...` since the start; of errors NOPERM and WRONGPASS where it is too old for them.
+    /// Denials by ACL that were not ours: sum of `acl_access_denied_...` since the start; of errors NOPERM and WRONGPASS where it is too old for them.
     pub acl_denied: Option<u64>,
     /// `rdb_last_bgsave_status` is `ok`.
     pub bgsave_ok: Option<bool>,
@@ -310,6 +310,8 @@ pub struct NodeFacts {
     pub full_syncs: Option<u64>,
     /// Primary only: the largest `lag=` of its replicas.
     pub replica_lag: Option<Duration>,
+    /// `master_replid`: the history of the data set, the same on a primary and on those that follow it.
+    pub replication_id: Option<String>,
     /// `master_repl_offset`: bytes of the replication stream so far.
     pub offset: Option<u64>,
     /// Its replicas as it sees them, the first [`MOST_REPLICAS`].

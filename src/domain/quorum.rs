@@ -7,21 +7,16 @@
 //! one primary.
 
 mod collect;
+mod judge;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::lock::{Token, Ttl};
-use super::stamp::short;
-use super::{Bytes, Finding, GroupId, Lock, LockId, NodeId, Severity, Stamp};
+use super::lock::Token;
+use super::{Bytes, Finding, GroupId, Lock, LockId, NodeId, Stamp};
 
 pub(super) use collect::{Roll, changed, next};
-
-/// While somebody tries, votes are split or few for an instant: Redlock clients give up within their own tries,
-/// usually three with 200 ms between. What stands longer than this is no try any more.
-const SETTLED: Duration = Duration::from_secs(5);
-/// TTLs of one acquisition differ by the time it took. More than this, and more than a tenth of the longest, is odd.
-const SPREAD: Duration = Duration::from_secs(1);
+pub use judge::Concern;
 
 /// Whose votes count.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -154,149 +149,55 @@ impl Quorum {
             Electorate::Watched(_) => token.proves_identity() && self.locks_of(token, now).nth(1).is_some(),
         }
     }
-
-    /// The verdict; `None` once no lock of it is left.
-    pub fn verdict(&self, now: Instant) -> Option<QuorumVerdict> {
-        let tally = self.tally(now);
-        let (lead, votes) = *tally.first()?;
-        if !self.counts(lead, now) {
-            return None;
-        }
-        let rivals = tally.iter().skip(1).filter(|(token, _)| self.counts(token, now));
-        let (others, rival_votes) = rivals.fold((0, 0), |(n, sum), (_, votes)| (n + 1, sum + votes));
-        let unknown = self.votes.iter().filter(|v| matches!(v.answer, Answer::Unknown(_))).count();
-        let voters = self.votes.len();
-        // At least those vote where it stands; at most all.
-        let least = match self.electorate {
-            Electorate::Group(_) => voters,
-            Electorate::Watched(_) => votes + rival_votes,
-        };
-        let majority = |voters: usize| voters / 2 + 1;
-        let state = if votes >= majority(voters) {
-            QuorumState::Held
-        } else if votes + unknown >= majority(least) {
-            QuorumState::Unknown
-        } else if others > 0 {
-            QuorumState::Split
-        } else {
-            QuorumState::Minority
-        };
-        let mut verdict = QuorumVerdict {
-            state,
-            token: lead.clone(),
-            votes,
-            voters,
-            ttl_spread: None,
-            findings: Vec::new(),
-        };
-        self.judge_state(&mut verdict, now);
-        self.judge_ttls(&mut verdict, now);
-        self.judge_voters(&mut verdict, now);
-        verdict.findings.sort_by_key(|f| std::cmp::Reverse(f.severity));
-        Some(verdict)
-    }
-
-    fn judge_state(&self, verdict: &mut QuorumVerdict, now: Instant) {
-        let (votes, voters) = (verdict.votes, verdict.voters);
-        let held: Vec<&Arc<Lock>> = self.votes.iter().filter_map(|v| v.lock(now)).collect();
-        let settled = held.iter().all(|l| now.saturating_duration_since(l.first_seen.mono) >= SETTLED);
-        let for_ever = held.iter().any(|l| l.ttl == Ttl::Never);
-        let longest = held.iter().filter_map(|l| l.ttl_left(now)).max();
-        let frees = match longest {
-            _ if for_ever => "it never expires there".to_owned(),
-            Some(left) => format!("free at the latest in {}", short(left)),
-            None => "when it frees itself is not known".to_owned(),
-        };
-        let weight = |worst: Severity| if settled { worst } else { Severity::Info };
-        let found = match verdict.state {
-            QuorumState::Held => return,
-            QuorumState::Split => Finding::new(
-                weight(Severity::Warning),
-                "quorum-split",
-                format!("votes are split: the first has {votes} of {voters}, so nobody holds it; {frees}"),
-            )
-            .with_remedy("if these tries are over, release what is left of them"),
-            QuorumState::Minority => Finding::new(
-                weight(if for_ever { Severity::Warning } else { Severity::Info }),
-                "quorum-minority",
-                format!("{votes} of {voters} is no majority: left of a failed try, or forgotten; {frees}"),
-            ),
-            QuorumState::Unknown => match self.electorate {
-                Electorate::Group(_) => Finding::new(
-                    Severity::Unknown,
-                    "quorum-unknown",
-                    format!("{votes} of {voters} is no majority, but not all votes are known"),
-                ),
-                Electorate::Watched(_) => Finding::new(
-                    Severity::Info,
-                    "quorum-unknown",
-                    format!("held on {votes} of the {voters} primaries watched; who votes is not configured"),
-                )
-                .with_remedy("give the voters one group = \"NAME\" under [[nodes]]"),
-            },
-        };
-        verdict.findings.push(found);
-    }
-
-    fn judge_ttls(&self, verdict: &mut QuorumVerdict, now: Instant) {
-        let locks: Vec<&Arc<Lock>> = self.locks_of(&verdict.token, now).collect();
-        let left: Vec<Duration> = locks.iter().filter_map(|l| l.ttl_left(now)).collect();
-        let (Some(least), Some(most)) = (left.iter().min(), left.iter().max()) else { return };
-        let never = locks.iter().filter(|l| l.ttl == Ttl::Never).count();
-        if never > 0 {
-            let message = format!("{never} of its votes never expire, the others do");
-            verdict.findings.push(Finding::new(Severity::Warning, "quorum-ttls-differ", message));
-        }
-        if left.len() < 2 {
-            return;
-        }
-        let spread = most.saturating_sub(*least);
-        verdict.ttl_spread = Some(spread);
-        if spread > SPREAD && spread > *most / 10 {
-            let message =
-                format!("its votes end {} apart: some were not renewed, or taken much later", short(spread));
-            verdict.findings.push(Finding::new(Severity::Info, "quorum-ttls-differ", message));
-        }
-    }
-
-    /// Voters that may have forgotten this lock, or that cannot be asked.
-    fn judge_voters(&self, verdict: &mut QuorumVerdict, now: Instant) {
-        let locks: Vec<&Arc<Lock>> = self.locks_of(&verdict.token, now).collect();
-        let held = locks.iter().filter_map(|l| l.age(now)).max();
-        let window = locks.iter().filter_map(|l| l.ttl_left(now)).max().max(held).unwrap_or_default();
-        for vote in &self.votes {
-            if vote.lock(now).is_some_and(|l| l.token == verdict.token) {
-                continue;
-            }
-            if let Answer::Unknown(why) = &vote.answer {
-                if matches!(self.electorate, Electorate::Group(_)) {
-                    let message = format!("the vote of {} is not known: {why}", vote.node);
-                    verdict.findings.push(Finding::new(Severity::Info, "voter-unknown", message));
-                }
-                continue;
-            }
-            let Some(age) = vote.process_age(now).filter(|age| *age < window) else { continue };
-            let message = format!(
-                "{} restarted {} ago and does not hold it: it may have forgotten its vote, so that a second client could get a majority",
-                vote.node,
-                short(age)
-            );
-            // Of others it is not known whether they vote at all.
-            let weight = match self.electorate {
-                Electorate::Group(_) => Severity::Warning,
-                Electorate::Watched(_) => Severity::Info,
-            };
-            verdict.findings.push(Finding::new(weight, "voter-restarted", message).with_remedy(
-                "keep a restarted voter out until the longest TTL is over; or appendfsync always",
-            ));
-        }
-    }
 }
 
 /// The quorum that this lock is a vote of.
 pub(super) fn of<'a>(quorums: &'a [Arc<Quorum>], lock: &Lock, now: Instant) -> Option<&'a Quorum> {
-    let from = quorums.partition_point(|q| q.key < lock.id.key);
-    let same = quorums.get(from..)?.iter().take_while(|q| q.key == lock.id.key);
-    let mut mine = same.filter(|q| q.votes.iter().any(|v| v.lock(now).is_some_and(|l| l.id == lock.id)));
-    mine.find(|q| q.counts(&lock.token, now)).map(AsRef::as_ref)
+    Walk { rest: quorums }.of(lock, now)
+}
+
+/// Goes through quorums beside locks, both sorted by key: what comes next is near.
+pub(super) struct Walk<'q> {
+    rest: &'q [Arc<Quorum>],
+}
+
+impl<'q> Walk<'q> {
+    pub(super) fn new(quorums: &'q [Arc<Quorum>]) -> Self {
+        Self { rest: quorums }
+    }
+
+    /// The quorum that this lock is a vote of; no later one may come before it.
+    fn of(&mut self, lock: &Lock, now: Instant) -> Option<&'q Quorum> {
+        let is_before = |q: &Arc<Quorum>| q.key < lock.id.key;
+        for _ in 0..2 {
+            if let [first, rest @ ..] = self.rest
+                && is_before(first)
+            {
+                self.rest = rest;
+            }
+        }
+        if self.rest.first().is_some_and(is_before) {
+            self.rest = self.rest.get(self.rest.partition_point(is_before)..)?;
+        }
+        let same = self.rest.iter().take_while(|q| q.key == lock.id.key);
+        let mut mine = same.filter(|q| q.has(lock, now));
+        mine.find(|q| q.counts(&lock.token, now)).map(AsRef::as_ref)
+    }
+
+    /// True where a list shows this lock by the row of another one.
+    pub(super) fn is_folded(&mut self, lock: &Lock, now: Instant) -> bool {
+        let first = self.of(lock, now).and_then(|q| q.locks_of(&lock.token, now).next());
+        first.is_some_and(|first| !std::ptr::eq(&raw const **first, lock) && first.id != lock.id)
+    }
+}
+
+impl Quorum {
+    /// True when this lock is a vote of it.
+    fn has(&self, lock: &Lock, now: Instant) -> bool {
+        let votes = || {
+            self.votes.iter().filter_map(|v| if let Answer::Holds(l) = &v.answer { Some(l) } else { None })
+        };
+        let itself = votes().any(|l| std::ptr::eq(&raw const **l, lock));
+        (itself || votes().any(|l| l.id == lock.id)) && !lock.has_ended(now)
+    }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::node::{NodeFacts, NodeStatus};
-use super::{Diagnostics, Finding, GroupSnapshot, LockList, NodeMeta, Queue, Severity, Stamp};
+use super::{Diagnostics, Finding, GroupSnapshot, LockList, NodeId, NodeMeta, Queue, Severity, Stamp};
 
 /// A command this user may not run there, so that a pane can say what is missing.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -36,6 +36,28 @@ impl Denied {
     }
 }
 
+/// Which server is searched for the keys of a primary.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub enum SearchedOn {
+    /// The primary: nothing else was asked for.
+    #[default]
+    Itself,
+    /// This replica of it, as `[scan] replicas` asks.
+    Replica(NodeId),
+    /// The primary, although a replica was asked for: why.
+    NoReplica(&'static str),
+}
+
+impl SearchedOn {
+    /// The replica.
+    pub fn replica(&self) -> Option<&NodeId> {
+        match self {
+            Self::Replica(node) => Some(node),
+            Self::Itself | Self::NoReplica(_) => None,
+        }
+    }
+}
+
 /// How far the search for keys has come.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct ScanProgress {
@@ -45,6 +67,8 @@ pub struct ScanProgress {
     pub share: Option<f64>,
     /// How long the last complete pass took: a new key is found at the latest after about this time.
     pub pass_time: Option<Duration>,
+    /// Where it reads.
+    pub on: SearchedOn,
     /// More keys matched than are kept, or such as are too long to be kept.
     pub truncated: bool,
     /// Since when.

@@ -89,16 +89,14 @@ impl Look<'_> {
         }
         self.reread_locks(&locks).await?;
         self.read_queues(&queues).await?;
-        // Once all keys were seen, what was not known is new.
-        let is_new = self.search.progress.passes > 0;
-        self.take_in(unknown, is_new).await
+        self.take_in(unknown, self.search.searched()).await
     }
 
     /// Reads these known locks again.
     pub(super) async fn reread_locks(&mut self, keys: &[Bytes]) -> Result<(), CallError> {
         let facts: Vec<KeyFact> =
             keys.iter().filter_map(|k| self.table.locks.get(k).map(|e| e.fact.clone())).collect();
-        self.read_locks(&facts, false).await
+        self.read_locks(&facts, None).await
     }
 }
 

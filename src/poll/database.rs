@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::changes::Late;
 use super::claims::Claims;
@@ -73,6 +74,15 @@ impl Database {
 
     /// True while a whole pass over its keys is wanted and nothing stands against it.
     pub(super) fn hurries(&self, claims: &Claims) -> bool {
+        self.wants_a_pass(claims) && self.search.hurries(Instant::now())
+    }
+
+    /// When such a pass goes on that stands still for now.
+    pub(super) fn goes_on_at(&self, claims: &Claims) -> Option<Instant> {
+        self.search.held_until(Instant::now()).filter(|_| self.wants_a_pass(claims))
+    }
+
+    fn wants_a_pass(&self, claims: &Claims) -> bool {
         self.search.hurry && self.search.progress.error.is_none() && self.watches_keys(claims)
     }
 

@@ -11,6 +11,7 @@ use super::claims::Claims;
 use super::connections::Connections;
 use super::liveness::Liveness;
 use super::memory::Memory;
+use super::peers::Peers;
 use super::poller::Poller;
 use super::roster::Roster;
 use crate::config::endpoint::{Directory, Routes, route};
@@ -43,6 +44,7 @@ pub(super) struct Shared {
     pub(super) live: bool,
     pub(super) connections: Connections,
     pub(super) memory: Memory,
+    pub(super) peers: Peers,
     board: watch::Sender<Board>,
 }
 
@@ -69,7 +71,7 @@ impl Shared {
     }
 
     /// The board as it stands.
-    fn now(&self) -> Board {
+    pub(super) fn now(&self) -> Board {
         self.board.borrow().clone()
     }
 
@@ -146,6 +148,7 @@ impl Fleet {
             live,
             connections: Connections::default(),
             memory,
+            peers: Peers::default(),
             board,
         });
         let memory = tokio::spawn(remember(shared.clone()));
@@ -279,6 +282,7 @@ impl Pollers {
         let now = Stamp::now();
         let running = |meta: &NodeMeta| self.running.iter().any(|(s, _)| s.iter().any(|n| n.meta == *meta));
         self.shared.claims.set_order(nodes);
+        self.shared.peers.set(nodes);
         self.shared.board.send_modify(|board| {
             let slots = nodes.iter().map(|node| {
                 let kept = board.iter().find(|s| s.meta == node.meta && running(&node.meta));

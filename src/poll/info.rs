@@ -94,6 +94,7 @@ pub fn parse(text: &Bytes, db: u32) -> NodeFacts {
         main_thread_cpu: decimal("used_cpu_sys_main_thread")
             .zip(decimal("used_cpu_user_main_thread"))
             .map(|(sys, user)| sys + user),
+        replication_id: get("master_replid").map(escape_text),
         offset: number("master_repl_offset"),
         replicas: (0..MOST_REPLICAS).map_while(|n| get(&format!("slave{n}")).map(replica)).collect(),
         replica_offset: number("slave_repl_offset"),

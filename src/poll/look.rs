@@ -6,11 +6,13 @@ use std::time::{Duration, Instant};
 
 use super::cost::CostMeter;
 use super::due;
+use super::fleet::Shared;
 use super::keys::KeyTable;
 use super::prefixes::Prefixes;
 use super::refusals::{Refusals, SOME_KEYS};
 use super::sample::Sampler;
-use super::search::{Pace as SearchPace, Search};
+use super::scout::Scout;
+use super::search::Search;
 use crate::domain::reply::ReplyError;
 use crate::domain::{Bytes, NodeMeta, Reply, Stamp};
 use crate::family::registry::Kind;
@@ -33,6 +35,8 @@ pub(super) struct Look<'a> {
     pub(super) meta: &'a NodeMeta,
     pub(super) table: &'a mut KeyTable,
     pub(super) search: &'a mut Search,
+    pub(super) scout: &'a mut Scout,
+    pub(super) shared: &'a Shared,
     pub(super) sampler: &'a mut Sampler,
     pub(super) cost: &'a mut CostMeter,
     pub(super) denied: &'a mut BTreeSet<(&'static str, String)>,
@@ -71,53 +75,12 @@ impl Look<'_> {
         }
     }
 
-    /// Goes on with the search: to the end of the pass or `until` when in a hurry, else within the budget of server
-    /// time, when it is time for a call.
-    pub(super) async fn search(&mut self, until: Instant, pace: SearchPace) -> Result<(), CallError> {
-        if self.registry.is_idle() {
-            self.search.progress.passes += 1;
-            self.search.hurry = false;
-            return Ok(());
-        }
-        if !self.search.is_due(Instant::now()) {
-            return Ok(());
-        }
-        let steady = !self.search.hurry;
-        let mut spent = Duration::ZERO;
-        loop {
-            let started = Instant::now();
-            let pattern = self.registry.only_pattern();
-            let reply = self.reader.scan(self.search.cursor(), pattern, self.search.count()).await?;
-            let elapsed = started.elapsed();
-            self.cost.add(1, elapsed, self.rtt);
-            if let Some(error) = reply.as_error() {
-                self.note_denied("locks", "SCAN", error);
-                self.note_denied("queues", "SCAN", error);
-                self.search.failed(error.to_string());
-                return Ok(());
-            }
-            let cost = elapsed.saturating_sub(self.rtt);
-            spent += cost;
-            let first_pass = self.search.progress.passes == 0;
-            let Some((keys, done)) = self.search.advance(reply, cost, self.keys_total) else {
-                self.search.failed("SCAN answered in an unknown shape".into());
-                return Ok(());
-            };
-            self.take_in(keys, !first_pass).await?;
-            if done {
-                self.sampler.next_pass();
-            }
-            let hurry = self.search.hurry && Instant::now() < until;
-            if done || (!hurry && spent >= pace.burst) || Instant::now() >= until {
-                // What haste has cost is not made up for.
-                self.search.rest(Instant::now(), if steady { spent } else { Duration::ZERO }, pace);
-                return Ok(());
-            }
-        }
-    }
-
-    /// Finds out what new keys are and reads them for the first time. Returns those that are neither locks nor queues although a pattern matches.
-    pub(super) async fn take_in(&mut self, keys: Vec<Bytes>, is_new: bool) -> Result<Vec<Bytes>, CallError> {
+    /// Finds out what new keys are and reads them for the first time; all that stood at `searched` was known. Returns those that are neither locks nor queues although a pattern matches.
+    pub(super) async fn take_in(
+        &mut self,
+        keys: Vec<Bytes>,
+        searched: Option<Instant>,
+    ) -> Result<Vec<Bytes>, CallError> {
         let mut others = Vec::new();
         let (mut candidates, mut clues) = (Vec::new(), Vec::new());
         for key in keys.into_iter().filter(|key| !self.table.knows(key)) {
@@ -169,7 +132,7 @@ impl Look<'_> {
                     None => others.push(fact.key),
                 }
             }
-            self.read_locks(&locks, is_new).await?;
+            self.read_locks(&locks, searched).await?;
             // Of the right name and type, and yet no lock stands in it.
             let none = locks.into_iter().filter(|fact| !self.table.locks.contains_key(&fact.key));
             others.extend(none.map(|fact| fact.key));
@@ -182,7 +145,11 @@ impl Look<'_> {
         Ok(others)
     }
 
-    pub(super) async fn read_locks(&mut self, facts: &[KeyFact], is_new: bool) -> Result<(), CallError> {
+    pub(super) async fn read_locks(
+        &mut self,
+        facts: &[KeyFact],
+        searched: Option<Instant>,
+    ) -> Result<(), CallError> {
         for chunk in facts.chunks(READS_A_PIPELINE / 4) {
             let mut reads = Vec::new();
             let mut spans = Vec::with_capacity(chunk.len());
@@ -194,13 +161,16 @@ impl Look<'_> {
                 reads.extend(wanted);
             }
             let replies = self.read("locks", &reads).await?;
-            let ctx = self.context(is_new);
+            let ctx = self.context(false);
             for (fact, family, previous, span) in spans {
                 let replies = replies.get(span).unwrap_or_default();
                 if has_left(replies) {
                     self.table.remove_lock(&fact.key);
                     continue;
                 }
+                // One that may have been taken while nobody could see it is held for longer, perhaps.
+                let seen = |at| self.table.sight.is_clear(&fact.key, at, ctx.at.mono);
+                let ctx = Context { is_new: searched.is_some_and(seen), ..ctx.clone() };
                 match family.interpret(fact, previous.as_deref(), replies, &ctx) {
                     Some(lock) => self.table.put_lock(fact.clone(), lock),
                     None => self.table.end_lock(&fact.key, ctx.at),
@@ -303,6 +273,7 @@ impl Look<'_> {
             for (read, reply) in reads.iter().zip(&replies) {
                 if let (Some(pane), Some(command)) = (pane, read.denied_inside(reply, *self.dialect)) {
                     self.denied.insert((pane, command.to_string()));
+                    self.reader.was_denied_inside(1);
                 }
                 let Some(error) = reply.as_error() else {
                     self.refusals.allowed(read);

@@ -18,12 +18,13 @@ use super::info;
 use super::liveness::Liveness;
 use super::patience::Patience;
 use super::push::Push;
+use super::scout::Scout;
 use crate::config::{Endpoint, NodeConfig};
 use crate::domain::health::Around;
 use crate::domain::node::{NodeFacts, NodeState, Reason};
 use crate::domain::{Bytes, NodeSnapshot, Reply, Stamp};
 use crate::family::{Context, Dialect};
-use crate::redis_io::{CallError, ClientRole, Reader, connect};
+use crate::redis_io::{CallError, ClientRole, Reader, connect, denials};
 
 /// See the module.
 pub(super) struct Poller {
@@ -38,8 +39,8 @@ pub(super) struct Poller {
     live: Liveness,
     patience: Patience,
     ping_denied: bool,
-    /// Once true it stays: the counters remember too.
-    own_denials: bool,
+    /// What was refused to us before this server process began: it does not count that.
+    denials_before: u64,
     /// CLUSTERDOWN as this server answered it to us: no write of anybody was refused by that.
     own_cluster_downs: u64,
     rtt: Option<Duration>,
@@ -56,6 +57,8 @@ pub(super) struct Poller {
     /// One for all databases: a notice names a key without its database.
     push: Push,
     turns: live::Turns,
+    /// Where the keys are searched instead, if that was asked for.
+    scout: Scout,
     /// When the last look ended.
     looked_at: Stamp,
 }
@@ -75,7 +78,7 @@ impl Poller {
             reader: None,
             patience: Patience::default(),
             ping_denied: false,
-            own_denials: false,
+            denials_before: 0,
             own_cluster_downs: 0,
             rtt: None,
             rtt_least: Duration::MAX,
@@ -89,6 +92,7 @@ impl Poller {
             cost: CostMeter::new(now.mono),
             push: Push::new(wanted),
             turns: live::Turns::default(),
+            scout: Scout::default(),
             looked_at: now,
         })
     }
@@ -112,7 +116,8 @@ impl Poller {
                 // The first pass is not complete: go on at once, unless the server refuses it.
                 Duration::ZERO
             } else {
-                known.interval
+                let held = self.databases.iter().filter_map(|db| db.goes_on_at(&self.shared.claims)).min();
+                held.map_or(known.interval, |at| at.saturating_duration_since(started).min(known.interval))
             };
             let until = (started + next).min(self.push.retry_at().unwrap_or(started + next));
             self.wait(&mut pace, &mut known, until).await;
@@ -157,7 +162,6 @@ impl Poller {
         if self.diagnose().await.is_err() {
             self.reader = None;
         }
-        self.own_denials |= self.reader.as_ref().is_some_and(Reader::was_denied) || self.push.was_denied();
     }
 
     /// Slow log, latency events, clients, configuration: what is due of it.
@@ -247,6 +251,10 @@ impl Poller {
         let [info, time] = reader.info_and_time().await?;
         let middle = std::time::SystemTime::now() - started.elapsed() / 2;
         self.cost.add(3, started.elapsed() + rtt, self.rtt_least * 2);
+        for db in &self.databases {
+            let spent = self.shared.peers.take_spent(&db.node.meta.id);
+            self.cost.add(spent.commands, spent.time, Duration::ZERO);
+        }
         match &info {
             Reply::Error(e) if e.is_denied() || e.is_unknown_command() => {
                 // Neither PING nor INFO: nothing can be said of it.
@@ -265,9 +273,13 @@ impl Poller {
                 };
                 for db in &mut self.databases {
                     let mut facts = info::parse(&text, db.node.meta.db);
+                    let denials = denials::of_server(&self.endpoint.address, facts.run_id.as_deref());
                     if other_process(db, &facts) {
-                        self.own_cluster_downs = 0;
+                        (self.own_cluster_downs, self.denials_before) = (0, denials);
                     }
+                    // Ours are no attack, and no bad deploy.
+                    let own = denials.saturating_sub(self.denials_before);
+                    facts.acl_denied = facts.acl_denied.map(|all| all.saturating_sub(own));
                     if let Some(refused) = &mut facts.refused {
                         refused.clusterdown = refused.clusterdown.saturating_sub(self.own_cluster_downs);
                     }
@@ -304,7 +316,7 @@ impl Poller {
             }
             let Some(snapshot) = self.snapshot(at) else { return };
             let median = self.shared.clock_median_ms(snapshot.meta.group.as_ref());
-            let around = Around { clock_median_ms: median, own_denials: self.own_denials };
+            let around = Around { clock_median_ms: median };
             let Some(db) = self.databases.get_mut(at) else { return };
             db.verdicts = db.health.observe(&snapshot, &around, &self.shared.config.rules);
             self.shared.publish(NodeSnapshot { health: db.verdicts.clone(), ..snapshot });

@@ -51,7 +51,6 @@ pub(super) struct Push {
     spared: bool,
     spared_at: Option<Instant>,
     why: Option<String>,
-    denied: bool,
     tries: u32,
     retry_at: Option<Instant>,
     ping_at: Instant,
@@ -71,7 +70,6 @@ impl Push {
             spared: false,
             spared_at: None,
             why: None,
-            denied: false,
             tries: 0,
             retry_at: None,
             ping_at: Instant::now(),
@@ -135,7 +133,6 @@ impl Push {
             }
             Err(Refusal::Never(why)) => {
                 self.close();
-                self.denied |= why.ends_with("not permitted");
                 self.why = Some(why);
                 self.retry_at = Some(now + ASK_AGAIN);
                 false
@@ -148,11 +145,6 @@ impl Push {
                 false
             }
         }
-    }
-
-    /// True once the server's ACL refused something here: its count of denials is ours too.
-    pub(super) fn was_denied(&self) -> bool {
-        self.denied
     }
 
     /// Another server process answers there: what the last one refused tells nothing.
@@ -186,7 +178,10 @@ impl Push {
     /// What came beside keys. True when the connection is to be seen to at once.
     pub(super) fn heed(&mut self, signs: Signs) -> bool {
         if signs.closed {
-            self.lost(Instant::now());
+            // A server that had too much to say closes without saying it.
+            self.lost(self.heard_at);
+        } else {
+            self.heard_at = Instant::now();
         }
         if signs.noisy {
             let until = Instant::now() + NOISY_FOR;

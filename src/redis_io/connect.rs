@@ -5,6 +5,7 @@ use std::time::Duration;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, ProtocolVersion, RedisConnectionInfo};
 
+use super::denials::Counter;
 use super::dial::{Progress, Stage, dial};
 use super::error::CallError;
 use super::link::Link;
@@ -148,7 +149,8 @@ async fn establish(
     let (connection, driver) = MultiplexedConnection::new_with_config(&info, stream, config)
         .await
         .map_err(|e| CallError::from_redis(&e))?;
-    let mut link = Link::new(connection, timeout, tokio::spawn(driver));
+    let denials = Counter::at(&endpoint.address);
+    let mut link = Link::new(connection, timeout, tokio::spawn(driver), denials);
     handshake(&mut link, endpoint, role).await?;
     progress.first_bytes.handshake_is_over();
     Ok(link)
@@ -172,11 +174,16 @@ async fn establish_push(
         .set_response_timeout(None)
         .set_connection_timeout(None)
         .set_push_sender(super::push::Sender(sink));
-    let (connection, driver) = MultiplexedConnection::new_with_config(&info, stream, config)
-        .await
-        .map_err(|e| CallError::from_redis(&e))?;
+    let (connection, driver) =
+        MultiplexedConnection::new_with_config(&info, stream, config).await.map_err(|e| {
+            let error = CallError::from_redis(&e);
+            if matches!(error.reason, Reason::Noperm | Reason::Wrongpass) {
+                Counter::at(&endpoint.address).add(1);
+            }
+            error
+        })?;
     progress.first_bytes.handshake_is_over();
-    Ok(Link::new(connection, timeout, tokio::spawn(driver)))
+    Ok(Link::new(connection, timeout, tokio::spawn(driver), Counter::at(&endpoint.address)))
 }
 
 async fn handshake(link: &mut Link, endpoint: &Endpoint, role: ClientRole) -> Result<(), CallError> {

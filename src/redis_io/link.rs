@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 
+use super::denials::Counter;
 use super::error::CallError;
 use crate::domain::bytes::escape_text;
 use crate::domain::reply::ReplyError;
@@ -15,8 +16,8 @@ pub(super) struct Link {
     pub(super) connection: MultiplexedConnection,
     pub(super) timeout: Duration,
     pub(super) driver: tokio::task::JoinHandle<()>,
-    /// The server's ACL refused something that was sent here.
-    pub(super) was_denied: bool,
+    /// How often the server's ACL refused us something.
+    pub(super) denials: Counter,
     /// How often the server answered CLUSTERDOWN here: it counts that among its errors.
     pub(super) cluster_downs: u64,
     /// Keys here are on their way to this node: ASKING goes before each command, or once before a transaction.
@@ -36,16 +37,9 @@ impl Link {
         connection: MultiplexedConnection,
         timeout: Duration,
         driver: tokio::task::JoinHandle<()>,
+        denials: Counter,
     ) -> Self {
-        Self {
-            connection,
-            timeout,
-            driver,
-            was_denied: false,
-            cluster_downs: 0,
-            asking: false,
-            in_multi: false,
-        }
+        Self { connection, timeout, driver, denials, cluster_downs: 0, asking: false, in_multi: false }
     }
 
     /// Sends all commands in one write; the replies stand in the same order, refused ones as `Reply::Error`.
@@ -80,8 +74,7 @@ impl Link {
             Ok(Ok(values)) => {
                 let answered = values.into_iter().zip(wanted).filter(|(_, wanted)| *wanted);
                 let replies: Vec<Reply> = answered.map(|(value, _)| to_reply(value)).collect();
-                self.was_denied |=
-                    replies.iter().any(|r| r.as_error().is_some_and(ReplyError::is_denied_somewhere));
+                self.denials.take(&replies);
                 let errors = replies.iter().filter_map(Reply::as_error);
                 self.cluster_downs += errors.filter(|e| e.code == "CLUSTERDOWN").count() as u64;
                 Ok(replies)

@@ -16,9 +16,9 @@ impl Reader {
         Self { link }
     }
 
-    /// True once the server's ACL refused something that we sent: its count of denials is ours too.
-    pub fn was_denied(&self) -> bool {
-        self.link.was_denied
+    /// A script went on although so many of its commands were refused, about: the server counts them.
+    pub fn was_denied_inside(&self, denials: usize) {
+        self.link.denials.add(denials);
     }
 
     /// How often the server answered us CLUSTERDOWN since this was asked last: its count of them is also ours.

@@ -70,6 +70,7 @@ struct Watching<'a> {
     pushes_per_sec: f64,
     commands_per_sec: f64,
     busy_share: f64,
+    search_replica: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -228,6 +229,7 @@ fn node<'a>(fleet_node: &'a FleetNode, rules: &Rules, now: Stamp) -> Node<'a> {
             pushes_per_sec: rounded(snapshot.cost.pushes_per_sec),
             commands_per_sec: rounded(snapshot.cost.commands_per_sec),
             busy_share: (snapshot.cost.busy_share * 1e6).round() / 1e6,
+            search_replica: snapshot.scan.on.replica().map(crate::domain::NodeId::as_str),
         },
         told: diagnostics::told(snapshot),
         findings: fleet_node.findings(rules, now.mono),

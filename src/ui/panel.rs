@@ -8,6 +8,7 @@ use ratatui::text::{Line, Span};
 use super::format;
 use super::groups::{self, ListLine};
 use super::scene::Scene;
+use super::searched;
 use super::table::{self, Column, Row, Table};
 use super::text::{self, Cut};
 use super::view::{ViewCache, area_of};
@@ -224,6 +225,7 @@ fn limits(scene: &Scene<'_>, panel: Panel) -> Vec<String> {
     {
         out.push(format!("new keys within {}", format::duration(slowest)));
     }
+    out.extend(searched::notes(snapshots()));
     if let Some(node) = snapshots().find(|n| n.scan.truncated) {
         out.push(format!("truncated on {}", node.meta.id));
     }

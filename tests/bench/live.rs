@@ -1,4 +1,4 @@
-//! Pushed changes on a real server: how soon a lock is on the board, what watching costs the server when nothing much
+//! Pushed changes on a real server: how soon a lock is on the board and on the screen, what watching costs the server when nothing much
 //! happens, and what a storm of changes costs both.
 //!
 //! `cargo bench --bench live`. Sizes by the environment: `KEYS` (1,000,000), `LOCKS` (10,000), `MANY` (100,000 locks of
@@ -19,6 +19,11 @@ use redwarden::domain::{Command, LockId, NodeId, NodeMeta, NodeSnapshot};
 use redwarden::launcher::Server;
 use redwarden::poll::Fleet;
 use redwarden::redis_io::{ClientRole, WritePermit, Writer};
+
+#[path = "../support/pty.rs"]
+mod pty;
+
+use pty::Terminal;
 
 const STEP: u64 = 50_000;
 const FILL: &str = "for i=ARGV[1],ARGV[2] do redis.call('SET',ARGV[3]..i,ARGV[4]..i) end";
@@ -61,6 +66,7 @@ async fn main() {
         );
         latency(&fleet, &mut writer).await;
     }
+    on_screen(&server, &mut writer).await;
     storm(seconds).await;
 }
 
@@ -131,16 +137,47 @@ async fn latency(fleet: &Fleet, writer: &mut Writer) {
             times.push(began.elapsed());
         }
     }
+    print(took, "board");
+}
+
+fn print(mut took: [Vec<Duration>; 2], place: &str) {
     for (name, times) in ["taken", "released"].into_iter().zip(&mut took) {
         times.sort_unstable();
         let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e3;
         println!(
-            "  {name:9} to board: p50 {:.1} ms, p99 {:.1} ms, most {:.1} ms",
+            "  {name:9} to {place}: p50 {:.1} ms, p99 {:.1} ms, most {:.1} ms",
             at(0.5),
             at(0.99),
             at(1.0)
         );
     }
+}
+
+/// The same until the program itself shows it in a terminal, among all other locks and with a filter in force.
+async fn on_screen(server: &Server, writer: &mut Writer) {
+    let mut terminal = Terminal::redwarden(&["--read-only", &server.url()]);
+    terminal.wait_until("all is listed", |screen| {
+        let text = screen.contents();
+        text.contains("push") && !text.contains("first search") && text.contains("lock:")
+    });
+    terminal.send("2/sample\r");
+    terminal.wait_for("No lock matches");
+    let mut took: [Vec<Duration>; 2] = Default::default();
+    for i in 0..SAMPLES {
+        let key = format!("lock:sample:{i}");
+        let take = Command::new("SET").arg(key.as_str()).arg(TOKEN).arg("PX").arg(60_000_i64);
+        for (release, command) in [take, Command::new("DEL").arg(key.as_str())].into_iter().enumerate() {
+            tokio::time::sleep(Duration::from_micros(fastrand::u64(0..40_000))).await;
+            let began = Instant::now();
+            writer.call(&command).await.unwrap();
+            tokio::task::block_in_place(|| match release {
+                0 => terminal.wait_for(&key),
+                _ => terminal.wait_gone(&key),
+            });
+            took[release].push(began.elapsed());
+        }
+    }
+    print(took, "screen");
 }
 
 /// Very many locks, of which very many change.

@@ -195,6 +195,8 @@ fn everything_the_file_can_say_arrives() {
     assert_eq!((c.ui.ascii, c.ui.mouse, c.ui.bell), (true, false, true));
     let c = Case::new("[ui]\nmouse = true").config("--no-mouse --ascii --bell --log here.log");
     assert_eq!((c.ui.ascii, c.ui.mouse, c.ui.bell), (true, false, true));
+    assert!(!c.scan.replicas && Case::new("[scan]\nreplicas = true").config("").scan.replicas);
+    assert!(Case::new("[scan]\nreplicas = false").config("--scan-replicas").scan.replicas);
     assert_eq!(c.log, Some(PathBuf::from("here.log")), "a flag's path is as it stands");
 }
 

@@ -152,6 +152,15 @@ fn check(state: &AppState, world: &World) {
             |q: &Quorum| q.votes.iter().map(|v| (v.node.clone(), v.answer.clone())).collect::<Vec<_>>();
         assert_eq!(answers(followed), answers(made));
     }
+    for quorum in &whole.fleet.quorums {
+        // What a list asks for is the first of what the details tell.
+        let told = quorum.verdict(world.now.mono).and_then(|v| v.findings.into_iter().next());
+        let worst = quorum.worst(world.now.mono);
+        assert_eq!(
+            worst.map(|w| (w.severity, w.code, w.remedy)),
+            told.map(|f| (f.severity, f.code, f.remedy))
+        );
+    }
     check_rows(state, &whole);
     assert!(state.frozen.is_some() || state.verdict == whole.verdict);
 }
@@ -162,6 +171,11 @@ fn check_rows(state: &AppState, whole: &AppState) {
     }
     let each = |state: &AppState| state.standings.iter().collect::<Vec<Standing>>();
     assert_eq!(each(state), each(whole));
+    let worst = |state: &AppState| {
+        let quorums = state.standings.quorums();
+        quorums.map(|(q, worst)| (q.key.clone(), q.electorate.clone(), worst)).collect::<Vec<_>>()
+    };
+    assert_eq!(worst(state), worst(whole));
     assert_eq!(listed(state), listed(whole));
     assert_eq!(state.counts, whole.counts);
     assert_eq!(state.locks.selected.is_some(), !state.locks.rows.is_empty());

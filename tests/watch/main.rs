@@ -5,6 +5,7 @@ mod acl;
 mod clusters;
 mod databases;
 mod diagnostics;
+mod gaps;
 mod habits;
 mod holders;
 mod liveness;
@@ -14,7 +15,9 @@ mod push_links;
 mod queues;
 mod quorums;
 mod rates;
+mod replica_search;
 mod sentinels;
+mod slow_search;
 
 #[path = "../support/fleet.rs"]
 mod fleet;

@@ -119,6 +119,7 @@ pub(super) fn settings(picker: &mut Picker<'_>, problems: &mut Problems) -> Conf
         scan: ScanConfig {
             budget: picker.pick("scan.budget", scan.budget, |l| &l.scan_budget),
             max_keys: picker.pick("scan.max_keys", scan.max_keys, |l| &l.scan_max_keys),
+            replicas: picker.pick("scan.replicas", scan.replicas, |l| &l.scan_replicas),
         },
         redact: picker.pick("peek.redact", default.redact, |l| &l.redact),
         worker: WorkerConfig {

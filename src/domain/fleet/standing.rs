@@ -1,11 +1,13 @@
 //! What each lock of a fleet comes to at a moment: the header counts it, the verdict sums it up, the list leaves out what
 //! has ended. Carried from one fleet to the next, so that only what changed is judged anew.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::FleetView;
 use crate::domain::lock::Brief;
 use crate::domain::lock_list::Changes;
+use crate::domain::quorum::{Concern, Quorum, Walk};
 use crate::domain::{Lock, Rules};
 
 /// What one lock comes to.
@@ -33,6 +35,8 @@ impl Standing {
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Standings {
     each: Vec<Standing>,
+    /// What is worst of each quorum, in the order of the fleet's.
+    quorums: Vec<(Arc<Quorum>, Option<Concern>)>,
     judged_at: Option<Instant>,
     next_end: Option<Instant>,
 }
@@ -41,26 +45,43 @@ impl Standings {
     /// Judges every lock at this moment.
     pub fn of(fleet: &FleetView, rules: &Rules, now: Instant) -> Self {
         let mut next_end = None;
-        let mut quorums = fleet.quorums.iter().peekable();
-        let each = fleet.locks.iter().map(|lock| {
-            // Both are sorted by key.
-            while quorums.next_if(|q| q.key < lock.id.key).is_some() {}
-            let votes = quorums.peek().is_some_and(|q| q.key == lock.id.key);
-            judge(lock, (rules, now), votes && fleet.is_folded(lock, now), &mut next_end)
-        });
-        Self { each: each.collect(), judged_at: Some(now), next_end }
+        let mut walk = Walk::new(&fleet.quorums);
+        let each = fleet.locks.iter().map(|lock| judge(lock, (rules, now), &mut walk, &mut next_end));
+        let each = each.collect();
+        let quorums = fleet.quorums.iter().map(|quorum| (quorum.clone(), quorum.worst(now))).collect();
+        Self { each, quorums, judged_at: Some(now), next_end }
     }
 
     /// Carries over what did not change to a newer fleet, where `changes` are; judges the others.
     #[must_use]
     pub fn next(&self, changes: &Changes, newer: &FleetView, rules: &Rules, now: Instant) -> Self {
         let mut next_end = self.next_end;
+        let mut walk = Walk::new(&newer.quorums);
         let fresh = |at: u32| match newer.locks.get(at as usize) {
-            Some(lock) => judge(lock, (rules, now), newer.is_folded(lock, now), &mut next_end),
+            Some(lock) => judge(lock, (rules, now), &mut walk, &mut next_end),
             None => Standing::Ended,
         };
         let each = changes.carry(&self.each, fresh);
-        Self { each, judged_at: self.judged_at, next_end }
+        Self { each, quorums: self.next_quorums(newer, now), judged_at: self.judged_at, next_end }
+    }
+
+    fn next_quorums(&self, newer: &FleetView, now: Instant) -> Vec<(Arc<Quorum>, Option<Concern>)> {
+        let mut known = self.quorums.iter().peekable();
+        let carry = |quorum: &Arc<Quorum>| {
+            // Most are the same, which is seen without a look at them.
+            let is_earlier = |(q, _): &&(Arc<Quorum>, _)| !Arc::ptr_eq(q, quorum) && q.key < quorum.key;
+            while known.next_if(is_earlier).is_some() {}
+            match known.next_if(|(q, _)| Arc::ptr_eq(q, quorum)) {
+                Some(same) => same.clone(),
+                None => (quorum.clone(), quorum.worst(now)),
+            }
+        };
+        newer.quorums.iter().map(carry).collect()
+    }
+
+    /// The quorums with which something is wrong, and what is worst of it.
+    pub fn quorums(&self) -> impl Iterator<Item = (&Arc<Quorum>, Concern)> {
+        self.quorums.iter().filter_map(|(quorum, worst)| Some((quorum, (*worst)?)))
     }
 
     /// In the order of the fleet's locks.
@@ -87,7 +108,7 @@ impl Standings {
 fn judge(
     lock: &Lock,
     (rules, now): (&Rules, Instant),
-    folded: bool,
+    walk: &mut Walk<'_>,
     next_end: &mut Option<Instant>,
 ) -> Standing {
     if let Some(left) = lock.ttl_left(now) {
@@ -99,5 +120,5 @@ fn judge(
         }
     }
     let brief = lock.brief(rules, now);
-    if folded { Standing::Folded(brief) } else { Standing::Listed(brief) }
+    if walk.is_folded(lock, now) { Standing::Folded(brief) } else { Standing::Listed(brief) }
 }

@@ -8,10 +8,6 @@ pub(super) const RULE: Rule =
     Rule { code: "acl-denials", remedy: "ACL LOG tells who and what", at_once: true, judge };
 
 fn judge(sample: &Sample<'_>) -> Option<(Severity, String)> {
-    // Our own denials would be counted too.
-    if sample.around.own_denials || !sample.node.denied.is_empty() {
-        return None;
-    }
     let grown = sample.grown(|f| f.acl_denied)?;
     (grown > u64::from(sample.rules.acl_denials_above))
         .then(|| (Severity::Warning, format!("{grown} denials by ACL within {}", sample.window())))

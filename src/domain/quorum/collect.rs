@@ -52,17 +52,17 @@ pub(in crate::domain) fn next(
     let gone = changes.gone.iter().filter_map(|at| old_locks.get(*at as usize));
     let come = changes.come.iter().filter_map(|at| locks.get(*at as usize));
     let mut keys: BTreeSet<&Bytes> = gone.chain(come).map(|lock| &lock.id.key).collect();
-    keys.extend(before.iter().filter(|q| q.is_pending()).map(|q| &q.key));
-    let made = keys.iter().flat_map(|key| roll.quorums(&locks.of_key(key).collect::<Vec<_>>()));
-    let mut made = made.peekable();
-    let mut all = Vec::with_capacity(before.len());
-    for quorum in before.iter().filter(|q| !keys.contains(&q.key)) {
-        while let Some(earlier) = made.next_if(|q| q.key < quorum.key) {
-            all.push(earlier);
-        }
-        all.push(quorum.clone());
+    if !roll.is_searched_at_once() {
+        keys.extend(before.iter().filter(|q| q.is_pending()).map(|q| &q.key));
     }
-    all.extend(made);
+    let (mut all, mut rest) = (Vec::with_capacity(before.len()), before);
+    for key in keys {
+        let (earlier, later) = rest.split_at(rest.partition_point(|q| q.key < *key));
+        all.extend_from_slice(earlier);
+        all.extend(roll.quorums(&locks.of_key(key).collect::<Vec<_>>()));
+        rest = later.get(later.iter().take_while(|q| q.key == *key).count()..).unwrap_or_default();
+    }
+    all.extend_from_slice(rest);
     all
 }
 
@@ -108,6 +108,12 @@ impl Roll {
         }
         roll.voters.retain(|_, all| all.len() > 1);
         roll
+    }
+
+    /// True when a key that is not listed is not there, on each voter: no vote becomes known by time alone.
+    fn is_searched_at_once(&self) -> bool {
+        let of = |booth: &Booth| Search::of(&booth.snapshot);
+        self.booths.values().map(of).all(|search| search.whole && !search.slow)
     }
 
     /// True when the same servers vote, and of each the same is known that makes a vote.

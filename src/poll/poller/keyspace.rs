@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::super::look::Look;
+use super::super::scout::Orders;
 use super::super::search::Pace as SearchPace;
 use super::Poller;
 use crate::config::SCAN_BUDGET;
@@ -37,6 +38,7 @@ impl Poller {
     /// The keys of each database in turn; a failure says nothing of the others, unless the connection broke.
     pub(super) async fn look_at_databases(&mut self, until: Instant) {
         let count = u32::try_from(self.databases.len()).unwrap_or(u32::MAX).max(1);
+        self.choose_where_to_search().await;
         let share = until.saturating_duration_since(Instant::now()) / count;
         for at in 0..self.databases.len() {
             let Some(db) = self.databases.get_mut(at) else { return };
@@ -52,6 +54,24 @@ impl Poller {
                 }
                 self.reader = None;
                 return;
+            }
+        }
+    }
+
+    /// On the node itself, or on a replica of it if that was asked for.
+    async fn choose_where_to_search(&mut self) {
+        if !self.shared.config.scan.replicas {
+            return;
+        }
+        let facts = self.databases.first().and_then(|db| db.facts.clone()).unwrap_or_default();
+        if !self.watches_keys() {
+            self.scout.rest();
+            return;
+        }
+        match self.scout.keep(&self.shared, &facts).await {
+            Orders::Wait(until) => self.databases.iter_mut().for_each(|db| db.search.hold(until)),
+            Orders::Search { on, anew } => {
+                self.databases.iter_mut().for_each(|db| db.search.read_on(on.clone(), anew));
             }
         }
     }
@@ -104,7 +124,7 @@ impl Poller {
             let goes_on = self
                 .databases
                 .get(at)
-                .is_some_and(|db| db.search.hurry && db.search.progress.error.is_none());
+                .is_some_and(|db| db.search.hurries(Instant::now()) && db.search.progress.error.is_none());
             if !pushed || !goes_on || Instant::now() >= until {
                 break;
             }
@@ -142,6 +162,8 @@ impl Poller {
             meta: &db.node.meta,
             table: &mut db.table,
             search: &mut db.search,
+            scout: &mut self.scout,
+            shared: &self.shared,
             sampler: &mut db.sampler,
             cost: &mut self.cost,
             denied: &mut db.denied,

@@ -159,6 +159,7 @@ fn watching(scene: &Scene<'_>, n: &NodeSnapshot, sheet: &mut Sheet) {
         Some(took) => format!("{passes}, the last one took {}", format::duration(took)),
         None => passes,
     };
+    let passes = format!("{passes}{}", super::super::searched::sentence(n));
     sheet.field("key search", &passes, look.plain());
     let [locks, queues] = [n.locks.len(), n.queues.len()].map(|n| format::count(n as u64));
     sheet.field("holds", &format!("{locks} locks, {queues} queues"), look.plain());
