@@ -62,3 +62,10 @@ pub(crate) async fn agree_when(
 pub(crate) fn says(queue: &Queue, label: &str, text: &str) -> bool {
     queue.details.iter().any(|d| d.label == label && d.text.contains(text))
 }
+
+/// Asserts that a peek at what is in flight tells who holds a task, and this of it.
+pub(crate) fn shows_in_flight(url: &str, queue: &str, part: &str) {
+    let seen = super::shell::Shell::new().run(&["queues", "peek", queue, "--set", "in-flight", "-u", url]);
+    let has = |text: &str| seen.out.contains(text);
+    assert!(seen.code == 0 && has("held by") && has(part), "{}{}", seen.out, seen.err);
+}

@@ -13,6 +13,7 @@ mod db;
 mod debian;
 #[path = "../support/driver.rs"]
 mod driver;
+mod dying_workers;
 mod flight;
 mod holders;
 mod locks;

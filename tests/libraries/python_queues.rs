@@ -8,7 +8,7 @@ use redwarden::launcher::Server;
 use redwarden::poll::Fleet;
 use serde_json::{Value, json};
 
-use super::counted::figures;
+use super::counted::{figures, shows_in_flight};
 use super::db::{Db, eventually};
 use super::driver::{Driver, Process};
 use super::python::Python;
@@ -272,6 +272,7 @@ async fn dramatiq_counts_as_its_broker_does() {
         told(q) == busy && q.in_flight >= Some(1) && (q.failed, q.workers) == (Some(1), Some(1))
     })
     .await;
+    shows_in_flight(&s.server.url(), "dramatiq:default", "actor_name: \"slow\"");
     s.open_gate().await;
     let done = moment(1);
     s.driver.until("counts", &done);
