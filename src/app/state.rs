@@ -1,12 +1,13 @@
 //! The root state: everything a frame is drawn from.
 
+mod dialog;
+mod list;
+
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
-use tui_input::Input;
-
-use super::batch::{Batch, Stage};
+use super::batch::Batch;
 use super::columns;
 use super::command::Panel;
 use super::counts::Counts;
@@ -15,27 +16,16 @@ use super::events::EventLog;
 use super::hit::HitMap;
 use super::series::QueueSeries;
 use super::transfer::Moving;
-use super::transfer_form::TransferForm;
 use crate::act::request::TaskPlace;
-use crate::act::{Plan, Prepared, Request, Ticket};
+use crate::act::{Plan, Ticket};
 use crate::config::{QueueConfig, Theme};
 use crate::domain::fleet::standing::Standings;
 use crate::domain::queue::PushEnd;
-use crate::domain::{FleetView, LockId, NodeId, QueueId, Rules, Stamp, Verdict};
-use crate::family::TaskSet;
+use crate::domain::{FleetView, LockId, QueueId, Rules, Stamp, Verdict};
 use crate::peek::Peek;
 use crate::worker::WorkerView;
-
-/// Identity of any row: the selection follows it, never an index.
-#[derive(Clone, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
-pub enum RowId {
-    /// A node.
-    Node(NodeId),
-    /// A lock.
-    Lock(LockId),
-    /// A queue.
-    Queue(QueueId),
-}
+pub use dialog::{Button, Confirm, Dialog, EnqueueForm, ExpireForm, PlanState, Prompt, StartGate};
+pub use list::{ListState, RowId, Sort};
 
 /// What the program was started with and the screen must show or obey.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,32 +62,6 @@ pub struct Settings {
     pub queue_patterns: Vec<String>,
 }
 
-/// Sort column of a panel, as an index into the panel's columns, and its direction.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Sort {
-    /// Column number.
-    pub column: usize,
-    /// Largest first.
-    pub descending: bool,
-}
-
-/// State of a list panel.
-#[derive(Clone, Debug, Default)]
-pub struct ListState {
-    /// Indices into the shown fleet's list, filtered and sorted. Rebuilt only when data, filter or sort changes.
-    pub rows: Arc<Vec<u32>>,
-    /// Selected row by identity.
-    pub selected: Option<RowId>,
-    /// Where the selected row stands in `rows`; the nearest row when it went away.
-    pub cursor: usize,
-    /// Marked rows.
-    pub marks: HashSet<RowId>,
-    /// Order.
-    pub sort: Sort,
-    /// Filter text in force.
-    pub filter: String,
-}
-
 /// A line on the Messages screen.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Message {
@@ -107,44 +71,6 @@ pub struct Message {
     pub is_error: bool,
     /// The text, escaped.
     pub text: String,
-}
-
-/// Which button of a dialog has the focus.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Button {
-    /// Cancel, the default.
-    #[default]
-    Cancel,
-    /// Confirm.
-    Confirm,
-}
-
-/// State of a confirm dialog's plan.
-#[derive(Clone, PartialEq, Debug)]
-pub enum PlanState {
-    /// The executor prepares it.
-    Preparing,
-    /// Ready to be confirmed.
-    Ready(Box<Prepared>),
-    /// Refused, with a sentence.
-    Refused(String),
-}
-
-/// A confirm dialog: carries its whole target.
-#[derive(Clone, Debug)]
-pub struct Confirm {
-    /// Its number.
-    pub ticket: Ticket,
-    /// What was asked for.
-    pub request: Request,
-    /// The plan.
-    pub plan: PlanState,
-    /// Focus.
-    pub button: Button,
-    /// Keys count only after it was drawn with its plan.
-    pub armed: bool,
-    /// On production: the key's name must be typed.
-    pub typed: Option<Input>,
 }
 
 /// A canary on its way.
@@ -162,101 +88,6 @@ pub struct FollowedCanary {
     pub after: Duration,
     /// How long it took until somebody had it, once that was seen.
     pub picked_after: Option<Duration>,
-}
-
-/// Form of the enqueue dialog.
-#[derive(Clone, Debug)]
-pub struct EnqueueForm {
-    /// Where to.
-    pub queue: QueueId,
-    /// Which end.
-    pub push: PushEnd,
-    /// The payload, editable.
-    pub payload: Input,
-    /// How many.
-    pub count: Input,
-    /// Field with the focus: 0 payload, 1 count.
-    pub field: usize,
-    /// What is wrong with the input, if anything.
-    pub error: Option<String>,
-}
-
-/// Form of the expire dialog.
-#[derive(Clone, Debug)]
-pub struct ExpireForm {
-    /// Which lock, as seen.
-    pub lock: LockId,
-    /// As seen.
-    pub seen: crate::act::Seen,
-    /// TTL in humantime.
-    pub ttl: Input,
-    /// What is wrong with the input.
-    pub error: Option<String>,
-}
-
-/// One dialog on the stack.
-#[derive(Clone, Debug)]
-pub enum Dialog {
-    /// Help; scroll offset.
-    Help(usize),
-    /// Messages and command log; scroll offset from the newest.
-    Messages(usize),
-    /// Events; scroll offset from the newest.
-    Events(usize),
-    /// Details of a row; scroll offset.
-    Detail(RowId, usize),
-    /// Tasks of a queue, which of them, scroll offset.
-    Peek(QueueId, TaskSet, usize),
-    /// Confirm an action.
-    Confirm(Box<Confirm>),
-    /// The batch: its plan, its progress, its results.
-    Batch,
-    /// Enqueue a test task.
-    Enqueue(Box<EnqueueForm>),
-    /// Which tasks of a list go where.
-    MoveTasks(Box<TransferForm>),
-    /// Tasks are being moved or removed: how far, or how it ended.
-    Transfer,
-    /// Choose a TTL.
-    Expire(Box<ExpireForm>),
-    /// Start the worker: which queue; asks whether real tasks by exec are meant.
-    StartWorker(QueueId, Button),
-    /// Quit although something runs: what, and the focused button.
-    Quit(String, Button),
-}
-
-/// A text line being typed at the bottom.
-#[derive(Clone, Debug)]
-pub enum Prompt {
-    /// `/`: filter of the focused panel, with the filter as it was before.
-    Filter {
-        /// What is typed.
-        input: Input,
-        /// What Esc goes back to.
-        before: String,
-    },
-    /// `:`: a command.
-    Command {
-        /// What is typed.
-        input: Input,
-        /// Completions that fit.
-        hints: Vec<&'static str>,
-    },
-}
-
-/// What guards the dialog that starts the worker, beside its queue and button.
-#[derive(Clone, Debug, Default)]
-pub struct StartGate {
-    /// Its number for [`super::event::Event::DialogDrawn`].
-    pub ticket: u64,
-    /// Keys count only after it was drawn.
-    pub armed: bool,
-    /// Go on although elements look like some library's (toggled by `f`).
-    pub force: bool,
-    /// On production: the queue's key must be typed.
-    pub typed: Option<Input>,
-    /// Marked queues that go along.
-    pub more: Vec<QueueId>,
 }
 
 /// Everything.
@@ -439,20 +270,6 @@ impl AppState {
             Panel::Locks => Some(&mut self.locks),
             Panel::Queues => Some(&mut self.queues),
             Panel::Worker => None,
-        }
-    }
-
-    /// The number to send as [`super::event::Event::DialogDrawn`] right after a frame was drawn: set while a dialog
-    /// on top can be confirmed and does not take keys yet.
-    pub fn dialog_to_arm(&self) -> Option<u64> {
-        match self.dialogs.last()? {
-            Dialog::Confirm(c) if !c.armed && !matches!(c.plan, PlanState::Preparing) => Some(c.ticket.0),
-            Dialog::StartWorker(..) if !self.start.armed => Some(self.start.ticket),
-            Dialog::Batch => {
-                let batch = self.batch.as_ref()?;
-                (batch.stage == Stage::Ready && !batch.armed).then_some(batch.ticket.0)
-            }
-            _ => None,
         }
     }
 }

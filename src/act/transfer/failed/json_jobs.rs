@@ -208,8 +208,8 @@ mod tests {
         let dead = r#"{"class":"A","args":[12345678901234567890.10,1e400,"\u00e9"],"jid":"j","queue":"q","retry_count":3,"created_at":1.5}"#;
         let job = sidekiq(&fields(dead), b"q", (17, 6)).expect("a job of that queue");
         assert_eq!(
-            job.to_string(),
-            r#"{"args":[12345678901234567890.10,1e400,"\u00e9"],"class":"A","created_at":1.5,"enqueued_at":17.000006,"jid":"j","queue":"q","retry_count":2}"#
+            job,
+            r#"{"args":[12345678901234567890.10,1e400,"\u00e9"],"class":"A","created_at":1.5,"enqueued_at":17.000006,"jid":"j","queue":"q","retry_count":2}"#.into()
         );
         let eight = dead.replace("1.5", "1500");
         let job = sidekiq(&fields(&eight), b"q", (17, 6_000)).expect("a job of that queue");
