@@ -214,7 +214,7 @@ fn server(key: &Bytes, expires: f64, told: &[Reply], ctx: &Context) -> (BTreeMap
         pid,
         alive,
         // Renewed every 5 s to live 10 s longer.
-        beat_ms: (alive == Some(false)).then(|| (expires * 1e3) as i64 - 10_000),
+        beat_ms: alive.map(|_| (expires * 1e3) as i64 - 10_000),
         state,
         runs: tasks(told.get(1)),
     };
