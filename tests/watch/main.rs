@@ -5,6 +5,7 @@ mod acl;
 mod clusters;
 mod databases;
 mod diagnostics;
+mod events;
 mod habits;
 mod holders;
 mod liveness;
