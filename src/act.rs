@@ -14,6 +14,7 @@ mod prepare;
 mod put_back;
 pub mod request;
 pub mod route;
+mod scripts;
 pub mod services;
 mod session;
 pub mod transfer;

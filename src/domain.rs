@@ -19,6 +19,7 @@ pub mod quorum;
 pub mod redaction;
 pub mod reply;
 pub mod rules;
+pub mod script;
 pub mod slots;
 pub mod snapshot;
 pub mod stale;

@@ -57,7 +57,7 @@ pub(super) async fn prepare(
     }
     let prefix = canaries.prefix(family, key);
     let mut reader = services.reader(node, *db, key).await?;
-    let mut scripts = trace::Scripts::default();
+    let mut scripts = super::scripts::Scripts::default();
     let failed = |e| named(node, &e);
     let mut replies = scripts.read(&mut reader, &known.canary_reads(key, prefix)).await.map_err(failed)?;
     let more = known.canary_more(key, &replies);

@@ -2,7 +2,7 @@
 //! another, a poisoned task away. One bounded batch a plan; never on a library's list, whose own books it would break.
 
 mod drain;
-mod rq;
+mod failed;
 
 use super::inspect::{KeyKind, QueueInspection, inspect_queue};
 use super::plan::{Guard, Plan};
@@ -91,7 +91,7 @@ pub fn moved(plan: &Plan, replies: &[Reply]) -> u64 {
             0
         }
         ("LMOVE" | "RPOPLPUSH" | "RPOP" | "LPOP", _) => 1,
-        ("LREM" | "ZREM", reply) => reply.as_int().unwrap_or(0).unsigned_abs(),
+        ("LREM" | "ZREM" | "SREM", reply) => reply.as_int().unwrap_or(0).unsigned_abs(),
         _ => 0,
     });
     each.sum()
@@ -189,7 +189,7 @@ async fn failed_jobs(
     letters: &Bytes,
 ) -> Result<(Prepared, Session, u64), String> {
     let (queue, node) = (&wish.queue.key, &wish.queue.node);
-    if let Some(plan) = rq::prepare(services, wish).await? {
+    if let Some(plan) = failed::prepare(services, wish).await? {
         return Ok(plan);
     }
     let mut reader = services.reader(node, wish.queue.db, queue).await?;
@@ -197,27 +197,10 @@ async fn failed_jobs(
     Err(match found.library() {
         Some(library) => format!(
             "{queue} is {library}'s, whose failed tasks are more than their place in a list: {}",
-            instead(library)
+            failed::instead(library)
         ),
         None => format!("{letters} is empty: there is nothing to do"),
     })
-}
-
-/// What moves the failed tasks of a library back.
-fn instead(library: &str) -> String {
-    let by = match library {
-        "RQ" => "`rq requeue --queue NAME --all`",
-        "Sidekiq" => "its Web UI, or Sidekiq::RetrySet.new.retry_all and Sidekiq::DeadSet.new.retry_all",
-        "Resque" => "its Web UI, or Resque::Failure.requeue",
-        "BullMQ" => "queue.retryJobs()",
-        "bee-queue" => "job.retry()",
-        "Laravel" => "`php artisan queue:retry all`",
-        "Celery" => {
-            return "Celery keeps none of them in the queue: send them again from the application".into();
-        }
-        _ => return "use its own tools".into(),
-    };
-    format!("use {by}")
 }
 
 /// The oldest task must still be the one seen: another one means that somebody works on the list.

@@ -203,10 +203,7 @@ pub const COMMANDS: &[Entry] = &[
     ),
     writes(entry(Command::Undo, "undo", &[c('u')], "undo the last release")),
     on(&[Panel::Queues], writes(entry(Command::Enqueue, "enqueue", &[c('t')], "enqueue a test task"))),
-    on(
-        &[Panel::Queues],
-        writes(entry(Command::Requeue, "requeue", &[c('M')], "move the worker's dead letters back")),
-    ),
+    on(&[Panel::Queues], writes(entry(Command::Requeue, "requeue", &[c('M')], "move failed tasks back"))),
     on(
         &[Panel::Queues],
         writes(entry(Command::MoveTasks, "move", &[c('T')], "move tasks into another list")),

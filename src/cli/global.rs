@@ -1,9 +1,12 @@
 //! The global flags: valid before, between and after commands, and merged over all these places.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::Args;
+use clap::error::ErrorKind;
 
+use super::{Usage, scan};
 use crate::config::{Secret, Theme};
 
 /// Flags of every command. One value of this is parsed at each level of the command line and then merged:
@@ -91,6 +94,17 @@ pub struct GlobalArgs {
 }
 
 impl GlobalArgs {
+    /// Positional URLs become `--url` ones.
+    pub(super) fn with_urls(mut self, urls: &[OsString]) -> Result<Self, Usage> {
+        for url in urls.iter().map(|url| url.to_string_lossy()) {
+            if !scan::is_url(&url) {
+                return Err((ErrorKind::InvalidValue, scan::not_a_url(&url)));
+            }
+            self.urls.push(Secret::new(url));
+        }
+        Ok(self)
+    }
+
     /// Adds what stood further to the right: lists grow, of single values the last one counts.
     #[must_use]
     pub fn merged(mut self, later: Self) -> Self {

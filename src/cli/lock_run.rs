@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use super::args::{duration, positive};
-use super::{Command, GlobalArgs, Usage, bytes, some_key};
+use super::value::{bytes, duration, positive, some_key};
+use super::{Command, GlobalArgs, Usage};
 use crate::domain::Bytes;
 
 /// `lock run`.
@@ -29,9 +29,9 @@ pub struct LockRun {
 #[derive(Args, Debug)]
 pub(super) struct LockCommand {
     #[command(flatten)]
-    pub(super) global: GlobalArgs,
+    global: GlobalArgs,
     #[command(subcommand)]
-    pub(super) command: LockSub,
+    command: LockSub,
 }
 
 #[derive(Subcommand, Debug)]
@@ -44,24 +44,24 @@ pub(super) enum LockSub {
 pub(super) struct LockRunArgs {
     /// Key of the lock.
     #[arg(value_name = "KEY")]
-    pub(super) lock: OsString,
+    lock: OsString,
     /// Time to live of the lock; it is renewed while the command runs.
     #[arg(long, value_name = "DURATION", value_parser = lock_ttl)]
-    pub(super) ttl: Duration,
+    ttl: Duration,
     /// How long to wait for a lock that is held [default: not at all].
     #[arg(long, value_name = "DURATION", value_parser = duration)]
-    pub(super) wait: Option<Duration>,
+    wait: Option<Duration>,
     /// End the command when the lock is lost.
     #[arg(long)]
-    pub(super) kill_on_loss: bool,
+    kill_on_loss: bool,
     /// On this node.
     #[arg(long, value_name = "NAME")]
-    pub(super) node: Option<String>,
+    node: Option<String>,
     /// The command and its arguments, after --.
     #[arg(last = true, required = true, value_name = "COMMAND")]
-    pub(super) command: Vec<OsString>,
+    command: Vec<OsString>,
     #[command(flatten)]
-    pub(super) global: GlobalArgs,
+    global: GlobalArgs,
 }
 
 impl LockCommand {

@@ -5,8 +5,10 @@ use std::ffi::OsString;
 use clap::error::ErrorKind;
 use clap::{Args, Subcommand};
 
-use super::args::{Look, Where as Place, base64};
-use super::{Command, Format, GlobalArgs, Usage, Where, bytes, some_key, with_checked_urls};
+use super::look::LookArgs;
+use super::place::{Nodes, Where};
+use super::value::{base64, bytes, some_key};
+use super::{Command, Format, GlobalArgs, Usage};
 use crate::domain::Bytes;
 
 /// `locks release`.
@@ -46,15 +48,15 @@ pub struct ReleaseMany {
 #[derive(Args, Debug)]
 pub(super) struct Locks {
     #[command(flatten)]
-    pub(super) look: Look,
+    look: LookArgs,
     #[command(subcommand)]
-    pub(super) command: Option<LocksSub>,
+    command: Option<LocksSub>,
 }
 
 #[derive(Subcommand, Debug)]
 pub(super) enum LocksSub {
     /// Print the locks (the default).
-    List(Look),
+    List(LookArgs),
     /// Delete locks, each only if it still is the one that was seen: 0 all, 1 not all, 2 usage, 3 not known.
     Release(ReleaseArgs),
 }
@@ -63,54 +65,46 @@ pub(super) enum LocksSub {
 pub(super) struct ReleaseArgs {
     /// Keys of the locks; of several, each is compared and released on its own.
     #[arg(value_name = "KEY", required_unless_present_any = ["key_b64", "filter"], conflicts_with_all = ["key_b64", "filter"])]
-    pub(super) lock: Vec<OsString>,
+    lock: Vec<OsString>,
     /// All locks that this filter of the dashboard lets through, such as 'holder:web-3 state:no_ttl'.
     #[arg(long, value_name = "FILTER", conflicts_with = "key_b64")]
-    pub(super) filter: Option<String>,
+    filter: Option<String>,
     /// Print the plan and the result of each lock in this format; table: in words, on stderr.
     #[arg(long, value_enum)]
-    pub(super) format: Option<Format>,
+    format: Option<Format>,
     /// Key of the lock in base64, as the JSON output gives it.
     #[arg(long, value_name = "BASE64", value_parser = base64)]
-    pub(super) key_b64: Option<Bytes>,
+    key_b64: Option<Bytes>,
     #[command(flatten)]
-    pub(super) place: Place,
+    place: Nodes,
     /// Release it as a lock of this family, where its shape fits several.
     #[arg(long, value_name = "ID")]
-    pub(super) family: Option<String>,
+    family: Option<String>,
     /// Release it only if its value is this token; where several hold it: this one of them.
     #[arg(long, value_name = "TOKEN", conflicts_with = "token_b64")]
-    pub(super) if_token: Option<OsString>,
+    if_token: Option<OsString>,
     /// The same, in base64 as the JSON output gives it.
     #[arg(long, value_name = "BASE64", value_parser = base64)]
-    pub(super) token_b64: Option<Bytes>,
+    token_b64: Option<Bytes>,
     /// Print what would be done and do nothing.
     #[arg(long)]
-    pub(super) dry_run: bool,
+    dry_run: bool,
     /// Do not ask.
     #[arg(long)]
-    pub(super) yes: bool,
+    yes: bool,
     #[command(flatten)]
-    pub(super) global: GlobalArgs,
+    global: GlobalArgs,
 }
 
 impl Locks {
     pub(super) fn into_command(self) -> Result<(GlobalArgs, Command), Usage> {
-        let (print, urls, global) = self.look.into_parts();
-        let outer = with_checked_urls(global, urls)?;
+        let list = |(global, look)| (global, Command::Locks(look));
         let (inner, command) = match self.command {
-            None => (GlobalArgs::default(), Command::Locks(print.into())),
-            Some(LocksSub::List(list)) => {
-                let (inner_print, urls, global) = list.into_parts();
-                let look = print.or(inner_print).into();
-                (with_checked_urls(global, urls)?, Command::Locks(look))
-            }
-            Some(LocksSub::Release(args)) => {
-                print.must_be_unused("locks list")?;
-                args.into_command()?
-            }
+            None => return self.look.into_list(None).map(list),
+            Some(LocksSub::List(inner)) => return self.look.into_list(Some(inner)).map(list),
+            Some(LocksSub::Release(args)) => args.into_command()?,
         };
-        Ok((outer.merged(inner), command))
+        Ok((self.look.not_printing("locks list")?.merged(inner), command))
     }
 }
 

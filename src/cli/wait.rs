@@ -6,8 +6,9 @@ use std::time::Duration;
 use clap::Args;
 use clap::error::ErrorKind;
 
-use super::args::duration;
-use super::{Command, GlobalArgs, Usage, Where, bytes, some_key};
+use super::place::{OneNode, Where};
+use super::value::{bytes, duration, some_key};
+use super::{Command, GlobalArgs, Usage};
 use crate::domain::Bytes;
 
 /// What `wait` waits for.
@@ -44,24 +45,20 @@ pub struct Wait {
 pub(super) struct WaitArgs {
     /// Key of a queue, or its name in its library.
     #[arg(long, value_name = "KEY", requires = "below")]
-    pub(super) queue: Option<OsString>,
+    queue: Option<OsString>,
     /// Until fewer than so many tasks wait there, on each node that has it.
     #[arg(long, value_name = "N", requires = "queue", value_parser = clap::value_parser!(u64).range(1..))]
-    pub(super) below: Option<u64>,
+    below: Option<u64>,
     /// Key of a lock.
     #[arg(long, value_name = "KEY", requires = "free")]
-    pub(super) lock: Option<OsString>,
+    lock: Option<OsString>,
     /// Until nobody holds it, on any node.
     #[arg(long, requires = "lock")]
-    pub(super) free: bool,
-    /// Only on this node.
-    #[arg(long, value_name = "NAME")]
-    pub(super) node: Option<String>,
-    /// Only in this logical database.
-    #[arg(long, value_name = "N")]
-    pub(super) db: Option<u32>,
+    free: bool,
     #[command(flatten)]
-    pub(super) global: GlobalArgs,
+    place: OneNode,
+    #[command(flatten)]
+    global: GlobalArgs,
 }
 
 impl WaitArgs {
@@ -78,8 +75,7 @@ impl WaitArgs {
             }
             (_, lock) => WaitFor::LockFree { key: some_key(lock)? },
         };
-        let place = Where { node: self.node, all_nodes: false, db: self.db };
-        Ok((self.global, Command::Wait(Wait { until, timeout, place })))
+        Ok((self.global, Command::Wait(Wait { until, timeout, place: self.place.into() })))
     }
 }
 

@@ -6,8 +6,9 @@ use std::time::Duration;
 use clap::Args;
 use clap::error::ErrorKind;
 
-use super::args::{End, base64, positive};
-use super::{Command, GlobalArgs, Usage, bytes, scan, some_key};
+use super::place::End;
+use super::value::{base64, bytes, positive, some_key};
+use super::{Command, GlobalArgs, Usage, scan};
 use crate::domain::Bytes;
 use crate::domain::queue::PushEnd;
 
@@ -42,45 +43,45 @@ pub struct Worker {
 pub(super) struct WorkerArgs {
     /// Keys of the queues.
     #[arg(value_name = "QUEUE", required_unless_present_any = ["key_b64", "weighted"])]
-    pub(super) queues: Vec<OsString>,
+    queues: Vec<OsString>,
     /// Key of a queue in base64, as the JSON output gives it.
     #[arg(long, value_name = "BASE64", value_parser = base64)]
-    pub(super) key_b64: Vec<Bytes>,
+    key_b64: Vec<Bytes>,
     /// A queue with its share of the places while others have tasks, too, such as mail=3.
     #[arg(long = "queue", value_name = "KEY=WEIGHT", value_parser = weighted)]
-    pub(super) weighted: Vec<(Bytes, u32)>,
+    weighted: Vec<(Bytes, u32)>,
     /// Run every task by this command (sh -c, payload on stdin) [default: only redwarden test tasks].
     #[arg(long, value_name = "COMMAND")]
-    pub(super) exec: Option<String>,
+    exec: Option<String>,
     /// Tasks at once [default: as configured].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
-    pub(super) concurrency: Option<u32>,
+    concurrency: Option<u32>,
     /// End a task that runs longer, and count it as failed [default: as configured, else no limit].
     #[arg(long, value_name = "DURATION", value_parser = positive)]
-    pub(super) task_timeout: Option<Duration>,
+    task_timeout: Option<Duration>,
     /// How often a failed task is tried again, with growing pauses, before it goes to the dead-letter list
     /// [default: as configured, else 0].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=1000))]
-    pub(super) retries: Option<u32>,
+    retries: Option<u32>,
     /// Start no more tasks in a second [default: as configured, else no limit].
     #[arg(long, value_name = "N", value_parser = rate)]
-    pub(super) rate: Option<String>,
+    rate: Option<String>,
     /// Wait until so many replicas have what was taken or removed [default: as configured, else 0].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=100))]
-    pub(super) wait_replicas: Option<u32>,
+    wait_replicas: Option<u32>,
     /// On this node; may be repeated.
     #[arg(long = "node", value_name = "NAME")]
-    pub(super) nodes: Vec<String>,
+    nodes: Vec<String>,
     /// On each node that has the queue; on each primary, where none has it.
     #[arg(long, conflicts_with = "nodes")]
-    pub(super) all_nodes: bool,
+    all_nodes: bool,
     #[command(flatten)]
-    pub(super) end: End,
+    end: End,
     /// Go on although the list looks like some library's.
     #[arg(long)]
-    pub(super) force: bool,
+    force: bool,
     #[command(flatten)]
-    pub(super) global: GlobalArgs,
+    global: GlobalArgs,
 }
 
 impl WorkerArgs {

@@ -102,9 +102,6 @@ pub(super) fn settle(
     queue.history = list::pushed_history(&queue.history, depth);
     let taken = |s: Sample| s.popped.is_some_and(|p| p > 0) || s.events.is_some_and(|e| e.popped > 0);
     let progressed = moved | sample.is_some_and(|s| taken(s) || s.net < 0);
-    if let Some(why) = memory.events.left_out {
-        queue.details.push(Detail::new("keyspace events", why));
-    }
     queue.no_progress_since = match (depth, progressed) {
         (0, _) | (_, true) => None,
         _ => queue.no_progress_since.or(Some(ctx.at)),
@@ -115,6 +112,9 @@ pub(super) fn settle(
     queue.rates = list::rates(memory, ctx.rate_window);
     if queue.rates.source == RateSource::NewestFoundAgain {
         queue.rates.source = source;
+    }
+    if let Some(why) = memory.events.left_out.filter(|_| queue.rates.source == RateSource::NetOnly) {
+        queue.details.push(Detail::new("keyspace events", why));
     }
     memory.last = Some((depth, ctx.at));
 }

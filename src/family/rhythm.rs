@@ -58,7 +58,7 @@ fn rounds(
     let open = looks.back()?.at.since(at(last)?);
     if first == last {
         let known = at(first)?.since(at(0)?);
-        return (open <= known && known > window / APART).then(|| 0..looks.len());
+        return (open <= known && known > window / APART).then_some(0..looks.len());
     }
     let gap = |pair: &[usize]| match pair {
         [a, b] => Some(at(*b)?.since(at(*a)?)),
@@ -67,7 +67,7 @@ fn rounds(
     let widest = batches.windows(2).filter_map(gap).max()?;
     let look = Duration::try_from_secs_f64(looks.back()?.seconds).unwrap_or_default();
     let apart = widest > (window / APART).max(look * 3);
-    (apart && open <= widest * 2).then(|| first + 1..last + 1)
+    (apart && open <= widest * 2).then_some(first + 1..last + 1)
 }
 
 #[cfg(test)]

@@ -35,6 +35,8 @@ pub async fn transfer(config: &Arc<Config>, nodes: &[NodeConfig], wish: &Move, o
         }
     };
     describe(&action.prepared().plan, out);
+    // Of a library's queue they stand elsewhere than ours do.
+    let place = format!("{} on {node}", action.prepared().plan.subject);
     if wish.dry_run {
         return EXIT_OK;
     }

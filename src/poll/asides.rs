@@ -106,7 +106,7 @@ impl Look<'_> {
                     self.note_denied(pane, read.needs(), error);
                     self.refusals.refused((pane, read.needs()), read.needs(), Instant::now());
                 }
-                (None, _) => self.refusals.allowed(read.needs()),
+                (None, _) => self.refusals.allowed(read),
                 _ => {}
             }
             if let Some(reply) = replies.get_mut(at) {

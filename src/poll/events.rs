@@ -40,6 +40,8 @@ pub(super) struct EventWatch {
     followed: BTreeSet<Place>,
     left_out: BTreeMap<Place, Instant>,
     refused: bool,
+    /// The server's ACL refused something here: its count of denials is ours too.
+    denied: bool,
     retry_at: Option<Instant>,
     /// Since when events are counted.
     began: Option<Instant>,
@@ -86,6 +88,11 @@ impl EventWatch {
             let told = std::mem::take(&mut tally.told);
             std::mem::replace(&mut tally.whole, true).then_some(told)
         })
+    }
+
+    /// True once something was refused here.
+    pub(super) fn was_denied(&self) -> bool {
+        self.denied
     }
 
     /// Why this key is not followed although the server sends events.
@@ -195,6 +202,7 @@ impl EventWatch {
 
     fn give_up(&mut self, refusal: &Refusal, now: Instant) {
         self.refused = matches!(refusal, Refusal::Never(_));
+        self.denied |= self.refused;
         self.retry_at = Some(now + if self.refused { AGAIN } else { SOON });
         self.close();
     }

@@ -323,7 +323,7 @@ impl Look<'_> {
                     self.denied.insert((pane, command.to_string()));
                 }
                 let Some(error) = reply.as_error() else {
-                    self.refusals.allowed(read.needs());
+                    self.refusals.allowed(read);
                     continue;
                 };
                 let is_script = read.is_script() && *self.dialect != Dialect::NoScripts;

@@ -161,7 +161,9 @@ impl Poller {
         if self.diagnose().await.is_err() {
             self.reader = None;
         }
-        self.own_denials |= self.reader.as_ref().is_some_and(Reader::was_denied) || self.push.was_denied();
+        self.own_denials |= self.reader.as_ref().is_some_and(Reader::was_denied)
+            || self.push.was_denied()
+            || self.events.was_denied();
     }
 
     /// Slow log, latency events, clients, configuration: what is due of it.

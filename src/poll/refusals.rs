@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::asides::Asides;
+use crate::family::Read;
 
 /// What is said where not a command but keys are not permitted.
 pub(super) const SOME_KEYS: &str = "access to some keys";
@@ -33,9 +34,10 @@ impl Refusals {
     }
 
     /// Such a read was answered.
-    pub(super) fn allowed(&mut self, read: &str) {
+    pub(super) fn allowed(&mut self, read: &Read) {
         if !self.refused.is_empty() {
-            self.refused.retain(|(_, what), (of, _)| *what == SOME_KEYS || *of != read);
+            let needs = read.needs();
+            self.refused.retain(|(_, what), (of, _)| *what == SOME_KEYS || *of != needs);
         }
     }
 

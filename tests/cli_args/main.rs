@@ -1,6 +1,8 @@
 //! Tables of command lines and what they mean, without running the program.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "tests")]
 
+mod tasks;
+
 use std::ffi::OsString;
 use std::time::Duration;
 

@@ -113,7 +113,7 @@ fn what_it_would_break_is_refused() {
     assert!(ran.err.contains("read-only"), "{}", ran.err);
     assert_eq!(list(&server, "queue:plain"), ["x"]);
     assert!(shell.audit().is_empty());
-    // Their own tools are named.
+    // Nothing dead is kept there; their own tools are named.
     let requeue = shell.run(&["queues", "requeue", "queue:default", "--all", "--yes", "-u", &url]);
     assert_eq!(requeue.code, 1, "{}", requeue.err);
     assert!(requeue.err.contains("Sidekiq::RetrySet.new.retry_all"), "{}", requeue.err);

@@ -32,6 +32,7 @@ mod python_more_locks;
 mod python_queues;
 mod python_workers;
 mod quorums;
+mod requeued;
 mod ruby_and_php;
 #[path = "../support/rust.rs"]
 mod rust;

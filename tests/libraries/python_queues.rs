@@ -27,8 +27,13 @@ pub(crate) struct Stage {
 
 impl Stage {
     pub(crate) async fn new(library: &str, arguments: &[&'static str]) -> Self {
+        Self::of(library, library, arguments).await
+    }
+
+    /// The packages of one file, the program of a library.
+    async fn of(packages: &str, library: &str, arguments: &[&'static str]) -> Self {
         let programs = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/libraries/python");
-        let python = Python::with(&programs.join(format!("{library}.txt")));
+        let python = Python::with(&programs.join(format!("{packages}.txt")));
         let server = Server::start(&[]).unwrap();
         let program = format!("app_{library}.py");
         let driver = python.driver(&server, &program, arguments);
@@ -75,7 +80,19 @@ fn ours(queue: &Queue, names: &Value) -> Value {
 
 #[tokio::test]
 async fn failed_jobs_of_rq_go_back_as_its_own_requeue_does() {
-    let mut s = Stage::new("rq", &[]).await;
+    rq_goes_back("rq").await;
+}
+
+#[tokio::test]
+#[ignore = "fetches older versions of RQ: cargo test --test libraries -- --ignored"]
+async fn failed_jobs_of_older_rq_go_back_as_its_own_requeue_does() {
+    for packages in ["rq-1", "rq-2"] {
+        rq_goes_back(packages).await;
+    }
+}
+
+async fn rq_goes_back(packages: &str) {
+    let mut s = Stage::of(packages, "rq", &[]).await;
     let shell = Shell::new();
     let url = s.server.url();
     let states = |waiting: u64, failed: u64, finished: u64| json!({ "waiting": waiting, "in_flight": 0, "failed": failed, "finished": finished });

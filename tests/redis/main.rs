@@ -22,6 +22,7 @@ mod cluster;
 mod connect;
 mod enqueue;
 mod executor;
+mod failed_jobs;
 mod launching;
 mod plans;
 mod race;

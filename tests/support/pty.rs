@@ -194,9 +194,18 @@ impl Terminal {
                 && !screen.bracketed_paste()
                 && screen.mouse_protocol_mode() == vt100::MouseProtocolMode::None
         });
-        let modes = self.local_modes();
-        for mode in ["ICANON", "ECHO", "ISIG"] {
-            assert!(modes.contains(mode), "the terminal is still raw: {modes}");
+        // The screen is given back before the line discipline: under a shell the program may still be between the two.
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            let modes = self.local_modes();
+            if ["ICANON", "ECHO", "ISIG"]
+                .iter()
+                .all(|mode| modes.split(['(', ' ', '|', ')']).any(|m| m == *mode))
+            {
+                return;
+            }
+            assert!(Instant::now() < deadline, "the terminal is still raw: {modes}");
+            std::thread::sleep(Duration::from_millis(5));
         }
     }
 

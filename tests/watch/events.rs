@@ -125,6 +125,33 @@ async fn a_sorted_set_of_hueys_has_rates_and_a_flood_is_left_out() {
 }
 
 #[tokio::test]
+async fn a_user_who_may_not_subscribe_is_told_and_the_rest_goes_on() {
+    let server = Server::start(&["--notify-keyspace-events", "AKE"]).unwrap();
+    let mut w = writer(&server).await;
+    run(&mut w, "RPUSH queue:same x x x").await;
+    let endpoint = super::acl::user(&server, "resetchannels &redwarden:push ~* +@all").await;
+    let fleet = Fleet::spawn_live(std::sync::Arc::new(config(&[endpoint])));
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        run(&mut w, "LPUSH queue:same x").await;
+        let view = FleetView::build(&fleet.board().borrow().clone());
+        let details = queue(&view, "queue:same").map(|q| q.details.clone()).unwrap_or_default();
+        if details.iter().any(|d| d.label == "keyspace events" && d.text.contains("not permitted")) {
+            let rates = queue(&view, "queue:same").unwrap().rates;
+            assert!(rates.source == RateSource::NetOnly && rates.net.is_some_and(|n| n > 0.0), "{rates:?}");
+            let findings = &view.nodes[0].snapshot.health;
+            assert!(
+                !format!("{findings:?}").contains("acl-denials"),
+                "our own refusal is no alarm: {findings:?}"
+            );
+            break;
+        }
+        assert!(Instant::now() < deadline, "{details:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
 async fn where_the_server_sends_none_nothing_is_asked_for() {
     let server = Server::start(&[]).unwrap();
     let mut w = writer(&server).await;

@@ -232,3 +232,56 @@ fn found_again_is_believed_only_where_nothing_speaks_against_it() {
     // A payload comes back that had been replaced.
     assert_eq!(known(&[("a", "x", 9), ("b", "y", 1), ("a", "z", 1), ("b", "x", 1)]), None);
 }
+
+#[test]
+fn a_consumer_of_large_batches_makes_the_verdict_neither_flip_nor_lie() {
+    let (start, mut memory, mut queue): (_, _, Option<Queue>) = (Stamp::now(), QueueMemory::default(), None);
+    let fact = KeyFact { key: "q".into(), key_type: "list".into(), lock_pattern: false, queue_pattern: true };
+    let (mut depth, mut first) = (2_000_i64, 0_i64);
+    let rules = redwarden::domain::Rules::default();
+    let mut told = Vec::new();
+    // 25 a second in; 500 out every 20 seconds; from the fifth minute on only 250.
+    for second in 1..=600_u64 {
+        depth += 25;
+        if second % 20 == 0 {
+            let batch = if second <= 300 { 500 } else { 250 };
+            (depth, first) = (depth - batch, first + batch);
+        }
+        let at = start.plus(Duration::from_secs(second));
+        let ctx = Context {
+            node: NodeId::new("a"),
+            db: 0,
+            at,
+            server_ms: 0,
+            push: PushEnd::Left,
+            is_new: false,
+            rate_window: Duration::from_secs(10),
+        };
+        let text = |text: String| [Reply::Int(text.len() as i64), Reply::Bulk(text.into())];
+        let ends = text(format!("new-{second}")).into_iter().chain(text(format!("old-{first}")));
+        let look = [Reply::Int(depth)].into_iter().chain(ends).chain([Reply::Array(vec![Reply::Int(25)])]);
+        let replies = [Reply::Array(look.collect()), Reply::Int(0)];
+        queue = ListFamily.interpret(&fact, queue.as_ref(), &mut memory, &replies, &ctx);
+        let now = queue.as_ref().unwrap();
+        told.push((
+            now.drain(&rules, at.mono),
+            now.rates.incoming.unwrap_or(0.0),
+            now.rates.outgoing.unwrap_or(0.0),
+        ));
+    }
+    for (second, (drain, incoming, outgoing)) in told.iter().enumerate().take(300).skip(60) {
+        assert_eq!(*drain, redwarden::domain::queue::Drain::Steady, "second {second}");
+        assert!(
+            (incoming - 25.0).abs() < 0.1 && (outgoing - 25.0).abs() < 0.1,
+            "{second}: {incoming}, {outgoing}"
+        );
+    }
+    // A round later than the change is over it shows, and stays.
+    for (second, (drain, _, outgoing)) in told.iter().enumerate().skip(400) {
+        assert!(
+            matches!(drain, redwarden::domain::queue::Drain::Growing(n) if (n - 12.5).abs() < 0.1),
+            "{second}: {drain:?}"
+        );
+        assert!((outgoing - 12.5).abs() < 0.1, "{second}: {outgoing}");
+    }
+}

@@ -6,12 +6,12 @@ use super::{Sent, Stage};
 use crate::act::follow::place;
 use crate::act::plan::Plan;
 use crate::act::request::TaskPlace;
+use crate::act::scripts::Scripts;
 use crate::act::services::Services;
 use crate::domain::Reply;
-use crate::domain::reply::ReplyError;
 use crate::family::canary::{Place, Tells};
-use crate::family::{Canary, Dialect, QueueFamily, Read, Told};
-use crate::redis_io::{CallError, Reader};
+use crate::family::{Canary, QueueFamily, Read, Told};
+use crate::redis_io::Reader;
 
 /// Time between two looks at first; it grows to [`SLOWEST`].
 const PACE: Duration = Duration::from_millis(50);
@@ -19,30 +19,6 @@ const PACE: Duration = Duration::from_millis(50);
 const SLOWEST: Duration = Duration::from_millis(500);
 /// A library that perhaps keeps results has written them this long after the task was acknowledged.
 const GRACE: Duration = Duration::from_secs(1);
-
-/// Reads in what the server lets us use.
-#[derive(Default)]
-pub(super) struct Scripts(Dialect);
-
-impl Scripts {
-    pub(super) async fn read(
-        &mut self,
-        reader: &mut Reader,
-        reads: &[Read],
-    ) -> Result<Vec<Reply>, CallError> {
-        if reads.is_empty() {
-            return Ok(Vec::new());
-        }
-        let replies = reader.read(reads, self.0).await?;
-        let unknown = |reply: &Reply| reply.as_error().is_some_and(ReplyError::is_unknown_command);
-        if self.0 == Dialect::EvalRo && replies.iter().any(unknown) {
-            // Before Redis 7.0 there is no EVAL_RO.
-            self.0 = Dialect::Eval;
-            return reader.read(reads, self.0).await;
-        }
-        Ok(replies)
-    }
-}
 
 /// A canary on its way.
 pub struct Trail<'s> {

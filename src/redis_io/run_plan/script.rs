@@ -5,16 +5,12 @@ use std::sync::LazyLock;
 use super::{Ran, refusal, refusal_of, split_tail, steps_to_send, unknown};
 use crate::act::plan::{Guard, Plan};
 use crate::act::{NotDone, Outcome};
+use crate::domain::script::code;
 use crate::domain::{Bytes, Command, Reply};
 use crate::redis_io::Writer;
 use crate::redis_io::script::begin;
 
-/// The script without its comments: they need not travel.
-static SCRIPT: LazyLock<Bytes> = LazyLock::new(|| {
-    let lines = include_str!("../../../assets/scripts/plan.lua").lines().map(str::trim);
-    let code: Vec<&str> = lines.filter(|line| !line.is_empty() && !line.starts_with("--")).collect();
-    Bytes::from(code.join("\n"))
-});
+static SCRIPT: LazyLock<Bytes> = LazyLock::new(|| code(include_str!("../../../assets/scripts/plan.lua")));
 
 /// The script with a deadline that has passed and nothing to do: changes nothing anywhere.
 pub(super) fn dry_run(subject: &Bytes) -> Command {

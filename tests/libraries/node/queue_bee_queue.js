@@ -18,6 +18,13 @@ function driver() {
       for (let n = 0; n < 5; n++) await add("ok").save();
       await add("ok").delayUntil(Date.now() + 600_000).save();
     },
+    flakies: async (ids) => {
+      for (const id of ids) await add("flaky").setId(id).save();
+    },
+    retry: async (id) => {
+      await (await queue.getJob(id)).retry();
+    },
+    waits: async (id) => ({ status: (await queue.getJob(id)).status }),
     counts: async () => {
       const { newestJob, ...counts } = await queue.checkHealth();
       return counts;
@@ -29,6 +36,7 @@ function worker() {
   const redis = new Redis(CONNECTION);
   new Queue("mail", options).process(async (job) => {
     if (job.data.what === "boom") throw new Error("as asked");
+    if (job.data.what === "flaky" && !(await redis.exists("mended"))) throw new Error("not yet");
     if (job.data.what === "slow") await waitAtGate(redis);
   });
   process.on("SIGTERM", () => process.exit(0));

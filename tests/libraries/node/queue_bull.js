@@ -16,6 +16,14 @@ function driver() {
       for (let n = 0; n < 5; n++) await queue.add("ok", {});
       await queue.add("ok", {}, { delay: 600_000 });
     },
+    flakies: async (ids) => {
+      for (const jobId of ids) await queue.add("flaky", { n: 1 }, { jobId });
+    },
+    retry: async (id) => (await queue.getJob(id)).retry(),
+    waits: async (id) => {
+      const { timestamp, opts, retriedOn, ...all } = await queue.client.hgetall("bull:mail:" + id);
+      return { state: await (await queue.getJob(id)).getState(), again: Number(retriedOn) > 1.7e12, ...all };
+    },
     counts: () => queue.getJobCounts(),
     pause: () => queue.pause(),
     resume: () => queue.resume(),
@@ -26,6 +34,7 @@ function worker() {
   const redis = new Redis(CONNECTION);
   queue.process("*", async (job) => {
     if (job.name === "boom") throw new Error("as asked");
+    if (job.name === "flaky" && !(await redis.exists("mended"))) throw new Error("not yet");
     if (job.name === "slow") await waitAtGate(redis);
   });
   process.on("SIGTERM", () => process.exit(0));

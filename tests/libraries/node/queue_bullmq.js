@@ -7,6 +7,14 @@ const { CONNECTION, serve, waitAtGate } = require("./common");
 
 const options = { connection: CONNECTION };
 
+const known = new Redis(CONNECTION);
+
+// What a job's hash says, without its times and its own id.
+async function fields(id) {
+  const { timestamp, opts, ...all } = await known.hgetall("bull:mail:" + id);
+  return all;
+}
+
 function driver() {
   const queue = new Queue("mail", options);
   serve({
@@ -22,6 +30,13 @@ function driver() {
       const child = { name: "ok", queueName: "mail", data: {} };
       await new FlowProducer(options).add({ name: "ok", queueName: "mail", children: [child] });
     },
+    // Fail until the test says that it is mended; the first goes back by the library itself.
+    flakies: async (ids) => {
+      for (const jobId of ids) await queue.add("flaky", { n: 1 }, { jobId });
+      await queue.add("flaky", {}, { jobId: "urgent", priority: 3 });
+    },
+    retry: async (id) => (await queue.getJob(id)).retry(),
+    waits: async (id) => ({ state: await (await queue.getJob(id)).getState(), ...(await fields(id)) }),
     one: () => queue.add("ok", {}).then((job) => job.id),
     counts: () => queue.getJobCounts(),
     pause: () => queue.pause(),
@@ -33,6 +48,7 @@ function worker() {
   const redis = new Redis(CONNECTION);
   const run = async (job) => {
     if (job.name === "boom") throw new Error("as asked");
+    if (job.name === "flaky" && !(await redis.exists("mended"))) throw new Error("not yet");
     if (job.name === "slow") await waitAtGate(redis);
     if (job.name === "ping") await redis.set("pinged", JSON.stringify(job.data));
   };

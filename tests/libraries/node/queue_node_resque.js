@@ -17,6 +17,11 @@ const jobs = {
       throw new Error("as asked");
     },
   },
+  flaky: {
+    perform: async () => {
+      if (!(await redis.exists("mended"))) throw new Error("not yet");
+    },
+  },
   slow: { perform: () => waitAtGate(redis) },
 };
 
@@ -49,6 +54,18 @@ async function driver() {
         };
       }
       return all;
+    },
+    flakies: async (ids) => {
+      for (const id of ids) await queue.enqueue("mail", "flaky", [id, 1.5]);
+      await queue.enqueue("math", "flaky", ["other"]);
+    },
+    retry: async (id) => {
+      const failed = await queue.failed(0, -1);
+      await queue.retryAndRemoveFailed(failed.find((job) => job.payload.args[0] === id));
+    },
+    waits: async (id) => {
+      const all = await queue.queued("mail", 0, -1);
+      return { ...all.find((job) => job.args[0] === id), args: 0 };
     },
     failed: () => queue.failedCount(),
     // Pretends that so many seconds went by since a worker's last sign of life.

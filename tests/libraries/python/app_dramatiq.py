@@ -27,6 +27,17 @@ def slow():
     wait_at_gate(redis.Redis.from_url(URL))
 
 
+@dramatiq.actor(max_retries=0)
+def flaky(name):
+    if not redis.Redis.from_url(URL).exists("mended"):
+        raise ValueError("not yet")
+
+
+def flakies(names):
+    for name in names:
+        flaky.send(name)
+
+
 def enqueue():
     boom.send()
     slow.send()
@@ -46,4 +57,4 @@ if __name__ == "__main__":
         signal.sigwait([signal.SIGTERM])
         worker.stop(timeout=1000)
     else:
-        serve({"enqueue": enqueue, "counts": counts})
+        serve({"enqueue": enqueue, "counts": counts, "flakies": flakies})

@@ -58,17 +58,22 @@ def enqueue():
     return first.id
 
 
+def size(registry):
+    """Its jobs; before RQ 2 a registry cannot count without cleaning up."""
+    return registry.get_job_count(cleanup=False) if hasattr(registry, "get_job_count") else len(registry)
+
+
 def counts():
     from rq import Worker
 
     q = queue()
     return {
         "waiting": q.count,
-        "in_flight": q.started_job_registry.get_job_count(cleanup=False),
-        "scheduled": q.scheduled_job_registry.get_job_count(cleanup=False),
-        "failed": q.failed_job_registry.get_job_count(cleanup=False),
-        "deferred": q.deferred_job_registry.get_job_count(cleanup=False),
-        "finished": q.finished_job_registry.get_job_count(cleanup=False),
+        "in_flight": size(q.started_job_registry),
+        "scheduled": size(q.scheduled_job_registry),
+        "failed": size(q.failed_job_registry),
+        "deferred": size(q.deferred_job_registry),
+        "finished": size(q.finished_job_registry),
         "workers": Worker.count(connection=CONNECTION),
     }
 

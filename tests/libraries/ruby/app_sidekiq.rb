@@ -28,6 +28,28 @@ class Boom
   def perform = raise("as asked")
 end
 
+# Dead at once, until the test says that it is mended.
+class Mended
+  include Sidekiq::Worker
+  sidekiq_options retry: 0
+  def perform(*) = (raise("not yet") unless Sidekiq.redis { |redis| redis.exists?("mended") })
+end
+
+def flakies(names)
+  names.each { |name| Mended.perform_async(name, 1.5) }
+  Mended.set(queue: "low").perform_async("other")
+end
+
+def retry_one(name)
+  Sidekiq::DeadSet.new.find { |job| job.args.first == name }.retry
+end
+
+# What is pushed again, without what differs from job to job.
+def waits(name)
+  job = Sidekiq::Queue.new("default").find { |waiting| waiting.args.first == name }.item
+  job.except("jid", "created_at", "failed_at", "args").merge("enqueued_at" => job["enqueued_at"].class.name)
+end
+
 def enqueue
   [Boom, Flaky, Ok, Slow].each(&:perform_async)
   5.times { Ok.perform_async }
@@ -59,6 +81,7 @@ case ARGV.first
 when "driver"
   require "sidekiq/api"
   serve(
+    "flakies" => method(:flakies), "retry" => method(:retry_one), "waits" => method(:waits),
     "enqueue" => method(:enqueue), "counts" => method(:counts), "identities" => method(:identities),
     "processed" => -> { Sidekiq::Stats.new.processed }
   )
