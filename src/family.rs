@@ -15,6 +15,7 @@ pub mod celery;
 pub mod consumers;
 mod crew;
 pub mod dramatiq;
+pub mod errand;
 pub mod events;
 pub mod gocraft_work;
 mod hold;
@@ -223,6 +224,14 @@ pub trait QueueFamily: Send + Sync {
     }
     /// Where its other tasks stand, for a peek. Those that a stream's groups hold are found without.
     fn sets_at(&self, _key: &Bytes) -> Vec<SetPlace> {
+        Vec::new()
+    }
+    /// The set, or sorted set, of those who hold tasks of this queue, each in keys of its own, for a peek.
+    fn holders(&self, _key: &Bytes) -> Option<Bytes> {
+        None
+    }
+    /// Where one of them holds tasks.
+    fn held_by(&self, _key: &Bytes, _holder: &Bytes) -> Vec<SetPlace> {
         Vec::new()
     }
     /// The same as `task_parts` for an element of such a key.

@@ -154,6 +154,15 @@ impl QueueFamily for ResqueFamily {
         vec![all, SetPlace::new(TaskSet::Failed, join(&[namespace, name, b"_failed"]))]
     }
 
+    fn holders(&self, key: &Bytes) -> Option<Bytes> {
+        Some(join(&[split(key).0, b"workers"]))
+    }
+
+    fn held_by(&self, key: &Bytes, worker: &Bytes) -> Vec<SetPlace> {
+        let held = join(&[split(key).0, b"worker:", worker.as_slice()]);
+        vec![SetPlace::new(TaskSet::InFlight, held).shared()]
+    }
+
     fn reads(&self, key: &Bytes, _: PushEnd, memory: &QueueMemory) -> Vec<Read> {
         let (namespace, name) = split(key);
         vec![list_look(key, PushEnd::Right, memory), Read::ListLen(join(&[namespace, name, b"_failed"]))]
@@ -278,6 +287,7 @@ fn worker(entry: &Bytes, fields: &[Reply], ctx: &Context) -> (Option<Vec<Bytes>>
         (Bytes::from(class).escaped(), word("/run_at").and_then(time_ms))
     });
     let worker = Worker {
+        sign: None,
         name: "process".into(),
         host: told.as_ref().map(|t| t.host.escaped()),
         pid: told.as_ref().map(|t| t.pid.escaped()),

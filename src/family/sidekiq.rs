@@ -1,5 +1,7 @@
 //! Sidekiq 6 to 8: the set `queues`, a list of JSON for each, and processes that beat every ten seconds.
 
+use std::time::Duration;
+
 use super::backlog::{begin, left_of, list_look, look_at, oldest, settle_list};
 use super::crew::Worker;
 use super::site::{Part, Site, SiteQueue, Tally, is_set, is_type, join, json, members, text};
@@ -9,6 +11,7 @@ use super::{
 };
 use crate::domain::bytes::escape_text;
 use crate::domain::queue::{Detail, PushEnd};
+use crate::domain::worker_sign::{Beat, WorkerSign};
 use crate::domain::{Bytes, Queue, Reply};
 
 /// See the module.
@@ -24,6 +27,8 @@ const PER_PROCESS: usize = 7;
 /// Running jobs of a process that are named, and bytes read of each.
 const RUNS: u32 = 16;
 const RUN: u32 = 2048;
+/// A process beats so often.
+const BEATS_EVERY: Duration = Duration::from_secs(10);
 
 impl QueueFamily for SidekiqFamily {
     fn id(&self) -> &'static str {
@@ -155,13 +160,21 @@ impl QueueFamily for SidekiqFamily {
 
     fn sets_at(&self, key: &Bytes) -> Vec<SetPlace> {
         use TaskSet::{Failed, Retry, Scheduled};
-        let whole = key.as_slice();
-        let namespace = match whole.windows(7).position(|w| w == b":queue:") {
-            Some(at) if !whole.starts_with(b"queue:") => whole.get(..=at).unwrap_or_default(),
-            _ => b"",
-        };
+        let namespace = namespace_of(key);
         let sets = [(Scheduled, "schedule"), (Retry, "retry"), (Failed, "dead")];
-        sets.map(|(set, end)| SetPlace::new(set, join(&[namespace, end.as_bytes()])).shared()).to_vec()
+        let [schedule, retry, dead] =
+            sets.map(|(set, end)| SetPlace::new(set, join(&[namespace, end.as_bytes()])).shared());
+        vec![schedule.due(1), retry.due(1), dead.timed("died", 1)]
+    }
+
+    fn holders(&self, key: &Bytes) -> Option<Bytes> {
+        Some(join(&[namespace_of(key), b"processes"]))
+    }
+
+    fn held_by(&self, key: &Bytes, process: &Bytes) -> Vec<SetPlace> {
+        // Up to version 6 the hash of running jobs was called `workers`; those of all queues stand in it.
+        let of = |end: &[u8]| join(&[namespace_of(key), process.as_slice(), end]);
+        [of(b":work"), of(b":workers")].map(|at| SetPlace::new(TaskSet::InFlight, at).shared()).to_vec()
     }
 
     fn reads(&self, key: &Bytes, _: PushEnd, memory: &QueueMemory) -> Vec<Read> {
@@ -195,6 +208,15 @@ impl QueueFamily for SidekiqFamily {
 /// What stands before `queues`: nothing, or a namespace up to version 6.
 fn namespace(clue: &Bytes) -> Option<&[u8]> {
     clue.as_slice().strip_suffix(b"queues").filter(|n| n.is_empty() || n.ends_with(b":"))
+}
+
+/// The same of a queue's key.
+fn namespace_of(key: &Bytes) -> &[u8] {
+    let whole = key.as_slice();
+    match whole.windows(7).position(|w| w == b":queue:") {
+        Some(at) if !whole.starts_with(b"queue:") => whole.get(..=at).unwrap_or_default(),
+        _ => b"",
+    }
 }
 
 fn list_key(clue: &Bytes, name: &Bytes) -> Bytes {
@@ -239,6 +261,7 @@ impl Process {
         let threads = info.as_ref().and_then(|i| i.get("concurrency")?.as_u64());
         let or = |n: Option<u64>| n.map_or_else(|| "?".into(), |n| n.to_string());
         let beat = text(fields.get(1)).and_then(|b| b.as_utf8()?.parse::<f64>().ok());
+        let sign_beat = beat.map(|at| Beat { at_ms: (at * 1e3) as i64, every: BEATS_EVERY });
         let quiet = text(fields.get(2)).is_some_and(|q| q.as_slice() == b"true");
         let quiet = if quiet { ", quiet: takes no new jobs" } else { "" };
         let gone = alive == Some(false);
@@ -249,6 +272,7 @@ impl Process {
             alive,
             beat_ms: beat.map(|seconds| (seconds * 1e3) as i64),
             state: (!gone).then_some(state),
+            sign: Some(WorkerSign { beat: sign_beat, ..WorkerSign::new(identity.clone(), alive) }),
             runs: [5, 6].iter().flat_map(|at| runs(fields.get(*at))).collect(),
             ..Worker::default()
         };

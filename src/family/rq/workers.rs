@@ -1,13 +1,18 @@
 //! Who works for RQ's queues: the hash of each worker, and of each started job who runs it since when.
 
+use std::time::Duration;
+
 use super::super::crew::{self, seen_by};
 use super::super::scored::Scored;
 use super::super::site::{Part, join, text};
 use super::super::{Context, Read, hash_pairs};
 use super::job_id;
 use crate::domain::queue::Detail;
+use crate::domain::worker_sign::{Beat, WorkerSign};
 use crate::domain::{Bytes, Reply};
 
+/// A worker beats so often while it runs a job; an idle one at least every seven minutes, as long as its key stands.
+const BEATS_EVERY: Duration = Duration::from_secs(30);
 /// Workers looked at in one site.
 const MOST_WORKERS: usize = 100;
 /// Started jobs of one queue that are looked at, those first that RQ gives up first, and of all queues together.
@@ -120,12 +125,17 @@ impl Worker {
         };
         let queues = field("queues").unwrap_or_default();
         let queues = queues.as_slice().split(|b| *b == b',').filter(|name| !name.is_empty());
+        let beat_ms = time_ms(field("last_heartbeat"));
+        let beat = beat_ms.map(|at_ms| Beat { at_ms, every: BEATS_EVERY });
+        // The worker's name is its client's name.
+        let client = Some(name.clone());
         let told = crew::Worker {
+            sign: Some(WorkerSign { beat, client, ..WorkerSign::new(name.clone(), alive) }),
             name: name.escaped(),
             host: field("hostname").map(|host| host.escaped()),
             pid: field("pid").map(|pid| pid.escaped()),
             alive,
-            beat_ms: time_ms(field("last_heartbeat")),
+            beat_ms,
             state: field("state").map(|state| state.escaped()),
             // Of versions 1 and 2; where the job itself tells more, that is said.
             runs: field("current_job").map(|job| (job.escaped(), None)).into_iter().collect(),
