@@ -1,7 +1,7 @@
 //! Keyspace events of a queue's key: how often something was pushed and taken, by a server that tells it anyway.
 //!
 //! One event stands for one command, however many elements it pushed or took. So their numbers are lower bounds, and
-//! together with the change of depth they are exact as soon as one side goes one by one, see [`Events::reconciled`].
+//! together with the change of depth they are exact as soon as one side goes one by one.
 
 use super::TaskKind;
 
