@@ -16,6 +16,7 @@ pub mod consumers;
 mod crew;
 pub mod dramatiq;
 pub mod errand;
+pub mod events;
 pub mod gocraft_work;
 mod hold;
 mod holders;
@@ -36,6 +37,7 @@ pub mod redisson;
 pub mod registry;
 pub mod repeats;
 pub mod resque;
+mod rhythm;
 pub mod rmq;
 pub mod rows;
 pub mod rq;
@@ -353,6 +355,8 @@ pub struct QueueMemory {
     pub parts: Vec<QueueMemory>,
     /// Counters at the last look.
     pub counters: std::collections::BTreeMap<Bytes, i64>,
+    /// Keyspace events of its key.
+    pub events: events::EventMemory,
     /// What the queue's site told of it.
     pub part: site::Part,
     /// Queues of this family and application on this node and database, this one counted.
@@ -372,4 +376,6 @@ pub struct Sample {
     pub popped: Option<u64>,
     /// Change of depth.
     pub net: i64,
+    /// What keyspace events told of that time.
+    pub events: Option<events::Events>,
 }

@@ -12,6 +12,7 @@ mod diagnose;
 mod dirty;
 mod discover;
 mod due;
+mod events;
 pub mod fleet;
 mod follow;
 mod history;

@@ -40,6 +40,9 @@ pub enum RateSource {
     NewestFoundAgain,
     /// Counters the library keeps.
     Counters,
+    /// Keyspace events that the server sends anyway, and the change of depth: lower bounds, exact where tasks are
+    /// either pushed or taken one by one.
+    KeyspaceEvents,
 }
 
 impl RateSource {
@@ -50,6 +53,7 @@ impl RateSource {
             Self::NetOnly => "net_only",
             Self::NewestFoundAgain => "newest_found_again",
             Self::Counters => "counters",
+            Self::KeyspaceEvents => "keyspace_events",
         }
     }
 
@@ -60,6 +64,9 @@ impl RateSource {
             Self::NetOnly => "net only: the newest element was not found again",
             Self::NewestFoundAgain => "last newest element found again (LPOS)",
             Self::Counters => "the library's own counters",
+            Self::KeyspaceEvents => {
+                "by keyspace events; at least so many where tasks are both pushed and taken several at once"
+            }
         }
     }
 }

@@ -4,11 +4,13 @@
 
 use std::collections::BTreeMap;
 
+mod groups;
+
 use super::backlog::{begin, left_of, list_look, look_at, next_id, oldest, settle_list, taken_by_done};
 use super::crew::{Worker, seen_by, since};
 use super::proto::{self, Field};
 use super::scored::Scored;
-use super::site::{Part, Site, SiteQueue, count, exists, is_type, join, members, number, text};
+use super::site::{Part, Site, SiteQueue, count, exists, join, members, number, text};
 use super::{Context, KeyFact, QueueFamily, QueueMemory, Read, SetPlace, TaskSet};
 use crate::domain::queue::{Detail, PushEnd};
 use crate::domain::{Bytes, Queue, Reply};
@@ -124,14 +126,17 @@ impl QueueFamily for AsynqFamily {
             Read::Type(of(":paused")),
             Read::Head(of(":processed"), 24),
             Read::ZsetLook { key: of(":lease"), count: 16 },
-            Read::Type(of(":groups")),
+            groups::names(base(key)),
         ]
     }
 
     fn more_reads(&self, key: &Bytes, replies: &[Reply]) -> Vec<Read> {
-        let Some(id) = next_id(replies.first()) else { return Vec::new() };
-        let task = join(&[base(key), b":t:", id.as_slice()]);
-        vec![Read::HashHead { key: task, field: "pending_since".into(), max: 24 }]
+        let lengths = groups::lengths(base(key), replies.get(9));
+        let since = next_id(replies.first()).map(|id| {
+            let task = join(&[base(key), b":t:", id.as_slice()]);
+            Read::HashHead { key: task, field: "pending_since".into(), max: 24 }
+        });
+        lengths.into_iter().chain(since).collect()
     }
 
     fn interpret(
@@ -158,7 +163,10 @@ impl QueueFamily for AsynqFamily {
         };
         let counted = taken_by_done(look.depth, done, queue.in_flight, memory, ctx);
         settle_list(&mut queue, &look, counted, memory, ctx);
-        let since = number(replies.get(10)).map(|ns| ns / 1_000_000);
+        let groups = groups::lengths(base(&fact.key), replies.get(9)).len();
+        let lengths = replies.get(10..10 + groups).unwrap_or_default();
+        queue.details.extend(groups::detail(replies.get(9), lengths));
+        let since = number(replies.get(10 + groups)).map(|ns| ns / 1_000_000);
         queue.oldest = oldest(look.depth, since, memory, ctx);
         Some(queue)
     }
@@ -167,9 +175,6 @@ impl QueueFamily for AsynqFamily {
 fn describe(queue: &mut Queue, replies: &[Reply], ctx: &Context) {
     if let Some(n) = count(replies.get(5)).filter(|n| *n > 0) {
         queue.details.push(Detail::new("completed", format!("{n} tasks kept")));
-    }
-    if is_type(replies.get(9), "set") {
-        queue.details.push(Detail::new("groups", "some tasks wait in groups to be aggregated: not counted"));
     }
     // The lowest scores are the leases that ran out first.
     for (id, until) in Scored::or_none(replies.get(8)).first {
@@ -211,12 +216,13 @@ fn server(key: &Bytes, expires: f64, told: &[Reply], ctx: &Context) -> (BTreeMap
         format!("{status}, {active} of {} busy", proto::number(&fields, 4))
     });
     let worker = Worker {
+        sign: None,
         name: "server".into(),
         host: word(1).or(host),
         pid,
         alive,
         // Renewed every 5 s to live 10 s longer.
-        beat_ms: (alive == Some(false)).then(|| (expires * 1e3) as i64 - 10_000),
+        beat_ms: alive.map(|_| (expires * 1e3) as i64 - 10_000),
         state,
         runs: tasks(told.get(1)),
     };

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::list::{self, Look};
-use super::{Context, KeyFact, QueueMemory, Read, Sample};
+use super::{Context, KeyFact, QueueMemory, Read, Sample, TaskKind};
 use crate::domain::lock::Unknown;
-use crate::domain::queue::{Oldest, PushEnd, RateSource};
+use crate::domain::queue::{Detail, Oldest, PushEnd, RateSource};
 use crate::domain::{Bytes, Queue, Reply, Stamp};
 
 /// The queue as it was, or a blank one, with what its site told of it.
@@ -100,7 +100,8 @@ pub(super) fn settle(
     queue.waiting = Some(depth);
     queue.samples = queue.samples.saturating_add(1);
     queue.history = list::pushed_history(&queue.history, depth);
-    let progressed = moved | sample.is_some_and(|s| s.popped.is_some_and(|p| p > 0) || s.net < 0);
+    let taken = |s: Sample| s.popped.is_some_and(|p| p > 0) || s.events.is_some_and(|e| e.popped > 0);
+    let progressed = moved | sample.is_some_and(|s| taken(s) || s.net < 0);
     queue.no_progress_since = match (depth, progressed) {
         (0, _) | (_, true) => None,
         _ => queue.no_progress_since.or(Some(ctx.at)),
@@ -108,9 +109,12 @@ pub(super) fn settle(
     if let Some(sample) = sample {
         list::remember(memory, sample, ctx.rate_window);
     }
-    queue.rates = list::rates(memory);
+    queue.rates = list::rates(memory, ctx.rate_window);
     if queue.rates.source == RateSource::NewestFoundAgain {
         queue.rates.source = source;
+    }
+    if let Some(why) = memory.events.left_out.filter(|_| queue.rates.source == RateSource::NetOnly) {
+        queue.details.push(Detail::new("keyspace events", why));
     }
     memory.last = Some((depth, ctx.at));
 }
@@ -163,6 +167,7 @@ pub(super) fn counted(
         pushed: pushed.filter(|_| popped.is_some()),
         popped: popped.filter(|_| pushed.is_some()),
         net: depth as i64 - before as i64,
+        events: None,
     })
 }
 
@@ -211,7 +216,18 @@ pub(super) fn settle_list(
         Some(sample) => (Some(sample), RateSource::Counters),
         None => (found, RateSource::NewestFoundAgain),
     };
+    let sample = with_events(sample, TaskKind::List, memory);
     settle(queue, look.depth, sample, moved, source, memory, ctx);
+}
+
+/// The same with what keyspace events told of the queue's one key, of this type.
+pub(super) fn with_events(
+    sample: Option<Sample>,
+    kind: TaskKind,
+    memory: &mut QueueMemory,
+) -> Option<Sample> {
+    let events = memory.events.step(kind);
+    sample.map(|sample| Sample { events, ..sample })
 }
 
 /// The oldest task of so many: as told, milliseconds since the epoch, else how long it was seen there.

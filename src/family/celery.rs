@@ -140,6 +140,8 @@ impl QueueFamily for CeleryFamily {
             }
         }
         memory.parts.resize_with(STEPS.len(), QueueMemory::default);
+        // Events are those of the list without a priority.
+        let events = memory.events.step(super::TaskKind::List);
         let mut sum: Option<Sample> = None;
         let mut moved = false;
         for (at, look) in looks.iter().enumerate() {
@@ -152,9 +154,10 @@ impl QueueFamily for CeleryFamily {
                 part.counters.insert(Bytes::default(), 1);
             }
             if at == 0 {
-                sum = sample;
+                sum = sample.map(|sample| Sample { events, ..sample });
             } else if let (Some(sum), Some(sample)) = (&mut sum, sample.filter(|_| used)) {
                 sum.net += sample.net;
+                sum.events = None;
                 (sum.pushed, sum.popped) = match (sum.pushed, sum.popped, sample.pushed, sample.popped) {
                     (Some(a), Some(b), Some(c), Some(d)) => (Some(a + c), Some(b + d)),
                     _ => (None, None),

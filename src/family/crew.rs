@@ -2,6 +2,7 @@
 
 use super::Context;
 use crate::domain::queue::Detail;
+use crate::domain::worker_sign::WorkerSign;
 
 /// Tasks of one worker that are named; more are counted.
 const MOST_RUNS: usize = 6;
@@ -23,6 +24,8 @@ pub(super) struct Worker {
     pub(super) state: Option<String>,
     /// What it runs, or still holds when it is gone, with the time it began, milliseconds since the epoch.
     pub(super) runs: Vec<(String, Option<i64>)>,
+    /// What the holders of locks are known by, where that is more than its name.
+    pub(super) sign: Option<WorkerSign>,
 }
 
 impl Worker {
@@ -55,7 +58,11 @@ impl Worker {
             words.push(format!("{verb} {}", each.join(", ")));
         }
         let label = if self.alive == Some(false) { "gone" } else { "worker" };
-        Detail::new(label, words.join(", ")).of_worker(&self.name, self.alive)
+        let detail = Detail::new(label, words.join(", "));
+        match &self.sign {
+            Some(sign) => detail.signed(sign.clone()),
+            None => detail.of_worker(&self.name, self.alive),
+        }
     }
 
     fn who(&self) -> String {

@@ -256,6 +256,7 @@ impl Pool {
             Some((job.escaped(), number(told.get(1)).and_then(|s| s.checked_mul(1000))))
         });
         let worker = Worker {
+            sign: None,
             name: format!("pool {id}"),
             host: word(1),
             pid: word(2),

@@ -2,14 +2,14 @@
 
 use super::backlog::{
     at_least, at_least_from, begin, is_wrong_type, left_of, list_look, list_step, look_at, oldest, settle,
-    settle_list, unreadable,
+    settle_list, unreadable, with_events,
 };
 use super::list::Look;
 use super::scored::Scored;
 use super::site::{Site, count, join, single};
 use super::{
-    Canary, Context, KeyFact, QueueFamily, QueueMemory, Read, SetPlace, TaskPlace, TaskSet, Told, Wish,
-    canary,
+    Canary, Context, KeyFact, QueueFamily, QueueMemory, Read, SetPlace, TaskKind, TaskPlace, TaskSet, Told,
+    Wish, canary,
 };
 use crate::domain::queue::{Oldest, PushEnd, RateSource};
 use crate::domain::{Bytes, Queue, Reply};
@@ -140,6 +140,7 @@ impl QueueFamily for HueyFamily {
             };
             let next = Look::of(depth, look.first.first().map(|(member, _)| member.clone()));
             let (sample, moved) = list_step(&next, memory, ctx);
+            let sample = with_events(sample, TaskKind::Sorted, memory);
             settle(&mut queue, depth, sample, moved, RateSource::NetOnly, memory, ctx);
             // The most urgent come first, each priority in the order of time; those behind may be older.
             let first = look.first.iter().filter_map(|(member, _)| enqueued_ms(member)).min();

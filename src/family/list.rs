@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use super::backlog::{self, begin, left_of, list_look, look_at, settle_list};
+use super::rhythm;
 use super::site::count;
 use super::string::unknown;
 use super::{
@@ -69,6 +70,11 @@ impl QueueFamily for ListFamily {
         queue.oldest = oldest(&look, memory, ctx);
         Some(queue)
     }
+}
+
+/// The queue whose taken tasks stand in a list of this name.
+pub fn queue_of_processing(key: &[u8]) -> Option<Bytes> {
+    key.strip_suffix(b":processing").filter(|queue| !queue.is_empty()).map(Bytes::from)
 }
 
 /// How far the last newest element is searched for: some times as far as it was lately, and as far as may be where it
@@ -188,7 +194,14 @@ pub(super) fn sample(look: &Look, memory: &QueueMemory, ctx: &Context) -> Option
     };
     // Another task is next although none was taken: what was found is another element of the same payload.
     let popped = pushed.and_then(|p| u64::try_from(p as i64 - net).ok()).filter(|n| *n > 0 || !moved);
-    Some(Sample { at: ctx.at, seconds, pushed: pushed.filter(|_| popped.is_some()), popped, net })
+    Some(Sample {
+        at: ctx.at,
+        seconds,
+        pushed: pushed.filter(|_| popped.is_some()),
+        popped,
+        net,
+        events: None,
+    })
 }
 
 /// Remembers the next element to be taken; true when another one stands there now.
@@ -217,36 +230,48 @@ pub(super) fn remember_newest(look: &Look, memory: &mut QueueMemory) {
 
 pub(super) fn remember(memory: &mut QueueMemory, sample: Sample, window: Duration) {
     memory.window.push_back(sample);
-    while memory.window.front().is_some_and(|s| sample.at.since(s.at) > window) {
-        memory.window.pop_front();
-    }
+    rhythm::trim(&mut memory.window, window);
 }
 
 /// Rates over the window. In and out come from the newest unbroken run of looks at which pushes were known: a
 /// look at which they were not would bias them.
-pub(super) fn rates(memory: &QueueMemory) -> Rates {
-    let all: f64 = memory.window.iter().map(|s| s.seconds).sum();
+pub(super) fn rates(memory: &QueueMemory, window: Duration) -> Rates {
+    let span = rhythm::span(&memory.window, window);
+    let looks = || memory.window.range(span.clone());
+    let all: f64 = looks().map(|s| s.seconds).sum();
     if all <= 0.0 {
         return Rates { incoming: None, outgoing: None, net: None, source: RateSource::None };
     }
-    let net = memory.window.iter().map(|s| s.net).sum::<i64>() as f64 / all;
+    let net = looks().map(|s| s.net).sum::<i64>() as f64 / all;
     let (mut seconds, mut pushed, mut popped) = (0.0, 0, 0);
-    for sample in memory.window.iter().rev() {
+    for sample in looks().rev() {
         let (Some(p), Some(q)) = (sample.pushed, sample.popped) else { break };
         seconds += sample.seconds;
         pushed += p;
         popped += q;
     }
+    if let Some((by_events, told)) = told_by_events(looks()).filter(|(by_events, _)| *by_events > seconds) {
+        return Rates { net: Some(net), ..rates_of(told, by_events, RateSource::KeyspaceEvents) };
+    }
     // An empty queue that stays empty at each look says nothing of what ran through it in between.
     if seconds <= 0.0 {
         return Rates { incoming: None, outgoing: None, net: Some(net), source: RateSource::NetOnly };
     }
-    Rates {
-        incoming: Some(pushed as f64 / seconds),
-        outgoing: Some(popped as f64 / seconds),
-        net: Some(net),
-        source: RateSource::NewestFoundAgain,
-    }
+    Rates { net: Some(net), ..rates_of((pushed, popped), seconds, RateSource::NewestFoundAgain) }
+}
+
+fn rates_of((pushed, popped): (u64, u64), seconds: f64, source: RateSource) -> Rates {
+    let of = |n: u64| Some(n as f64 / seconds);
+    Rates { incoming: of(pushed), outgoing: of(popped), net: None, source }
+}
+
+/// What keyspace events and the depth tell together of the newest unbroken run of looks at which they were followed,
+/// with its length in seconds. Events and depths are not of the very same moments: so the run is reconciled as a whole.
+fn told_by_events<'a>(looks: impl DoubleEndedIterator<Item = &'a Sample>) -> Option<(f64, (u64, u64))> {
+    let run = looks.rev().map_while(|s| Some((s.seconds, s.net, s.events?)));
+    let sum = run.reduce(|(a, net, told), (b, more, before)| (a + b, net + more, before.and(told)));
+    let (seconds, net, told) = sum?;
+    Some((seconds, told.reconciled(net)))
 }
 
 /// The age of the next element, which may be the task itself.

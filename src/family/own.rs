@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
-use super::backlog::{begin, is_wrong_type, list_look, list_step, settle, settle_list, unreadable};
+use super::backlog::{
+    begin, is_wrong_type, list_look, list_step, settle, settle_list, unreadable, with_events,
+};
 use super::list::{self, Look};
 use super::scored::{Counts, Scored};
 use super::site::{Site, SiteQueue, count, exists, members, single};
@@ -122,6 +124,9 @@ impl OwnFamily {
         let next = scored.first.first();
         let front = Look::of(depth, next.map(|(member, _)| member.clone()));
         let (sample, moved) = list_step(&front, memory, ctx);
+        // What is due follows from the clock as well, and no event tells that.
+        let all = per_second.is_none();
+        let sample = if all { with_events(sample, TaskKind::Sorted, memory) } else { sample };
         settle(queue, depth, sample, moved, RateSource::NetOnly, memory, ctx);
         queue.oldest = match (depth, next, per_second) {
             (0, ..) => Oldest::Empty,

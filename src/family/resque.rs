@@ -287,6 +287,7 @@ fn worker(entry: &Bytes, fields: &[Reply], ctx: &Context) -> (Option<Vec<Bytes>>
         (Bytes::from(class).escaped(), word("/run_at").and_then(time_ms))
     });
     let worker = Worker {
+        sign: None,
         name: "process".into(),
         host: told.as_ref().map(|t| t.host.escaped()),
         pid: told.as_ref().map(|t| t.pid.escaped()),

@@ -1,28 +1,21 @@
 //! RQ 1 to 3: the set `rq:queues`, a list of job ids for each queue, sorted sets for the other states.
 
-use std::time::Duration;
+mod workers;
 
 use super::backlog::{begin, left_of, list_look, look_at, oldest, settle_list};
 use super::list::Look;
 use super::read::PART;
-use super::site::{Part, Site, SiteQueue, count, exists, is_set, is_type, join, members, text};
+use super::site::{Part, Site, SiteQueue, count, exists, is_type, join, members, text};
 use super::{
     Canary, Context, KeyFact, QueueFamily, QueueMemory, Read, SetPlace, TaskSet, Told, UsualPrefix, Wish,
     canary,
 };
 use crate::domain::queue::{Detail, PushEnd};
-use crate::domain::worker_sign::{Beat, WorkerSign};
 use crate::domain::{Bytes, Queue, Reply};
+use workers::Crew;
 
 /// See the module.
 pub struct RqFamily;
-
-/// Workers looked at in one site.
-const MOST_WORKERS: usize = 100;
-/// Reads for each worker.
-const WORKER_FIELDS: [&str; 5] = ["queues", "state", "hostname", "pid", "last_heartbeat"];
-/// A worker beats so often while it runs a job; an idle one at least every seven minutes, as long as its key stands.
-const BEATS_EVERY: Duration = Duration::from_secs(30);
 
 impl QueueFamily for RqFamily {
     fn id(&self) -> &'static str {
@@ -64,46 +57,29 @@ impl QueueFamily for RqFamily {
             return Vec::new();
         }
         let workers = members(replies.get(1)).unwrap_or_default();
-        let field =
-            |key: &Bytes, field: &str| Read::HashHead { key: key.clone(), field: field.into(), max: 1024 };
-        workers.iter().take(MOST_WORKERS).flat_map(|w| WORKER_FIELDS.map(|f| field(w, f))).collect()
+        workers::reads(prefix, &workers, &names(prefix, replies.first()))
     }
 
-    fn site(&self, clue: &Bytes, replies: &[Reply], _: &Context) -> Option<Site> {
+    fn site_deep(&self, clue: &Bytes, replies: &[Reply]) -> Vec<Read> {
+        let workers = members(replies.get(1)).unwrap_or_default();
+        workers::job_reads(prefix(clue).unwrap_or_default(), &workers, replies.get(3..).unwrap_or_default())
+    }
+
+    fn site(&self, clue: &Bytes, replies: &[Reply], ctx: &Context) -> Option<Site> {
         let prefix = prefix(clue)?;
-        let listed = members(replies.first())?;
-        if !is_rq(prefix, &listed) {
+        if !is_rq(prefix, &members(replies.first())?) {
             return None;
         }
+        let names = names(prefix, replies.first());
         let workers = members(replies.get(1));
         let paused = exists(replies.get(2));
-        let asked: Vec<Worker> = workers
-            .iter()
-            .flatten()
-            .zip(replies.get(3..).unwrap_or_default().chunks(WORKER_FIELDS.len()))
-            .map(|(key, fields)| Worker::read(prefix, key, fields))
-            .collect();
-        let all_asked = workers.as_ref().is_some_and(|w| w.len() == asked.len());
-        let head = join(&[prefix, b"queue:"]);
-        let queues = listed.iter().filter(|key| key.as_slice().starts_with(head.as_slice())).map(|key| {
-            let name = &key.as_slice()[head.len()..];
-            let mine: Vec<&Worker> = asked.iter().filter(|w| w.takes(name)).collect();
-            let known = all_asked && asked.iter().all(|w| w.sign.lives.is_some());
-            let live = mine.iter().filter(|w| w.sign.lives == Some(true)).count() as u64;
-            let gone = asked.iter().filter(|w| w.sign.lives == Some(false));
-            let details = mine.iter().map(|w| Detail::new("worker", &w.words).signed(w.sign.clone()));
-            SiteQueue {
-                key: key.clone(),
-                part: Part {
-                    workers: known.then_some(live),
-                    paused,
-                    details: details
-                        .chain(gone.map(|w| Detail::new("gone", &w.words).signed(w.sign.clone())))
-                        .take(MOST_WORKERS)
-                        .collect(),
-                    ..Part::default()
-                },
-            }
+        let told = replies.get(3..).unwrap_or_default();
+        let asked = workers::reads(prefix, workers.as_deref().unwrap_or_default(), &names).len();
+        let (told, jobs) = told.split_at_checked(asked).unwrap_or((told, &[]));
+        let crew = Crew::read(prefix, workers.as_deref(), told, jobs);
+        let queues = names.iter().map(|name| SiteQueue {
+            key: join(&[prefix, b"queue:", name.as_slice()]),
+            part: Part { paused, ..crew.part(name.as_slice(), ctx) },
         });
         Some(Site { queues: queues.collect(), registry: true })
     }
@@ -147,6 +123,7 @@ impl QueueFamily for RqFamily {
             of("deferred"),
             of("finished"),
             Read::Type(join(&[prefix, b"scheduler-lock:", name])),
+            workers::lost_read(prefix, name),
         ]
     }
 
@@ -199,8 +176,9 @@ impl QueueFamily for RqFamily {
         if queue.scheduled.is_some_and(|n| n > 0) && is_type(replies.get(7), "none") {
             queue.details.push(Detail::new("scheduler", "none alive: scheduled jobs do not move"));
         }
+        queue.details.extend(workers::lost(replies.get(8), ctx));
         settle_list(&mut queue, &look, None, memory, ctx);
-        let told = text(replies.get(8)).and_then(|t| t.as_utf8()?.parse::<jiff::Timestamp>().ok());
+        let told = text(replies.get(9)).and_then(|t| t.as_utf8()?.parse::<jiff::Timestamp>().ok());
         queue.oldest = oldest(look.depth, told.map(jiff::Timestamp::as_millisecond), memory, ctx);
         Some(queue)
     }
@@ -217,47 +195,23 @@ fn is_rq(prefix: &[u8], listed: &[Bytes]) -> bool {
     listed.iter().any(|key| key.as_slice().starts_with(&head))
 }
 
-/// Prefix and name of the key of a queue. A name may hold `queue:` itself, a prefix hardly.
+/// Names of the queues that are listed.
+fn names(prefix: &[u8], listed: Option<&Reply>) -> Vec<Bytes> {
+    let head = [prefix, b"queue:"].concat();
+    let listed = members(listed).unwrap_or_default();
+    listed.iter().filter_map(|key| key.as_slice().strip_prefix(head.as_slice())).map(Bytes::from).collect()
+}
+
 /// A started job stands with the id of its run behind a colon since version 2.
 fn job_id(member: &Bytes) -> Bytes {
     member.as_slice().split(|b| *b == b':').next().unwrap_or_default().into()
 }
 
+/// Prefix and name of the key of a queue. A name may hold `queue:` itself, a prefix hardly.
 fn split(key: &Bytes) -> (&[u8], &[u8]) {
     let key = key.as_slice();
     match key.windows(6).position(|w| w == b"queue:") {
         Some(at) => (&key[..at], &key[at + 6..]),
         None => (b"", key),
-    }
-}
-
-/// One worker as its hash tells.
-struct Worker {
-    queues: Vec<Vec<u8>>,
-    /// It does not live when its hash ran out though the set still names it.
-    sign: WorkerSign,
-    words: String,
-}
-
-impl Worker {
-    fn read(prefix: &[u8], key: &Bytes, fields: &[Reply]) -> Self {
-        let queues = text(fields.first());
-        let alive = is_set(fields.first());
-        let head = [prefix, b"worker:"].concat();
-        let name = Bytes::from(key.as_slice().strip_prefix(head.as_slice()).unwrap_or(key.as_slice()));
-        let or = |at: usize| text(fields.get(at)).map_or_else(|| "?".into(), |b| b.escaped());
-        let words = match alive {
-            Some(false) => format!("{name}: its hash ran out, it was killed or hangs"),
-            _ => format!("{name}: {} on {}, pid {}", or(1), or(2), or(3)),
-        };
-        let beat = text(fields.get(4)).and_then(|t| t.as_utf8()?.parse::<jiff::Timestamp>().ok());
-        let beat = beat.map(|at| Beat { at_ms: at.as_millisecond(), every: BEATS_EVERY });
-        let queues = queues.map(|q| q.as_slice().split(|b| *b == b',').map(<[u8]>::to_vec).collect());
-        let sign = WorkerSign { beat, client: Some(name.clone()), ..WorkerSign::new(name, alive) };
-        Self { queues: queues.unwrap_or_default(), sign, words }
-    }
-
-    fn takes(&self, queue: &[u8]) -> bool {
-        self.queues.iter().any(|q| q == queue)
     }
 }

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use super::backlog::{begin, left_of, list_look, look_at, oldest, settle_list};
+use super::crew::Worker;
 use super::site::{Part, Site, SiteQueue, Tally, is_set, is_type, join, json, members, text};
 use super::{
     Canary, Context, KeyFact, Named, QueueFamily, QueueMemory, Read, SetPlace, TaskSet, UsualPrefix, Wish,
     canary,
 };
+use crate::domain::bytes::escape_text;
 use crate::domain::queue::{Detail, PushEnd};
 use crate::domain::worker_sign::{Beat, WorkerSign};
 use crate::domain::{Bytes, Queue, Reply};
@@ -21,7 +23,10 @@ const MOST_PROCESSES: usize = 100;
 const SAMPLES: usize = 3;
 /// Replies of `site_reads` and, after the samples, for each process.
 const FIRST: usize = 8;
-const PER_PROCESS: usize = 5;
+const PER_PROCESS: usize = 7;
+/// Running jobs of a process that are named, and bytes read of each.
+const RUNS: u32 = 16;
+const RUN: u32 = 2048;
 /// A process beats so often.
 const BEATS_EVERY: Duration = Duration::from_secs(10);
 
@@ -85,6 +90,12 @@ impl QueueFamily for SidekiqFamily {
             // Up to version 6 the hash of running jobs was called `workers`.
             reads.extend([field("info", 16 * 1024), field("beat", 32), field("quiet", 8)]);
             reads.extend([tasks(b":work"), tasks(b":workers")]);
+            let runs = |end: &[u8]| Read::HashValues {
+                key: of(&[process.as_slice(), end].concat()),
+                count: RUNS,
+                max: RUN,
+            };
+            reads.extend([runs(b":work"), runs(b":workers")]);
         }
         reads
     }
@@ -106,10 +117,10 @@ impl QueueFamily for SidekiqFamily {
             .iter()
             .flatten()
             .zip(fields.chunks(PER_PROCESS))
-            .map(|(identity, fields)| Process::read(identity, fields, ctx))
+            .map(|(identity, fields)| Process::read(identity, fields))
             .collect();
         let all = registered.as_ref().is_some_and(|r| r.len() == processes.len())
-            && processes.iter().all(|p| p.sign.lives.is_some());
+            && processes.iter().all(|p| p.worker.alive.is_some());
         let paused = members(replies.get(5));
         let only_one = names.len() == 1;
         let [schedule, retry, dead] = tallies;
@@ -120,8 +131,8 @@ impl QueueFamily for SidekiqFamily {
             .collect();
         let queues = names.iter().map(|name| {
             let mine: Vec<&Process> = processes.iter().filter(|p| p.takes(name)).collect();
-            let known = all && processes.iter().all(|p| p.queues.is_some() || p.sign.lives == Some(false));
-            let gone = processes.iter().filter(|p| p.sign.lives == Some(false));
+            let known = all && processes.iter().all(|p| p.queues.is_some() || p.worker.alive == Some(false));
+            let gone = processes.iter().filter(|p| p.worker.alive == Some(false));
             let running =
                 processes.iter().try_fold(0_u64, |sum, p| Some(sum + p.running.of(name, only_one)?));
             SiteQueue {
@@ -135,8 +146,9 @@ impl QueueFamily for SidekiqFamily {
                     paused: paused.as_ref().map(|p| p.contains(name)),
                     details: mine
                         .iter()
-                        .map(|p| Detail::new("process", &p.words).signed(p.sign.clone()))
-                        .chain(gone.map(|p| Detail::new("gone", &p.words).signed(p.sign.clone())))
+                        .copied()
+                        .chain(gone)
+                        .map(|p| p.worker.detail(ctx))
                         .chain(shared.iter().cloned())
                         .collect(),
                     ..Part::default()
@@ -232,14 +244,12 @@ fn has_jid(sample: &Reply) -> bool {
 /// One process as its hash tells.
 struct Process {
     queues: Option<Vec<Bytes>>,
-    /// It does not live when its hash ran out though the set still names it.
-    sign: WorkerSign,
     running: Tally,
-    words: String,
+    worker: Worker,
 }
 
 impl Process {
-    fn read(identity: &Bytes, fields: &[Reply], ctx: &Context) -> Self {
+    fn read(identity: &Bytes, fields: &[Reply]) -> Self {
         let info = json(fields.first());
         let alive = is_set(fields.get(1));
         let work = Tally::parse(fields.get(3));
@@ -248,26 +258,49 @@ impl Process {
             .as_ref()
             .and_then(|i| i.get("queues")?.as_array())
             .map(|names| names.iter().filter_map(serde_json::Value::as_str).map(Bytes::from).collect());
+        let threads = info.as_ref().and_then(|i| i.get("concurrency")?.as_u64());
+        let or = |n: Option<u64>| n.map_or_else(|| "?".into(), |n| n.to_string());
         let beat = text(fields.get(1)).and_then(|b| b.as_utf8()?.parse::<f64>().ok());
-        let words = if alive == Some(false) {
-            format!("{identity}: its heartbeat ran out, it was killed or hangs")
-        } else {
-            let threads = info.as_ref().and_then(|i| i.get("concurrency")?.as_u64());
-            let or = |n: Option<u64>| n.map_or_else(|| "?".into(), |n| n.to_string());
-            let ago = beat.map_or_else(String::new, |beat| {
-                format!(", beat {:.0}s ago", (ctx.server_ms as f64 / 1e3 - beat).clamp(0.0, 1e9))
-            });
-            let quiet = text(fields.get(2)).is_some_and(|q| q.as_slice() == b"true");
-            let quiet = if quiet { ", quiet: takes no new jobs" } else { "" };
-            format!("{identity}: {} of {} threads busy{ago}{quiet}", or(running.total), or(threads))
+        let sign_beat = beat.map(|at| Beat { at_ms: (at * 1e3) as i64, every: BEATS_EVERY });
+        let quiet = text(fields.get(2)).is_some_and(|q| q.as_slice() == b"true");
+        let quiet = if quiet { ", quiet: takes no new jobs" } else { "" };
+        let gone = alive == Some(false);
+        let state = format!("{} of {} threads busy{quiet}", or(running.total), or(threads));
+        let worker = Worker {
+            // Host and process id are part of it.
+            name: identity.escaped(),
+            alive,
+            beat_ms: beat.map(|seconds| (seconds * 1e3) as i64),
+            state: (!gone).then_some(state),
+            sign: Some(WorkerSign { beat: sign_beat, ..WorkerSign::new(identity.clone(), alive) }),
+            runs: [5, 6].iter().flat_map(|at| runs(fields.get(*at))).collect(),
+            ..Worker::default()
         };
-        let takes_none = alive == Some(false);
-        let beat = beat.map(|at| Beat { at_ms: (at * 1e3) as i64, every: BEATS_EVERY });
-        let sign = WorkerSign { beat, ..WorkerSign::new(identity.clone(), alive) };
-        Self { queues: if takes_none { None } else { queues }, sign, running, words }
+        Self { queues: if gone { None } else { queues }, running, worker }
     }
 
     fn takes(&self, queue: &Bytes) -> bool {
-        self.sign.lives == Some(true) && self.queues.as_ref().is_some_and(|q| q.contains(queue))
+        self.worker.alive == Some(true) && self.queues.as_ref().is_some_and(|q| q.contains(queue))
     }
+}
+
+/// The jobs that a process runs, each with its start: of those that were read whole.
+fn runs(work: Option<&Reply>) -> Vec<(String, Option<i64>)> {
+    let pairs = work.and_then(super::hash_pairs).map(|(pairs, _)| pairs).unwrap_or_default();
+    let run = |(_, told): (Bytes, Bytes)| {
+        let told: serde_json::Value = serde_json::from_slice(told.as_slice()).ok()?;
+        let job: serde_json::Value = match told.get("payload")? {
+            serde_json::Value::String(text) => serde_json::from_str(text).ok()?,
+            other => other.clone(),
+        };
+        let field = |name: &str| job.get(name).and_then(serde_json::Value::as_str).map(escape_text);
+        let what = match (field("class"), field("jid")) {
+            (Some(class), Some(jid)) => format!("{class} ({jid})"),
+            (class, jid) => class.or(jid)?,
+        };
+        // Seconds up to version 7, milliseconds from 8 on.
+        let at = told.get("run_at").and_then(serde_json::Value::as_f64).filter(|at| *at > 0.0);
+        Some((what, at.map(|at| if at < 1e11 { at * 1e3 } else { at } as i64)))
+    };
+    pairs.into_iter().filter_map(run).collect()
 }

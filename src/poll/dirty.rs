@@ -86,6 +86,7 @@ impl Dirty {
         match pushed {
             Pushed::Everything => inner.overflow(),
             Pushed::Closed => inner.signs.closed = true,
+            Pushed::Message { .. } => {}
             Pushed::Changed(keys) => {
                 inner.turn_window(Instant::now());
                 for key in keys {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::cost::CostMeter;
 use super::due;
+use super::events::EventWatch;
 use super::fleet::Shared;
 use super::keys::KeyTable;
 use super::prefixes::Prefixes;
@@ -15,6 +16,7 @@ use super::scout::Scout;
 use super::search::Search;
 use crate::domain::reply::ReplyError;
 use crate::domain::{Bytes, NodeMeta, Reply, Stamp};
+use crate::family::list::queue_of_processing;
 use crate::family::registry::Kind;
 use crate::family::{Context, Dialect, KeyFact, Read, Registry};
 use crate::redis_io::{CallError, Reader};
@@ -48,6 +50,8 @@ pub(super) struct Look<'a> {
     pub(super) rate_window: Duration,
     pub(super) max_keys: usize,
     pub(super) keys_total: Option<u64>,
+    /// Events of queues of which nothing else tells the rates.
+    pub(super) events: &'a EventWatch,
     /// Changes under these prefixes are pushed.
     pub(super) tracked: Option<Arc<Prefixes>>,
 }
@@ -128,7 +132,10 @@ impl Look<'_> {
                 }
                 match self.registry.recognise(&fact) {
                     Some(Kind::Lock(_)) => locks.push(fact),
-                    Some(Kind::Queue(family)) => queues.push((fact, family.id())),
+                    Some(Kind::Queue(family)) => {
+                        let fact = self.whose_processing(fact, family.id());
+                        queues.push((fact, family.id()));
+                    }
                     None => others.push(fact.key),
                 }
             }
@@ -143,6 +150,15 @@ impl Look<'_> {
             self.read_queues(&keys).await?;
         }
         Ok(others)
+    }
+
+    /// The queue itself where this list holds what was taken from it, by the user's patterns: it may be empty just now.
+    fn whose_processing(&self, fact: KeyFact, family: &str) -> KeyFact {
+        let queue = queue_of_processing(fact.key.as_slice()).filter(|_| family == "list");
+        match queue.filter(|queue| self.registry.candidate(queue.as_slice()).1) {
+            Some(key) => KeyFact { key, ..fact },
+            None => fact,
+        }
     }
 
     pub(super) async fn read_locks(
@@ -216,6 +232,8 @@ impl Look<'_> {
                     continue;
                 }
                 let kin = (family.id(), entry.application(key, family));
+                memory.events.told = self.events.take(self.meta.db, key);
+                memory.events.left_out = self.events.left_out(self.meta.db, key);
                 memory.siblings = siblings.get(&kin).copied().unwrap_or(1);
                 let mut queue =
                     family.interpret(&entry.fact, entry.queue.as_deref(), &mut memory, &all, &ctx);

@@ -12,6 +12,7 @@ use super::backoff;
 use super::cost::CostMeter;
 use super::database::{Database, DeniedSet};
 use super::diagnose::{Diagnosis, Visit};
+use super::events::EventWatch;
 use super::fleet::{Pace, Shared};
 use super::history::{LOOKS, Ring};
 use super::info;
@@ -56,6 +57,7 @@ pub(super) struct Poller {
     cost: CostMeter,
     /// One for all databases: a notice names a key without its database.
     push: Push,
+    events: EventWatch,
     turns: live::Turns,
     /// Where the keys are searched instead, if that was asked for.
     scout: Scout,
@@ -91,6 +93,7 @@ impl Poller {
             dialect: Dialect::default(),
             cost: CostMeter::new(now.mono),
             push: Push::new(wanted),
+            events: EventWatch::default(),
             turns: live::Turns::default(),
             scout: Scout::default(),
             looked_at: now,
@@ -157,6 +160,7 @@ impl Poller {
             }
         }
         self.keep_push().await;
+        self.keep_events().await;
         self.look_at_databases(until).await;
         // The same holds here; what was told before stays, with its age.
         if self.diagnose().await.is_err() {
@@ -286,6 +290,7 @@ impl Poller {
                     if other_process(db, &facts) {
                         db.forget();
                         self.push.forget();
+                        self.events.forget();
                         self.diagnosis.forget();
                     }
                     db.facts = Some(Arc::new(facts));

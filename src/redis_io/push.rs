@@ -28,6 +28,13 @@ pub enum Pushed {
     Changed(Vec<Bytes>),
     /// Anything may have changed: FLUSHALL, FLUSHDB.
     Everything,
+    /// A message on a channel that was subscribed to.
+    Message {
+        /// The channel.
+        channel: Bytes,
+        /// What was published.
+        text: Bytes,
+    },
     /// The connection is gone.
     Closed,
 }
@@ -89,6 +96,16 @@ impl PushLink {
         self.must(&tracking, "CLIENT TRACKING").await
     }
 
+    /// Asks for the messages of a channel.
+    pub async fn subscribe(&mut self, channel: &Bytes) -> Result<(), Refusal> {
+        self.must(&Command::new("SUBSCRIBE").arg(channel.clone()), "SUBSCRIBE").await
+    }
+
+    /// Asks for them no more.
+    pub async fn unsubscribe(&mut self, channel: &Bytes) -> Result<(), Refusal> {
+        self.must(&Command::new("UNSUBSCRIBE").arg(channel.clone()), "UNSUBSCRIBE").await
+    }
+
     /// True when it still answers.
     pub async fn ping(&mut self) -> bool {
         matches!(self.link.call(&Command::new("PING")).await, Ok(reply) if reply.as_error().is_none_or(ReplyError::is_denied))
@@ -125,6 +142,12 @@ impl redis::aio::AsyncPushSender for Sender {
                 }
                 _ => (self.0)(Pushed::Everything),
             },
+            PushKind::Message => {
+                if let [Value::BulkString(channel), Value::BulkString(text)] = info.data.as_slice() {
+                    let (channel, text) = (channel.clone().into(), text.clone().into());
+                    (self.0)(Pushed::Message { channel, text });
+                }
+            }
             _ => {}
         }
         Ok(())

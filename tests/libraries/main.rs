@@ -31,6 +31,7 @@ mod python_canary;
 mod python_locks;
 mod python_more_locks;
 mod python_queues;
+mod python_workers;
 mod quorums;
 mod requeued;
 mod ruby_and_php;

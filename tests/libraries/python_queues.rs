@@ -16,18 +16,18 @@ use super::shell::Shell;
 use super::{agree, watch};
 
 /// A library, its program and a server that both use.
-struct Stage {
-    db: Db,
-    driver: Driver,
-    fleet: Fleet,
-    python: Python,
-    server: Server,
+pub(crate) struct Stage {
+    pub(crate) db: Db,
+    pub(crate) driver: Driver,
+    pub(crate) fleet: Fleet,
+    pub(crate) python: Python,
+    pub(crate) server: Server,
     program: String,
     arguments: Vec<&'static str>,
 }
 
 impl Stage {
-    async fn new(library: &str, arguments: &[&'static str]) -> Self {
+    pub(crate) async fn new(library: &str, arguments: &[&'static str]) -> Self {
         Self::of(library, library, arguments).await
     }
 
@@ -42,22 +42,22 @@ impl Stage {
         Self { db, driver, fleet, python, server, program, arguments: arguments.to_vec() }
     }
 
-    fn worker(&self) -> Process {
+    pub(crate) fn worker(&self) -> Process {
         self.python.worker(&self.server, &self.program, &self.arguments)
     }
 
-    fn ask(&mut self, command: &str) -> Value {
+    pub(crate) fn ask(&mut self, command: &str) -> Value {
         self.driver.ask(command, &[])
     }
 
     /// Waits until a task stands at the gate.
-    async fn busy(&mut self) {
+    pub(crate) async fn busy(&mut self) {
         let db = &mut self.db;
         eventually("a task at the gate", async || db.run("EXISTS gate-started").await.as_int() == Some(1))
             .await;
     }
 
-    async fn open_gate(&mut self) {
+    pub(crate) async fn open_gate(&mut self) {
         self.db.run("SET gate-open 1").await;
     }
 }
@@ -131,7 +131,11 @@ async fn rq_counts_as_its_registries_do() {
     });
     s.driver.until("counts", &busy);
     let queue = agree(&s.fleet, "rq:queue:default", "rq", "busy", |q| figures(q, &busy) == busy).await;
-    assert!(queue.details.iter().any(|d| d.label == "worker" && d.text.contains("w1: busy")), "{queue:#?}");
+    // Who, host, pid, heartbeat, what it runs and since when.
+    let worker_line = queue.details.iter().find(|d| d.label == "worker").map(|d| d.text.clone()).unwrap();
+    for part in ["w1 on ", ", pid ", ", busy, ", "heartbeat ", " ago, runs app_rq.slow() (", ") since "] {
+        assert!(worker_line.contains(part), "{part}: {worker_line}");
+    }
     s.driver.ask("suspend", &[json!(true)]);
     agree(&s.fleet, "rq:queue:default", "rq", "paused", |q| q.paused == Some(true)).await;
     s.driver.ask("suspend", &[json!(false)]);

@@ -38,7 +38,7 @@ async fn sidekiq_counts_as_its_api_does() {
     let at_work = moment([5, 1, 1, 1, 1, 1], [2, 0, 3, 0, 0, 1]);
     driver.until("counts", &at_work);
     let queues = agree_on(&fleet, "sidekiq", "busy", &at_work).await;
-    assert!(says(&queues[0], "process", "1 of 1 threads busy"), "{queues:#?}");
+    assert!(says(&queues[0], "worker", "1 of 1 threads busy"), "{queues:#?}");
 
     shows_in_flight(&server.url(), "queue:default", "Slow");
 

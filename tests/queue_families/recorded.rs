@@ -158,7 +158,7 @@ async fn rq_with_a_busy_worker() {
         assert_eq!((queue.family, queue.name.as_str(), queue.push), ("rq", "default", PushEnd::Right));
         assert_eq!(counts(queue), [Some(6), Some(1), Some(1), None, Some(1), Some(1)], "{version}");
         assert_eq!(queue.paused, Some(false));
-        has_detail(queue, "worker", "w1: busy on vm");
+        has_detail(queue, "worker", "w1 on vm, pid ");
         has_detail(queue, "deferred", "1 jobs");
         if version == "3.0.0" {
             is_from(queue, 1_795_434_277);
@@ -247,7 +247,8 @@ async fn sidekiq_with_a_process() {
     let queue = find(&view, "queue:default");
     assert_eq!((queue.family, queue.name.as_str()), ("sidekiq", "default"));
     assert_eq!(counts(queue), [Some(5), Some(1), Some(1), Some(1), Some(1), Some(1)]);
-    has_detail(queue, "process", "1 of 1 threads busy");
+    has_detail(queue, "worker", "1 of 1 threads busy");
+    has_detail(queue, "worker", ", runs ");
     is_from(queue, 1_795_435_408);
     assert_eq!(counts(find(&view, "queue:mailers")), [Some(1), Some(0), Some(0), Some(0), Some(0), Some(1)]);
 }

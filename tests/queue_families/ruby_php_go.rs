@@ -165,6 +165,11 @@ async fn asynq_with_a_server() {
     restore(&mut w, "asynq", "0.26.0", "server concurrency=1").await;
     let identity = "asynq:servers:{vm:4145:43dcd181-9f1b-4c34-89d0-bd77bc6fe6b8}";
     run(&mut w, &format!("ZADD asynq:servers {} {identity}", now() + 3600)).await;
+    // Two groups as its own RDB.AddToGroup leaves them.
+    for (group, tasks) in [("mails", "0 a 0 b"), ("sms", "0 c")] {
+        run(&mut w, &format!("SADD asynq:{{default}}:groups {group}")).await;
+        run(&mut w, &format!("ZADD asynq:{{default}}:g:{group} {tasks}")).await;
+    }
     let fleet = watch(&server);
     let view = wait_for(&fleet, "queues", |v| complete(v) && v.queues.len() == 2).await;
     assert!(view.nodes[0].snapshot.denied.is_empty(), "{:?}", view.nodes[0].snapshot.denied);
@@ -176,6 +181,7 @@ async fn asynq_with_a_server() {
     has_detail(queue, "worker", "server on vm, pid 4145, active, 1 of 1 busy");
     has_detail(queue, "worker", "runs slow since");
     has_detail(queue, "completed", "1 tasks");
+    has_detail(queue, "groups", "3 tasks wait to be aggregated (");
     has_detail(queue, "orphaned", "e29ae3be-35a8-4806-a7de-64d626674e51: its lease ran out");
     assert_eq!(counts(find(&view, "asynq:{low}:pending"))[..2], [Some(1), Some(0)]);
     // Killed: its own key ran out, its entry stays until another server sweeps it.

@@ -5,6 +5,7 @@ mod acl;
 mod clusters;
 mod databases;
 mod diagnostics;
+mod events;
 mod gaps;
 mod habits;
 mod holders;

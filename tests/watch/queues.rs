@@ -131,3 +131,20 @@ async fn a_stalled_queue_and_a_configured_one_that_is_empty() {
     wait_for(&fleet, "no list any more", |v| find(v, "queue:stalled").is_none()).await;
     let _ = Unknown::NotRead;
 }
+
+#[tokio::test]
+async fn a_processing_list_is_what_its_queue_has_in_flight_and_no_queue() {
+    let server = Server::start(&[]).unwrap();
+    let mut w = writer(&server).await;
+    // All is taken: the queue itself is not there just now.
+    run(&mut w, "LPUSH queue:mail:processing a b c").await;
+    run(&mut w, "LPUSH queue:sms:processing d").await;
+    run(&mut w, "LPUSH queue:sms e f").await;
+    let fleet = watch(&[server.endpoint()]);
+    let view =
+        wait_for(&fleet, "both", |view| view.queues.len() >= 2 && view.queues.iter().all(|q| q.samples > 2))
+            .await;
+    let mut told: Vec<_> = view.queues.iter().map(|q| (q.name.as_str(), q.waiting, q.in_flight)).collect();
+    told.sort();
+    assert_eq!(told, [("queue:mail", Some(0), Some(3)), ("queue:sms", Some(2), Some(1))]);
+}

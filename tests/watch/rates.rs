@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use redwarden::domain::queue::{PushEnd, RateSource, Rates};
-use redwarden::domain::{Command, FleetView, NodeId, Queue, Reply, Stamp};
+use redwarden::domain::queue::{Drain, PushEnd, RateSource, Rates};
+use redwarden::domain::{Command, FleetView, NodeId, Queue, Reply, Rules, Stamp};
 use redwarden::family::list::ListFamily;
 use redwarden::family::{Context, KeyFact, QueueFamily, QueueMemory};
 use redwarden::launcher::Server;
@@ -231,4 +231,74 @@ fn found_again_is_believed_only_where_nothing_speaks_against_it() {
     assert_eq!(known(&[("b", "x", 9), ("b", "y", 0)]), None);
     // A payload comes back that had been replaced.
     assert_eq!(known(&[("a", "x", 9), ("b", "y", 1), ("a", "z", 1), ("b", "x", 1)]), None);
+}
+
+/// What is told each second of a queue into which 25 tasks go a second, and out of which so many go in a second.
+fn each_second(seconds: u64, taken: impl Fn(u64) -> i64) -> Vec<(Drain, Rates)> {
+    let (start, mut memory, mut queue) = (Stamp::now(), QueueMemory::default(), None::<Queue>);
+    let fact = KeyFact { key: "q".into(), key_type: "list".into(), lock_pattern: false, queue_pattern: true };
+    let (mut depth, mut first) = (2_000_i64, 0_i64);
+    let mut told = Vec::new();
+    for second in 1..=seconds {
+        depth += 25 - taken(second);
+        first += taken(second);
+        let at = start.plus(Duration::from_secs(second));
+        let ctx = Context {
+            node: NodeId::new("a"),
+            db: 0,
+            at,
+            server_ms: 0,
+            push: PushEnd::Left,
+            is_new: false,
+            rate_window: Duration::from_secs(10),
+        };
+        let text = |text: String| [Reply::Int(text.len() as i64), Reply::Bulk(text.into())];
+        let ends = text(format!("new-{second}")).into_iter().chain(text(format!("old-{first}")));
+        let look = [Reply::Int(depth)].into_iter().chain(ends).chain([Reply::Array(vec![Reply::Int(25)])]);
+        let replies = [Reply::Array(look.collect()), Reply::Int(0)];
+        queue = ListFamily.interpret(&fact, queue.as_ref(), &mut memory, &replies, &ctx);
+        let now = queue.as_ref().unwrap();
+        told.push((now.drain(&Rules::default(), at.mono), now.rates));
+    }
+    told
+}
+
+fn is_near(rate: Option<f64>, truth: f64) -> bool {
+    rate.is_some_and(|rate| (rate - truth).abs() < 0.1)
+}
+
+#[test]
+fn a_consumer_of_large_batches_makes_the_verdict_neither_flip_nor_lie() {
+    // 500 every 20 seconds; from the fifth minute on only 250.
+    let taken = |second: u64| match (second % 20, second <= 300) {
+        (0, true) => 500,
+        (0, false) => 250,
+        _ => 0,
+    };
+    let told = each_second(600, taken);
+    for (second, (drain, rates)) in told.iter().enumerate().take(300).skip(60) {
+        assert_eq!(*drain, Drain::Steady, "second {second}");
+        assert!(is_near(rates.incoming, 25.0) && is_near(rates.outgoing, 25.0), "{second}: {rates:?}");
+    }
+    // Some rounds later only the new ones count.
+    for (second, (drain, rates)) in told.iter().enumerate().skip(400) {
+        assert!(matches!(drain, Drain::Growing(n) if (n - 12.5).abs() < 0.1), "{second}: {drain:?}");
+        assert!(is_near(rates.outgoing, 12.5), "{second}: {rates:?}");
+    }
+}
+
+#[test]
+fn a_consumer_of_batches_that_stops_is_seen_after_two_rounds() {
+    let told = each_second(160, |second| if second % 20 == 0 && second <= 100 { 500 } else { 0 });
+    assert!(is_near(told[110].1.net, 0.0), "{:?}", told[110]);
+    for (_, rates) in &told[142..] {
+        assert!(is_near(rates.net, 25.0) && is_near(rates.outgoing, 0.0), "{rates:?}");
+    }
+}
+
+#[test]
+fn steady_work_keeps_its_window() {
+    let told = each_second(60, |second| if second % 2 == 0 && second <= 30 { 50 } else { 0 });
+    assert!(told[15..30].iter().all(|(_, rates)| rates.net.is_some_and(|net| net.abs() < 6.0)), "{told:?}");
+    assert!(is_near(told[45].1.net, 25.0), "{:?}", told[45]);
 }

@@ -35,6 +35,19 @@ impl Poller {
         }
     }
 
+    /// Sees to the connection on which the server's keyspace events come, if it sends any.
+    pub(super) async fn keep_events(&mut self) {
+        let flags =
+            self.diagnosis.told().config.known().and_then(|config| config.get("notify-keyspace-events"));
+        let Some(flags) = flags.filter(|flags| flags.contains('K')) else {
+            self.events.close();
+            return;
+        };
+        let tables = self.databases.iter().filter(|db| db.watches_keys(&self.shared.claims));
+        let tables = tables.map(|db| (db.node.meta.db, &db.table));
+        self.events.keep(&self.shared, &self.endpoint, flags, tables).await;
+    }
+
     /// The keys of each database in turn; a failure says nothing of the others, unless the connection broke.
     pub(super) async fn look_at_databases(&mut self, until: Instant) {
         let count = u32::try_from(self.databases.len()).unwrap_or(u32::MAX).max(1);
@@ -175,6 +188,7 @@ impl Poller {
             rate_window: config.rules.rate_window,
             max_keys: config.scan.max_keys,
             keys_total: db.facts.as_ref().and_then(|f| f.keys),
+            events: &self.events,
             tracked: self.push.tracked(),
         })
     }
