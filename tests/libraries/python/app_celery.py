@@ -8,6 +8,9 @@ from common import URL, serve, wait_at_gate
 
 app = Celery("app_celery", broker=URL, backend=URL if "results" in sys.argv else None)
 # Acknowledged when done: then what the broker holds as unacknowledged is all that workers have.
+# Every key of the application begins so, those of the results with an option of their own.
+PREFIX = {"global_keyprefix": "shop_"} if "prefix" in sys.argv else {}
+app.conf.update(broker_transport_options=PREFIX, result_backend_transport_options=PREFIX)
 app.conf.update(task_acks_late=True, worker_prefetch_multiplier=4, broker_connection_retry_on_startup=True)
 
 
