@@ -25,6 +25,7 @@ pub mod snapshot;
 pub mod stale;
 pub mod stamp;
 pub mod standing;
+pub mod worker_sign;
 
 pub use bytes::Bytes;
 pub use command::Command;

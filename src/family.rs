@@ -15,6 +15,7 @@ pub mod celery;
 pub mod consumers;
 mod crew;
 pub mod dramatiq;
+pub mod errand;
 pub mod gocraft_work;
 mod hold;
 mod holders;

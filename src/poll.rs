@@ -30,6 +30,7 @@ mod roster;
 mod sample;
 mod search;
 mod sight;
+mod workers;
 
 pub use fleet::Fleet;
 pub use follow::Nodes;

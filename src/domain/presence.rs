@@ -78,9 +78,13 @@ pub fn words(value: &[u8]) -> Vec<&[u8]> {
 /// A name of fewer bytes names nobody.
 pub const SHORTEST: usize = 3;
 
+/// A name of so many bytes comes from no chance, even if it is a number.
+const LONG: usize = 16;
+
 /// True for a name that can hardly stand in a random value by chance.
 pub fn is_telling(name: &[u8]) -> bool {
-    name.len() >= SHORTEST && name.iter().any(|b| b.is_ascii_alphabetic() && !b.is_ascii_hexdigit())
+    let letters = || name.iter().any(|b| b.is_ascii_alphabetic() && !b.is_ascii_hexdigit());
+    name.len() >= LONG || (name.len() >= SHORTEST && letters())
 }
 
 fn is_uuid(value: &[u8]) -> bool {

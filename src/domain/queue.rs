@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::lock::Unknown;
+use super::worker_sign::WorkerSign;
 use super::{Bytes, Finding, NodeId, Rules, Severity, Stamp};
 
 /// Identity of a queue: what an action names.
@@ -103,9 +104,9 @@ pub struct Detail {
     pub label: &'static str,
     /// A short text, already escaped.
     pub text: String,
-    /// Where it is about a worker: its name, escaped, and whether it lives. Not told by itself.
+    /// Where it is about a worker: what is known of it. Not told by itself.
     #[serde(skip)]
-    pub worker: Option<(String, bool)>,
+    pub worker: Option<WorkerSign>,
 }
 
 impl Detail {
@@ -114,10 +115,16 @@ impl Detail {
         Self { label, text: text.into(), worker: None }
     }
 
-    /// The same of a worker of this name (escaped) that lives or does not.
+    /// The same of a worker of this name (escaped) that lives or does not; nothing where that is not known.
     #[must_use]
     pub fn of_worker(self, name: impl Into<String>, lives: impl Into<Option<bool>>) -> Self {
-        Self { worker: lives.into().map(|lives| (name.into(), lives)), ..self }
+        Self { worker: lives.into().map(|lives| WorkerSign::new(name.into(), Some(lives))), ..self }
+    }
+
+    /// The same of a worker of which this is known.
+    #[must_use]
+    pub fn signed(self, worker: WorkerSign) -> Self {
+        Self { worker: Some(worker), ..self }
     }
 }
 

@@ -35,11 +35,23 @@ struct Seen {
     oldest: Option<Duration>,
 }
 
+impl Seen {
+    /// Seen at this moment, from this host.
+    fn of(host: &[u8], age: Option<Duration>, at: Stamp) -> Self {
+        let hosts = BTreeSet::from([Bytes::from(host)]);
+        Self { last: at, missed: 0, missed_for: Duration::ZERO, hosts, oldest: age }
+    }
+}
+
 /// See the module.
 #[derive(Clone, Debug, Default)]
 pub struct Attendance {
     names: HashMap<Bytes, Seen>,
     hosts: HashMap<Bytes, Seen>,
+    /// By database: who subscribed to patterns, as Celery's workers do to be told of.
+    listeners: HashMap<u32, Seen>,
+    /// Lists may be read.
+    listed: bool,
 }
 
 impl Attendance {
@@ -60,7 +72,9 @@ impl Attendance {
 
     /// Takes in a reply of CLIENT LIST that came at this moment.
     pub fn take(&mut self, list: &Bytes, at: Stamp) {
-        for seen in self.names.values_mut().chain(self.hosts.values_mut()) {
+        self.listed = true;
+        let others = self.hosts.values_mut().chain(self.listeners.values_mut());
+        for seen in self.names.values_mut().chain(others) {
             seen.missed = seen.missed.saturating_add(1);
             seen.missed_for = at.since(seen.last);
         }
@@ -77,8 +91,15 @@ impl Attendance {
             }
             let age = field(b"age").and_then(|n| std::str::from_utf8(n).ok()?.parse().ok());
             let age = age.map(Duration::from_secs);
-            if is_telling(name) && name.len() <= LONGEST {
+            if (1..=LONGEST).contains(&name.len()) {
                 enter(&mut self.names, name, host, age, at);
+            }
+            if field(b"psub").is_some_and(|n| n != b"0")
+                && let Some(db) = field(b"db").and_then(|n| std::str::from_utf8(n).ok()?.parse().ok())
+                && self.listeners.len() < MOST
+            {
+                let here = || Seen::of(host, age, at);
+                self.listeners.entry(db).and_modify(|seen| *seen = here()).or_insert_with(here);
             }
             if is_place(host) {
                 enter(&mut self.hosts, host, host, age, at);
@@ -88,13 +109,32 @@ impl Attendance {
         forget(&mut self.hosts);
     }
 
+    /// True when no client of this name is connected, false also where that is not known.
+    pub fn lacks(&self, name: &Bytes) -> bool {
+        self.listed && self.names.len() < MOST && self.names.get(name).is_none_or(|seen| seen.missed > 0)
+    }
+
+    /// The client of this name was there while the lock was held, and left.
+    pub fn left(&self, name: &Bytes, lock: &Lock) -> Option<Presence> {
+        let (name, seen) = self.names.get_key_value(name)?;
+        (seen.missed > 0 && counts(seen, lock)).then(|| by_name(name, seen, lock))
+    }
+
+    /// Whether clients of this lock's database listen to patterns. False: some did while it was held and none does any
+    /// more; the moment is that when they were last there. `None`: nothing is known of any.
+    pub fn listens(&self, lock: &Lock) -> Option<(bool, Stamp)> {
+        let seen = self.listeners.get(&lock.id.db).filter(|seen| counts(seen, lock))?;
+        Some((seen.missed == 0, seen.last))
+    }
+
     /// What the clients tell of this lock's holder, whose client may be known by name. `None`: nothing.
     pub fn presence(&self, lock: &Lock, client: Option<&Bytes>) -> Option<Presence> {
         if self.is_empty() {
             return None;
         }
         let words = lock.token.known().map(|t| words(t.as_slice())).unwrap_or_default();
-        let named = client.map(Bytes::as_slice).into_iter().chain(words.iter().copied());
+        let telling = words.iter().copied().filter(|word| is_telling(word));
+        let named = client.map(Bytes::as_slice).into_iter().chain(telling);
         let name = named.filter_map(|w| self.names.get_key_value(w)).find(|(_, s)| counts(s, lock));
         if let Some((name, seen)) = name {
             return Some(by_name(name, seen, lock));
@@ -160,13 +200,7 @@ fn is_place(host: &[u8]) -> bool {
 fn enter(all: &mut HashMap<Bytes, Seen>, name: &[u8], host: &[u8], age: Option<Duration>, at: Stamp) {
     if let Some(seen) = all.get_mut(name) {
         if seen.missed > 0 {
-            *seen = Seen {
-                last: at,
-                missed: 0,
-                missed_for: Duration::ZERO,
-                hosts: BTreeSet::new(),
-                oldest: None,
-            };
+            *seen = Seen { hosts: BTreeSet::new(), oldest: None, ..Seen::of(host, None, at) };
         }
         seen.oldest = seen.oldest.max(age);
         if seen.hosts.len() < MOST_HOSTS {
@@ -177,8 +211,7 @@ fn enter(all: &mut HashMap<Bytes, Seen>, name: &[u8], host: &[u8], age: Option<D
     }
     // Room for those who are there: who left is forgotten first, see `forget`.
     if all.len() < MOST {
-        let hosts = BTreeSet::from([Bytes::from(host)]);
-        all.insert(name.into(), Seen { last: at, missed: 0, missed_for: Duration::ZERO, hosts, oldest: age });
+        all.insert(name.into(), Seen::of(host, age, at));
     }
 }
 

@@ -1,5 +1,7 @@
 //! RQ 1 to 3: the set `rq:queues`, a list of job ids for each queue, sorted sets for the other states.
 
+use std::time::Duration;
+
 use super::backlog::{begin, left_of, list_look, look_at, oldest, settle_list};
 use super::list::Look;
 use super::read::PART;
@@ -9,6 +11,7 @@ use super::{
     canary,
 };
 use crate::domain::queue::{Detail, PushEnd};
+use crate::domain::worker_sign::{Beat, WorkerSign};
 use crate::domain::{Bytes, Queue, Reply};
 
 /// See the module.
@@ -17,7 +20,9 @@ pub struct RqFamily;
 /// Workers looked at in one site.
 const MOST_WORKERS: usize = 100;
 /// Reads for each worker.
-const WORKER_FIELDS: [&str; 4] = ["queues", "state", "hostname", "pid"];
+const WORKER_FIELDS: [&str; 5] = ["queues", "state", "hostname", "pid", "last_heartbeat"];
+/// A worker beats so often while it runs a job; an idle one at least every seven minutes, as long as its key stands.
+const BEATS_EVERY: Duration = Duration::from_secs(30);
 
 impl QueueFamily for RqFamily {
     fn id(&self) -> &'static str {
@@ -83,17 +88,17 @@ impl QueueFamily for RqFamily {
         let queues = listed.iter().filter(|key| key.as_slice().starts_with(head.as_slice())).map(|key| {
             let name = &key.as_slice()[head.len()..];
             let mine: Vec<&Worker> = asked.iter().filter(|w| w.takes(name)).collect();
-            let known = all_asked && asked.iter().all(|w| w.alive.is_some());
-            let live = mine.iter().filter(|w| w.alive == Some(true)).count() as u64;
-            let gone = asked.iter().filter(|w| w.alive == Some(false));
-            let details = mine.iter().map(|w| Detail::new("worker", &w.words).of_worker(&w.name, w.alive));
+            let known = all_asked && asked.iter().all(|w| w.sign.lives.is_some());
+            let live = mine.iter().filter(|w| w.sign.lives == Some(true)).count() as u64;
+            let gone = asked.iter().filter(|w| w.sign.lives == Some(false));
+            let details = mine.iter().map(|w| Detail::new("worker", &w.words).signed(w.sign.clone()));
             SiteQueue {
                 key: key.clone(),
                 part: Part {
                     workers: known.then_some(live),
                     paused,
                     details: details
-                        .chain(gone.map(|w| Detail::new("gone", &w.words).of_worker(&w.name, false)))
+                        .chain(gone.map(|w| Detail::new("gone", &w.words).signed(w.sign.clone())))
                         .take(MOST_WORKERS)
                         .collect(),
                     ..Part::default()
@@ -229,10 +234,8 @@ fn split(key: &Bytes) -> (&[u8], &[u8]) {
 /// One worker as its hash tells.
 struct Worker {
     queues: Vec<Vec<u8>>,
-    /// False when its hash ran out though the set still names it.
-    alive: Option<bool>,
-    /// Escaped.
-    name: String,
+    /// It does not live when its hash ran out though the set still names it.
+    sign: WorkerSign,
     words: String,
 }
 
@@ -247,8 +250,11 @@ impl Worker {
             Some(false) => format!("{name}: its hash ran out, it was killed or hangs"),
             _ => format!("{name}: {} on {}, pid {}", or(1), or(2), or(3)),
         };
+        let beat = text(fields.get(4)).and_then(|t| t.as_utf8()?.parse::<jiff::Timestamp>().ok());
+        let beat = beat.map(|at| Beat { at_ms: at.as_millisecond(), every: BEATS_EVERY });
         let queues = queues.map(|q| q.as_slice().split(|b| *b == b',').map(<[u8]>::to_vec).collect());
-        Self { queues: queues.unwrap_or_default(), alive, name: name.escaped(), words }
+        let sign = WorkerSign { beat, client: Some(name.clone()), ..WorkerSign::new(name, alive) };
+        Self { queues: queues.unwrap_or_default(), sign, words }
     }
 
     fn takes(&self, queue: &[u8]) -> bool {

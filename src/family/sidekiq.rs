@@ -1,5 +1,7 @@
 //! Sidekiq 6 to 8: the set `queues`, a list of JSON for each, and processes that beat every ten seconds.
 
+use std::time::Duration;
+
 use super::backlog::{begin, left_of, list_look, look_at, oldest, settle_list};
 use super::site::{Part, Site, SiteQueue, Tally, is_set, is_type, join, json, members, text};
 use super::{
@@ -7,6 +9,7 @@ use super::{
     canary,
 };
 use crate::domain::queue::{Detail, PushEnd};
+use crate::domain::worker_sign::{Beat, WorkerSign};
 use crate::domain::{Bytes, Queue, Reply};
 
 /// See the module.
@@ -19,6 +22,8 @@ const SAMPLES: usize = 3;
 /// Replies of `site_reads` and, after the samples, for each process.
 const FIRST: usize = 8;
 const PER_PROCESS: usize = 5;
+/// A process beats so often.
+const BEATS_EVERY: Duration = Duration::from_secs(10);
 
 impl QueueFamily for SidekiqFamily {
     fn id(&self) -> &'static str {
@@ -104,7 +109,7 @@ impl QueueFamily for SidekiqFamily {
             .map(|(identity, fields)| Process::read(identity, fields, ctx))
             .collect();
         let all = registered.as_ref().is_some_and(|r| r.len() == processes.len())
-            && processes.iter().all(|p| p.alive.is_some());
+            && processes.iter().all(|p| p.sign.lives.is_some());
         let paused = members(replies.get(5));
         let only_one = names.len() == 1;
         let [schedule, retry, dead] = tallies;
@@ -115,8 +120,8 @@ impl QueueFamily for SidekiqFamily {
             .collect();
         let queues = names.iter().map(|name| {
             let mine: Vec<&Process> = processes.iter().filter(|p| p.takes(name)).collect();
-            let known = all && processes.iter().all(|p| p.queues.is_some() || p.alive == Some(false));
-            let gone = processes.iter().filter(|p| p.alive == Some(false));
+            let known = all && processes.iter().all(|p| p.queues.is_some() || p.sign.lives == Some(false));
+            let gone = processes.iter().filter(|p| p.sign.lives == Some(false));
             let running =
                 processes.iter().try_fold(0_u64, |sum, p| Some(sum + p.running.of(name, only_one)?));
             SiteQueue {
@@ -130,8 +135,8 @@ impl QueueFamily for SidekiqFamily {
                     paused: paused.as_ref().map(|p| p.contains(name)),
                     details: mine
                         .iter()
-                        .map(|p| Detail::new("process", &p.words).of_worker(&p.name, p.alive))
-                        .chain(gone.map(|p| Detail::new("gone", &p.words).of_worker(&p.name, false)))
+                        .map(|p| Detail::new("process", &p.words).signed(p.sign.clone()))
+                        .chain(gone.map(|p| Detail::new("gone", &p.words).signed(p.sign.clone())))
                         .chain(shared.iter().cloned())
                         .collect(),
                     ..Part::default()
@@ -227,11 +232,9 @@ fn has_jid(sample: &Reply) -> bool {
 /// One process as its hash tells.
 struct Process {
     queues: Option<Vec<Bytes>>,
-    /// False when its hash ran out though the set still names it.
-    alive: Option<bool>,
+    /// It does not live when its hash ran out though the set still names it.
+    sign: WorkerSign,
     running: Tally,
-    /// Escaped.
-    name: String,
     words: String,
 }
 
@@ -245,12 +248,12 @@ impl Process {
             .as_ref()
             .and_then(|i| i.get("queues")?.as_array())
             .map(|names| names.iter().filter_map(serde_json::Value::as_str).map(Bytes::from).collect());
+        let beat = text(fields.get(1)).and_then(|b| b.as_utf8()?.parse::<f64>().ok());
         let words = if alive == Some(false) {
             format!("{identity}: its heartbeat ran out, it was killed or hangs")
         } else {
             let threads = info.as_ref().and_then(|i| i.get("concurrency")?.as_u64());
             let or = |n: Option<u64>| n.map_or_else(|| "?".into(), |n| n.to_string());
-            let beat = text(fields.get(1)).and_then(|b| b.as_utf8()?.parse::<f64>().ok());
             let ago = beat.map_or_else(String::new, |beat| {
                 format!(", beat {:.0}s ago", (ctx.server_ms as f64 / 1e3 - beat).clamp(0.0, 1e9))
             });
@@ -259,16 +262,12 @@ impl Process {
             format!("{identity}: {} of {} threads busy{ago}{quiet}", or(running.total), or(threads))
         };
         let takes_none = alive == Some(false);
-        Self {
-            queues: if takes_none { None } else { queues },
-            alive,
-            running,
-            name: identity.escaped(),
-            words,
-        }
+        let beat = beat.map(|at| Beat { at_ms: (at * 1e3) as i64, every: BEATS_EVERY });
+        let sign = WorkerSign { beat, ..WorkerSign::new(identity.clone(), alive) };
+        Self { queues: if takes_none { None } else { queues }, sign, running, words }
     }
 
     fn takes(&self, queue: &Bytes) -> bool {
-        self.alive == Some(true) && self.queues.as_ref().is_some_and(|q| q.contains(queue))
+        self.sign.lives == Some(true) && self.queues.as_ref().is_some_and(|q| q.contains(queue))
     }
 }

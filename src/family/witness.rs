@@ -15,10 +15,14 @@ pub struct Witness {
     pub presence: Option<Presence>,
     /// The name of its client in CLIENT LIST.
     pub client: Option<Bytes>,
+    /// The worker that runs its task.
+    pub worker: Option<Bytes>,
+    /// Its task is one of Celery, whose workers are known only by what they listen to.
+    pub of_celery: bool,
 }
 
-/// Bytes of a task's result that are looked at: its status stands in front.
-const RESULT: u32 = 64;
+/// Bytes of a task's result that are looked at: its status, and who runs it, stand in front.
+const RESULT: u32 = 512;
 
 /// Reads that tell of this lock's holder; none for most libraries.
 pub fn reads(lock: &Lock) -> Vec<Read> {
@@ -35,7 +39,10 @@ pub fn reads(lock: &Lock) -> Vec<Read> {
 
 /// What the answers to [`reads`] tell.
 pub fn tell(lock: &Lock, replies: &[Reply], at: Stamp) -> Witness {
-    let of = |state, words: String| Witness { presence: Some(Presence::new(state, words, at)), client: None };
+    let of = |state, words: String| Witness {
+        presence: Some(Presence::new(state, words, at)),
+        ..Witness::default()
+    };
     match (lock.family, replies.first()) {
         ("rq", Some(Reply::Nil)) => of(
             HolderState::Gone,
@@ -44,16 +51,8 @@ pub fn tell(lock: &Lock, replies: &[Reply], at: Stamp) -> Witness {
         ("rq", Some(Reply::Bulk(host))) => {
             of(HolderState::Alive, format!("its scheduler on {host} has a heartbeat"))
         }
-        ("bullmq", reply) => Witness { presence: None, client: worker(lock, reply) },
-        ("celery-singleton", reply) => match text(reply).as_ref().and_then(|head| status(head.as_slice())) {
-            Some(done @ ("SUCCESS" | "FAILURE" | "REVOKED")) => {
-                of(HolderState::Gone, format!("its task has ended ({done}) and left the lock behind"))
-            }
-            Some(runs @ ("STARTED" | "RETRY" | "PROGRESS")) => {
-                of(HolderState::Unknown, format!("its task was last told to be in state {runs}"))
-            }
-            _ => Witness::default(),
-        },
+        ("bullmq", reply) => Witness { client: worker(lock, reply), ..Witness::default() },
+        ("celery-singleton", Some(reply)) => super::errand::task(reply, at).unwrap_or_default(),
         _ => Witness::default(),
     }
 }
@@ -82,7 +81,7 @@ fn worker(lock: &Lock, reply: Option<&Reply>) -> Option<Bytes> {
 }
 
 /// Celery writes `{"status": "SUCCESS", ...`.
-fn status(head: &[u8]) -> Option<&str> {
-    let rest = std::str::from_utf8(head).ok()?.strip_prefix("{\"status\":")?.trim_start();
-    rest.strip_prefix('"')?.split('"').next()
+pub(super) fn status(head: &[u8]) -> Option<&str> {
+    let rest = head.strip_prefix(b"{\"status\":")?.trim_ascii_start().strip_prefix(b"\"")?;
+    std::str::from_utf8(rest.split(|b| *b == b'"').next()?).ok()
 }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "tests")]
 
 mod connections;
+mod plans;
 mod recorded;
 mod releases;
 mod rights;
@@ -58,7 +59,13 @@ pub(crate) async fn look(reader: &mut Reader, patterns: &[&str], key: &Bytes) ->
     for _ in 0..2 {
         let reads = family.reads(key, previous.as_ref());
         let replies = reader.read(&reads, Dialect::default()).await.unwrap();
-        previous = Some(family.interpret(&fact, previous.as_ref(), &replies, &context())?);
+        let lock = family.interpret(&fact, previous.as_ref(), &replies, &context())?;
+        assert!(
+            lock.candidates.iter().all(|(_, sure)| *sure < 100),
+            "nothing is certain: {:?}",
+            lock.candidates
+        );
+        previous = Some(lock);
     }
     previous
 }

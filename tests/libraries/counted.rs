@@ -8,7 +8,7 @@ use redwarden::poll::Fleet;
 use serde_json::{Value, json};
 
 /// The figures that a library calls so, as we have them; what is not one of the main ones stands in the details.
-fn figures(queue: &Queue, names: &Value) -> Value {
+pub(crate) fn figures(queue: &Queue, names: &Value) -> Value {
     let detail = |label: &str| {
         let found = queue.details.iter().find(|d| d.label == label);
         found.map_or(0, |d| d.text.split(' ').next().unwrap().parse::<u64>().unwrap())

@@ -13,15 +13,16 @@ use super::python::Python;
 use super::watch;
 
 /// Looks again and again until the holder of this lock is in that state; the evidence.
-async fn told(fleet: &Fleet, key: &str, state: HolderState) -> String {
+pub(crate) async fn told(fleet: &Fleet, key: &str, state: HolderState) -> String {
     let mut board = fleet.board();
     let deadline = Instant::now() + Duration::from_secs(60);
     loop {
         fleet.refresh();
         let view = FleetView::build(&Board::clone(&board.borrow_and_update()));
         let lock: Option<&Lock> = view.locks.iter().map(AsRef::as_ref).find(|l| l.id.key == Bytes::from(key));
-        if let Some(lock) = lock.filter(|lock| lock.holder_state(Instant::now()) == state) {
-            return lock.evidence(Stamp::now().mono).unwrap();
+        let lock_is = lock.filter(|lock| lock.holder_state(Instant::now()) == state);
+        if let Some(evidence) = lock_is.and_then(|lock| lock.evidence(Stamp::now().mono)) {
+            return evidence;
         }
         assert!(Instant::now() < deadline, "never {state:?}: {lock:#?}");
         let _ = tokio::time::timeout(Duration::from_millis(300), board.changed()).await;

@@ -13,4 +13,5 @@ mod fixtures;
 
 mod app;
 mod decode;
+mod decode_fuzz;
 mod lists;

@@ -8,10 +8,10 @@ from common import URL, serve, wait_at_gate
 
 app = Celery("app_celery", broker=URL, backend=URL if "results" in sys.argv else None)
 # Acknowledged when done: then what the broker holds as unacknowledged is all that workers have.
+app.conf.update(task_acks_late=True, worker_prefetch_multiplier=4, task_track_started="results" in sys.argv, broker_connection_retry_on_startup=True)
 # Every key of the application begins so, those of the results with an option of their own.
 PREFIX = {"global_keyprefix": "shop_"} if "prefix" in sys.argv else {}
 app.conf.update(broker_transport_options=PREFIX, result_backend_transport_options=PREFIX)
-app.conf.update(task_acks_late=True, worker_prefetch_multiplier=4, broker_connection_retry_on_startup=True)
 
 
 @app.task(name="app_celery.ok")
@@ -22,6 +22,14 @@ def ok():
 @app.task(name="app_celery.slow")
 def slow():
     wait_at_gate(redis.Redis.from_url(URL))
+
+
+@app.task(name="app_celery.locked", bind=True)
+def locked(self):
+    """Holds a lock in the name of its task."""
+    client = redis.Redis.from_url(URL)
+    client.set("lock:by-task", self.request.id, px=600_000)
+    wait_at_gate(client)
 
 
 def enqueue():
@@ -55,4 +63,4 @@ if __name__ == "__main__":
         options = ["--pool=threads", "--concurrency=1", "--hostname=w1@host", "--loglevel=ERROR"]
         app.worker_main(["worker", *options])
     else:
-        serve({"enqueue": enqueue, "waiting": waiting, "counts": counts, "ran": ran})
+        serve({"enqueue": enqueue, "waiting": waiting, "counts": counts, "ran": ran, "lock": lambda: locked.delay().id})

@@ -1,5 +1,6 @@
 """An application with RQ: `driver` answers the test, `worker` works."""
 
+import os
 import sys
 from datetime import timedelta
 
@@ -18,6 +19,17 @@ def boom():
 
 
 def slow():
+    wait_at_gate(CONNECTION)
+
+
+def locked():
+    """Holds a lock in the name of its job, and one in that of its worker, as long as it runs."""
+    from rq import get_current_job
+
+    job = get_current_job()
+    CONNECTION.set("lock:by-job", job.id, px=600_000)
+    CONNECTION.set("lock:by-worker", f"{job.worker_name}:{job.id}", px=600_000)
+    CONNECTION.set("pid-of-job", os.getpid())
     wait_at_gate(CONNECTION)
 
 
@@ -44,6 +56,10 @@ def successful():
     from rq import Worker
 
     return [worker.successful_job_count for worker in Worker.all(connection=CONNECTION)]
+
+
+def lock():
+    return queue().enqueue("app_rq.locked").id
 
 
 def enqueue():
@@ -110,7 +126,8 @@ if __name__ == "__main__":
     if sys.argv[1] == "worker":
         from rq import Worker
 
-        Worker([queue()], connection=CONNECTION, name="w1", serializer=serializer()).work(logging_level="WARNING")
+        name = "importer-1" if "named" in sys.argv else "w1"
+        Worker([queue()], connection=CONNECTION, name=name, serializer=serializer()).work(logging_level="WARNING")
     else:
         serve(
             {
@@ -118,6 +135,7 @@ if __name__ == "__main__":
                 "counts": counts,
                 "suspend": suspend,
                 "one": one,
+                "lock": lock,
                 "successful": successful,
                 "flakies": flakies,
                 "requeue": requeue,

@@ -15,6 +15,16 @@ class Slow
   def perform = wait_at_gate
 end
 
+# Holds a lock in the name of its job.
+class Locked
+  include Sidekiq::Worker
+  sidekiq_options retry: 0
+  def perform
+    Redis.new(url: URL).set("lock:by-job", jid, px: 600_000)
+    wait_at_gate
+  end
+end
+
 # Tried again after a while.
 class Flaky
   include Sidekiq::Worker
@@ -83,6 +93,7 @@ when "driver"
   serve(
     "flakies" => method(:flakies), "retry" => method(:retry_one), "waits" => method(:waits),
     "enqueue" => method(:enqueue), "counts" => method(:counts), "identities" => method(:identities),
+    "lock" => -> { Locked.perform_async },
     "processed" => -> { Sidekiq::Stats.new.processed }
   )
 when "worker"
