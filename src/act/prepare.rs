@@ -63,9 +63,9 @@ pub(super) async fn build(services: &Services, request: Request) -> Result<Prepa
             tasks = total;
             (wish.queue.node, (prepared, session))
         }
-        Request::Canary { queue, family, push, id } => {
+        Request::Canary { queue, family, push, application, id } => {
             let (prepared, session, made) =
-                super::canary::prepare(services, &queue, family, push, &id).await?;
+                super::canary::prepare(services, &queue, (family, &application), push, &id).await?;
             canary = Some(Box::new(made));
             (queue.node, (prepared, session))
         }

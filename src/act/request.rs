@@ -76,6 +76,9 @@ pub enum Request {
         family: &'static str,
         /// Which end producers push to.
         push: PushEnd,
+        /// What tells its application from others, as the queue was recognised, see
+        /// [`crate::family::QueueFamily::application`].
+        application: Bytes,
         /// A UUID of its own.
         id: String,
     },

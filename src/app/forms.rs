@@ -61,8 +61,9 @@ pub(super) fn test_task(state: &mut AppState, out: &mut Vec<Effect>) {
         return open_enqueue(state, queue);
     }
     let push = push_end(state, &queue);
+    let application = selection::queue(state, &queue).map(|q| q.application.clone()).unwrap_or_default();
     let id = task::fresh_id(state);
-    confirm::open(state, Request::Canary { queue, family, push, id }, out);
+    confirm::open(state, Request::Canary { queue, family, push, application, id }, out);
 }
 
 /// `t` in a dialog that refused a canary: the same for the plain list of test tasks, on that node.

@@ -65,7 +65,13 @@ async fn send(
 ) -> std::io::Result<u8> {
     let place = format!("{} on {}", queue.id.key, queue.id.node);
     let id = uuid::Uuid::new_v4().to_string();
-    let request = Request::Canary { queue: queue.id.clone(), family: queue.family, push: queue.push, id };
+    let request = Request::Canary {
+        queue: queue.id.clone(),
+        family: queue.family,
+        push: queue.push,
+        application: queue.application.clone(),
+        id,
+    };
     let action = match services.prepare(request).await {
         Ok(action) => action,
         Err(why) => {

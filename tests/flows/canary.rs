@@ -26,7 +26,7 @@ fn ask(f: &mut Flow) -> (Ticket, Request) {
     f.select_queue("rq:queue:mail");
     let (ticket, request) = asked(&f.press("t"));
     assert!(
-        matches!(&request, Request::Canary { queue, family: "rq", push: PushEnd::Right, id }
+        matches!(&request, Request::Canary { queue, family: "rq", push: PushEnd::Right, id, .. }
             if *queue == queue_id("a", "rq:queue:mail") && id.len() == 36),
         "{request:?}"
     );

@@ -15,6 +15,7 @@ mod shell;
 mod topology;
 mod transfer;
 mod wait;
+mod wait_more;
 mod work;
 
 use std::process::Command;

@@ -72,7 +72,7 @@ pub(crate) async fn fly_for(
     };
     let queue = QueueId { node: NodeId::new("n1"), db: 0, key: key.into() };
     let id = uuid::Uuid::new_v4().to_string();
-    let request = Request::Canary { queue, family, push: PushEnd::Left, id };
+    let request = Request::Canary { queue, family, push: PushEnd::Left, application: Bytes::default(), id };
     let action = services.prepare(request).await.unwrap();
     let sent = action.canary().unwrap().clone();
     let (plan, outcome) = execute(action).await;

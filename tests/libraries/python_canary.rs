@@ -9,6 +9,7 @@ use serde_json::json;
 use super::db::Db;
 use super::flight::{fly, keyspace, left};
 use super::python::Python;
+use super::shell::Shell;
 
 fn python(library: &str) -> Python {
     Python::with(&Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/libraries/python/{library}.txt")))
@@ -38,6 +39,28 @@ async fn a_worker_of_rq_does_it_with_either_serializer() {
         assert_eq!(keyspace(&mut db, &own).await, before, "{arguments:?}");
         assert_eq!(left(&mut db).await, [""; 0]);
     }
+}
+
+/// The prefix is told by the search, and is in no configuration.
+#[tokio::test]
+async fn a_worker_of_celery_under_a_prefix_of_its_own() {
+    let arguments = ["results", "prefix"];
+    let (python, server) = (python("celery"), Server::start(&[]).unwrap());
+    let mut driver = python.driver(&server, "app_celery.py", &arguments);
+    let mut db = Db::open(&server.endpoint()).await;
+    let _worker = python.worker(&server, "app_celery.py", &arguments);
+    driver.until("ran", &json!({}));
+    let own = ["*pidbox*", "*_kombu.binding_deadlines*"];
+    let before = keyspace(&mut db, &own).await;
+    let shell = Shell::new();
+    let ran = shell.run(&["queues", "canary", "shop_celery", "--yes", "--wait", "60s", "-u", &server.url()]);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    assert!(ran.err.contains("done"), "{}", ran.err);
+    driver.until("ran", &json!({ "celery.accumulate": 1 }));
+    let sent = &shell.audit()[0].to_string();
+    assert!(sent.contains("shop_celery") && !sent.contains("shop_shop_"), "{sent}");
+    assert_eq!(keyspace(&mut db, &own).await, before);
+    assert_eq!(left(&mut db).await, [""; 0]);
 }
 
 #[tokio::test]

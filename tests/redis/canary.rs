@@ -35,7 +35,7 @@ fn services(bench: &Bench, canaries: Vec<CanaryTask>) -> Services {
 
 fn wish(family: &'static str, key: &str) -> Request {
     let queue = QueueId { node: NodeId::new("n1"), db: 0, key: key.into() };
-    Request::Canary { queue, family, push: PushEnd::Left, id: ID.into() }
+    Request::Canary { queue, family, push: PushEnd::Left, application: Bytes::default(), id: ID.into() }
 }
 
 async fn refused(services: &Services, family: &'static str, key: &str) -> String {

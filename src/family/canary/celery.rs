@@ -40,24 +40,30 @@ pub(in crate::family) fn canary(wish: &Wish<'_>) -> Result<Canary, String> {
         },
     });
     let result = join(&[b"celery-task-meta-", id.as_bytes()]);
+    // Where results have a prefix, too, it is of an option of their own; most often the same.
+    let prefixed = (!wish.prefix.is_empty()).then(|| join(&[wish.prefix, result.as_slice()]));
     let mut canary = element(wish, id.clone(), message.to_string().into(), PushEnd::Left);
     canary.told = vec![
         Read::HashField(join(&[wish.prefix, b"unacked"]), id.as_str().into()),
         Read::Head(result.clone(), RESULT),
     ];
+    canary.told.extend(prefixed.iter().map(|key| Read::Head(key.clone(), RESULT)));
     canary.tells = Tells::Perhaps;
     canary.effects.push(format!("a worker runs {name}"));
     canary.effects.push(
         "how it ended is seen where results are kept in this database, and that result is taken away afterwards; elsewhere it runs out by itself".into(),
     );
     canary.warnings.push("an app that does not accept JSON logs and drops it".into());
-    canary.sweep.push(Command::new("DEL").arg(result));
+    canary
+        .sweep
+        .extend([Some(result), prefixed].into_iter().flatten().map(|key| Command::new("DEL").arg(key)));
     Ok(canary)
 }
 
 /// Held by a worker, or the result it left.
 pub(in crate::family) fn told(replies: &[Reply]) -> Told {
-    let result = text(replies.get(1)).filter(|text| !text.is_empty());
+    let mut results = replies.iter().skip(1).filter_map(|reply| text(Some(reply)));
+    let result = results.find(|text| !text.is_empty());
     if let Some(result) = result {
         let json: Value = serde_json::from_slice(result.as_slice()).unwrap_or_default();
         let field = |name: &str| json.get(name).and_then(Value::as_str).map(escape_text);

@@ -9,6 +9,9 @@ from common import URL, serve, wait_at_gate
 app = Celery("app_celery", broker=URL, backend=URL if "results" in sys.argv else None)
 # Acknowledged when done: then what the broker holds as unacknowledged is all that workers have.
 app.conf.update(task_acks_late=True, worker_prefetch_multiplier=4, task_track_started="results" in sys.argv, broker_connection_retry_on_startup=True)
+# Every key of the application begins so, those of the results with an option of their own.
+PREFIX = {"global_keyprefix": "shop_"} if "prefix" in sys.argv else {}
+app.conf.update(broker_transport_options=PREFIX, result_backend_transport_options=PREFIX)
 
 
 @app.task(name="app_celery.ok")
