@@ -13,4 +13,5 @@ mod fixtures;
 
 mod app;
 mod decode;
+mod filters;
 mod lists;
