@@ -224,6 +224,14 @@ pub trait QueueFamily: Send + Sync {
     fn sets_at(&self, _key: &Bytes) -> Vec<SetPlace> {
         Vec::new()
     }
+    /// The set, or sorted set, of those who hold tasks of this queue, each in keys of its own, for a peek.
+    fn holders(&self, _key: &Bytes) -> Option<Bytes> {
+        None
+    }
+    /// Where one of them holds tasks.
+    fn held_by(&self, _key: &Bytes, _holder: &Bytes) -> Vec<SetPlace> {
+        Vec::new()
+    }
     /// The same as `task_parts` for an element of such a key.
     fn set_parts(&self, _set: TaskSet, key: &Bytes, element: &Bytes) -> Vec<(&'static str, Read)> {
         self.task_parts(key, element)

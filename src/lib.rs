@@ -24,7 +24,7 @@
 //!   rule, steadied by trackers.
 //! - [`family`]: lock and queue libraries as values without I/O: recognise a key, say what to read (a closed list
 //!   of bounded reads), make facts out of the replies. A new library is one file and one line in
-//!   [`family::registry`].
+//!   [`family::registry::catalogue`].
 //! - [`redis_io`]: the only module that knows the `redis` crate. A [`redis_io::Reader`] can't express a write; a
 //!   [`redis_io::Writer`] can't be built without a [`redis_io::WritePermit`].
 //! - [`decode`]: what the bytes of a task say, as safe text with secrets masked. [`peek`]: a few tasks of a queue,
@@ -75,6 +75,7 @@ pub mod lock_run;
 pub mod logging;
 pub mod peek;
 pub mod poll;
+mod private_file;
 pub mod redis_io;
 pub mod report;
 pub mod terminal;

@@ -2,11 +2,15 @@
 //! for later, to be tried again or failed, read in bounded scripts that change nothing, decoded, with secrets masked
 //! before anybody sees them.
 
+mod held;
+mod times;
+
 use crate::decode::{Decoded, Redactor, decode};
 use crate::domain::bytes::escape_text;
 use crate::domain::queue::PushEnd;
 use crate::domain::{Bytes, Reply, Stamp};
 use crate::family::read::{HELD_BY, PART};
+use crate::family::sets::Time;
 use crate::family::stream::{Group, groups};
 use crate::family::{Dialect, QueueFamily, Read, Since, TaskKind, TaskPlace, TaskSet};
 use crate::redis_io::{CallError, Reader};
@@ -70,12 +74,14 @@ pub async fn peek(
     let mut scripts = Scripts { reader, dialect: Dialect::default() };
     let groups = scripts.groups(subject).await?;
     let sets = sets(subject, &groups);
+    let holders = if set == TaskSet::InFlight { scripts.holders(subject).await? } else { Vec::new() };
     if !sets.contains(&set) {
         let has: Vec<&str> = sets.iter().map(|set| set.code()).collect();
         let family = subject.family.id();
         return Err(format!("{family} has no place for {} tasks: look at {}", set.code(), has.join(", ")));
     }
-    let looks = looks(subject, set, &groups, count);
+    let mut looks = looks(subject, set, &groups, count);
+    looks.extend(held::looks(subject, &holders, count));
     let reads: Vec<Read> = looks.iter().flat_map(|look| look.reads.clone()).collect();
     let replies = scripts.read(&reads).await?;
     let mut seen = Peek {
@@ -107,8 +113,14 @@ pub async fn peek(
         };
         for (items, into) in [(near.items, &mut seen.first), (far, &mut seen.last)] {
             let room = (count as usize).saturating_sub(into.len());
-            for item in items.into_iter().take(room) {
-                into.push(task(&mut scripts, subject, set, item, redactor).await?);
+            let items: Vec<Item> = items.into_iter().take(room).collect();
+            let times = scripts.times(look, &items, seen.at).await?;
+            for (item, time) in items.into_iter().zip(times) {
+                let mut task = task(&mut scripts, subject, set, item, redactor).await?;
+                let held =
+                    look.holder.as_ref().map(|holder| (HELD_BY.to_owned(), note_of(&holder.escaped())));
+                task.parts.splice(0..0, time.into_iter().chain(held));
+                into.push(task);
             }
         }
     }
@@ -119,7 +131,7 @@ pub async fn peek(
 fn sets(subject: Subject<'_>, groups: &[Group]) -> Vec<TaskSet> {
     let mut has = vec![TaskSet::Waiting];
     has.extend(subject.family.sets_at(subject.key).iter().map(|place| place.set));
-    if !groups.is_empty() {
+    if !groups.is_empty() || subject.family.holders(subject.key).is_some() {
         has.push(TaskSet::InFlight);
     }
     TaskSet::ALL.into_iter().filter(|set| has.contains(set)).collect()
@@ -130,6 +142,10 @@ struct Look {
     reads: [Read; 2],
     shared: bool,
     len: Len,
+    /// The key, where it is a sorted set whose scores are times.
+    timed: Option<(Bytes, Time)>,
+    /// Who holds them.
+    holder: Option<Bytes>,
 }
 
 /// How many tasks there are in a place.
@@ -161,7 +177,7 @@ fn looks(subject: Subject<'_>, set: TaskSet, groups: &[Group], count: u32) -> Ve
             };
             let reads =
                 [place.next_last, !place.next_last].map(|back| heads(&place.key, place.kind, &since, back));
-            Look { reads, shared: false, len }
+            Look { reads, shared: false, len, timed: None, holder: None }
         };
         return family.tasks_at(key, push).iter().map(look).collect();
     }
@@ -170,15 +186,17 @@ fn looks(subject: Subject<'_>, set: TaskSet, groups: &[Group], count: u32) -> Ve
     let mut looks: Vec<Look> = places
         .map(|place| {
             let ends = [newest_first, !newest_first];
-            let reads = ends.map(|back| heads(&place.key_in(application), TaskKind::Any, &place.since, back));
-            Look { reads, shared: place.shared, len: Len::Told }
+            let key = place.key_in(application);
+            let reads = ends.map(|back| heads(&key, TaskKind::Any, &place.since, back));
+            let timed = place.time.map(|time| (key, time));
+            Look { reads, shared: place.shared, len: Len::Told, timed, holder: None }
         })
         .collect();
     if set == TaskSet::InFlight {
         looks.extend(groups.iter().take(MOST_GROUPS).map(|group| {
             let held =
                 |count| Read::StreamHeld { key: key.clone(), group: group.name.clone(), count, max: PART };
-            Look { reads: [held(count), held(1)], shared: false, len: Len::Told }
+            Look { reads: [held(count), held(1)], shared: false, len: Len::Told, timed: None, holder: None }
         }));
     }
     looks
@@ -188,6 +206,16 @@ fn looks(subject: Subject<'_>, set: TaskSet, groups: &[Group], count: u32) -> Ve
 struct Item {
     id: Option<Bytes>,
     parts: Vec<(Bytes, u64, Bytes)>,
+}
+
+impl Item {
+    /// The element, if it is one and all of it was read.
+    fn whole(&self) -> Option<Bytes> {
+        match self.parts.as_slice() {
+            [(name, len, head)] if name.is_empty() && *len == head.len() as u64 => Some(head.clone()),
+            _ => None,
+        }
+    }
 }
 
 struct Items {

@@ -1,10 +1,13 @@
 -- KEYS: anything. ARGV: its type (L Z X, ? to ask), '1' from the end on, tasks at most, bytes of each at most, since.
--- Returns {how many there are, {length, first bytes}, ...}, of a stream {id, field, length, first bytes, ...}.
+-- A string is one task. Returns {how many there are, {length, first bytes}, ...}, of a stream {id, field, length, first bytes, ...}.
 -- Since: of a stream the first id, of a sorted set what the score must be above: 'now' in these steps of a second.
 local k, t, back, n, m, since = KEYS[1], ARGV[1], ARGV[2] == '1', tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
 if t == '?' then
   t = ({list = 'L', zset = 'Z', stream = 'X', set = 'S', hash = 'H'})[redis.call('TYPE', k).ok]
-  if not t then return {0} end
+  if not t then
+    if redis.call('TYPE', k).ok ~= 'string' then return {0} end
+    return {1, {redis.call('STRLEN', k), redis.call('GETRANGE', k, 0, m - 1)}}
+  end
 end
 local function head(e) return {#e, string.sub(e, 1, m)} end
 if t == 'X' then

@@ -5,7 +5,7 @@
 
 mod run;
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -15,6 +15,7 @@ use serde_json::{Map, Value, json};
 use super::plan::{Guard, Plan};
 use super::{NotDone, Outcome};
 use crate::domain::{Bytes, Command, NodeId, Reply, Stamp};
+use crate::private_file;
 
 pub use run::{AuditedRun, OpenRun, RunEnd, digest};
 
@@ -61,7 +62,7 @@ pub fn path_in(state_dir: &Path) -> PathBuf {
 /// One write of one whole line with O_APPEND: lines of several processes never mix. On the disk when it returns.
 fn append_line(path: &Path, line: &str) -> io::Result<()> {
     if let Some(dir) = path.parent() {
-        private_dir(dir)?;
+        private_file::make_dir(dir)?;
     }
     let mut file = open_private(path)?;
     let mut text = String::with_capacity(line.len() + 2);
@@ -85,30 +86,17 @@ fn ends_torn(file: &mut File) -> io::Result<bool> {
     Ok(last != *b"\n")
 }
 
-#[cfg(unix)]
-fn private_dir(dir: &Path) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)
-}
-
-#[cfg(not(unix))]
-fn private_dir(dir: &Path) -> io::Result<()> {
-    std::fs::create_dir_all(dir)
-}
-
-#[cfg(unix)]
+/// A file that stood there for all to read is made private, too.
 fn open_private(path: &Path) -> io::Result<File> {
-    use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-    let file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path)?;
-    if file.metadata()?.permissions().mode() & 0o077 != 0 {
-        file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
+    let file = private_file::options().read(true).append(true).create(true).open(path)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        if file.metadata()?.permissions().mode() & 0o077 != 0 {
+            file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
+        }
     }
     Ok(file)
-}
-
-#[cfg(not(unix))]
-fn open_private(path: &Path) -> io::Result<File> {
-    OpenOptions::new().read(true).append(true).create(true).open(path)
 }
 
 /// What every entry has: when, who, what, where.
@@ -373,7 +361,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = path_in(&dir.path().join("state"));
         append_line(&path, r#"{"id":"1","phase":"before"}"#).unwrap();
-        let mut file = OpenOptions::new().append(true).open(&path).unwrap();
+        let mut file = std::fs::OpenOptions::new().append(true).open(&path).unwrap();
         file.write_all(br#"{"id":"2","pha"#).unwrap();
         append_line(&path, r#"{"id":"3","phase":"after","outcome":"done"}"#).unwrap();
         let entries: Vec<_> = read(&path).unwrap().collect();

@@ -8,12 +8,10 @@ use super::state::{AppState, Dialog, PlanState, Prompt};
 
 /// The command of a key in this panel: an entry for the panel goes before a global one.
 pub fn lookup(key: Key, panel: Panel) -> Option<&'static Entry> {
-    let with_key = |e: &&&Entry| e.keys.contains(&key);
-    let own = COMMANDS.iter().filter(|e| e.panels.contains(&panel)).collect::<Vec<_>>();
-    own.iter()
-        .find(with_key)
-        .copied()
-        .or_else(|| COMMANDS.iter().find(|e| e.panels.is_empty() && e.keys.contains(&key)))
+    let find = |is_there: &dyn Fn(&Entry) -> bool| {
+        COMMANDS.iter().find(|entry| entry.keys.contains(&key) && is_there(entry))
+    };
+    find(&|entry| entry.panels.contains(&panel)).or_else(|| find(&|entry| entry.panels.is_empty()))
 }
 
 /// The entry of a name on the `:` line.

@@ -32,7 +32,7 @@ enum QueuesSub {
     Canary(canary::CanaryArgs),
     /// Move tasks of a plain list into another one.
     Move(transfer::MoveArgs),
-    /// Move the dead letters of redwarden's worker back into their queue.
+    /// Move the dead letters of redwarden's worker, or a library's failed jobs, back into their queue.
     Requeue(transfer::RequeueArgs),
     /// Remove tasks from a plain list, such as a poisoned one.
     Drop(transfer::DropArgs),

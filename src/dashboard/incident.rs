@@ -3,13 +3,15 @@
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use crate::private_file;
+
 /// Writes a new file into the directory, which is made if need be. A name that is taken gets a number.
 pub(super) fn save(dir: &Path, name: &str, text: &str) -> io::Result<PathBuf> {
-    make_dir(dir)?;
+    private_file::make_dir(dir)?;
     let (stem, extension) = name.rsplit_once('.').unwrap_or((name, "md"));
     for n in 1..=100 {
         let path = dir.join(if n == 1 { name.to_owned() } else { format!("{stem}-{n}.{extension}") });
-        match create(&path) {
+        match private_file::options().write(true).create_new(true).open(&path) {
             Ok(mut file) => {
                 file.write_all(text.as_bytes())?;
                 file.sync_all()?;
@@ -20,28 +22,6 @@ pub(super) fn save(dir: &Path, name: &str, text: &str) -> io::Result<PathBuf> {
         }
     }
     Err(io::Error::new(io::ErrorKind::AlreadyExists, "too many reports of one second"))
-}
-
-#[cfg(unix)]
-fn make_dir(dir: &Path) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)
-}
-
-#[cfg(not(unix))]
-fn make_dir(dir: &Path) -> io::Result<()> {
-    std::fs::create_dir_all(dir)
-}
-
-#[cfg(unix)]
-fn create(path: &Path) -> io::Result<std::fs::File> {
-    use std::os::unix::fs::OpenOptionsExt;
-    std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
-}
-
-#[cfg(not(unix))]
-fn create(path: &Path) -> io::Result<std::fs::File> {
-    std::fs::OpenOptions::new().write(true).create_new(true).open(path)
 }
 
 #[cfg(test)]

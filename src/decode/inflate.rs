@@ -31,13 +31,14 @@ pub(super) fn inflate(bytes: &[u8], whole: bool, budget: &mut Budget) -> Option<
 fn read(decoder: impl Read, whole: bool, budget: &mut Budget) -> Option<Unpacked> {
     let mut out = Vec::new();
     let ended = decoder.take(budget.unpacked as u64 + 1).read_to_end(&mut out);
+    let over = out.len() > budget.unpacked;
+    out.truncate(budget.unpacked);
+    // Work in vain counts, too.
+    budget.unpacked -= out.len();
     // What begins like a header by chance gives an error and nothing.
     if ended.is_err() && (whole || out.is_empty()) {
         return None;
     }
-    let over = out.len() > budget.unpacked;
-    out.truncate(budget.unpacked);
-    budget.unpacked -= out.len();
     if over {
         budget.stop("it unpacks to more than 64 KiB: the rest is not shown");
     } else if ended.is_err() {

@@ -107,7 +107,9 @@ impl QueueFamily for AsynqFamily {
         use TaskSet::{Failed, InFlight, Retry, Scheduled};
         let sets =
             [(InFlight, ":active"), (Scheduled, ":scheduled"), (Retry, ":retry"), (Failed, ":archived")];
-        sets.map(|(set, end)| SetPlace::new(set, join(&[base(key), end.as_bytes()]))).to_vec()
+        let [active, scheduled, retry, archived] =
+            sets.map(|(set, end)| SetPlace::new(set, join(&[base(key), end.as_bytes()])));
+        vec![active, scheduled.due(1), retry.due(1), archived.timed("failed", 1)]
     }
 
     fn reads(&self, key: &Bytes, _: PushEnd, memory: &QueueMemory) -> Vec<Read> {

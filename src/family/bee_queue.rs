@@ -82,7 +82,9 @@ impl QueueFamily for BeeQueueFamily {
     fn sets_at(&self, key: &Bytes) -> Vec<SetPlace> {
         use TaskSet::{Failed, InFlight, Scheduled};
         let sets = [(InFlight, ":active"), (Scheduled, ":delayed"), (Failed, ":failed")];
-        sets.map(|(set, end)| SetPlace::new(set, join(&[base(key), end.as_bytes()]))).to_vec()
+        let [active, delayed, failed] =
+            sets.map(|(set, end)| SetPlace::new(set, join(&[base(key), end.as_bytes()])));
+        vec![active, delayed.due(1_000), failed]
     }
 
     fn reads(&self, key: &Bytes, _: PushEnd, memory: &QueueMemory) -> Vec<Read> {

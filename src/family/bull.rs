@@ -100,7 +100,10 @@ impl QueueFamily for BullFamily {
     fn sets_at(&self, key: &Bytes) -> Vec<SetPlace> {
         use TaskSet::{Failed, InFlight, Scheduled};
         let sets = [(InFlight, ":active"), (Scheduled, ":delayed"), (Failed, ":failed")];
-        sets.map(|(set, end)| SetPlace::new(set, join(&[base(key), end.as_bytes()]))).to_vec()
+        let [active, delayed, failed] =
+            sets.map(|(set, end)| SetPlace::new(set, join(&[base(key), end.as_bytes()])));
+        // Twelve bits below the milliseconds keep the order of those due at once.
+        vec![active, delayed.due(1_000 << 12), failed.timed("failed", 1_000)]
     }
 
     fn failure_parts(&self, key: &Bytes, id: &Bytes) -> Vec<(&'static str, Read)> {

@@ -81,13 +81,29 @@ impl QueueFamily for DramatiqFamily {
         // Workers take delayed messages early and hold them: the hash has them all.
         let later = join(&[key.as_slice(), DELAYED, MESSAGES]);
         let dead = join(&[key.as_slice(), DEAD]);
-        vec![SetPlace::new(TaskSet::Scheduled, later), SetPlace::new(TaskSet::Failed, dead)]
+        let dead = SetPlace::new(TaskSet::Failed, dead).timed("died", 1_000);
+        vec![SetPlace::new(TaskSet::Scheduled, later), dead]
+    }
+
+    // Producers beat, too, and hold nothing.
+    fn holders(&self, key: &Bytes) -> Option<Bytes> {
+        Some(join(&[split(key.as_slice()).0, b":__heartbeats__"]))
+    }
+
+    fn held_by(&self, key: &Bytes, process: &Bytes) -> Vec<SetPlace> {
+        let (namespace, queue) = split(key.as_slice());
+        let held = join(&[namespace, b":__acks__.", process.as_slice(), b".", queue]);
+        vec![SetPlace::new(TaskSet::InFlight, held)]
     }
 
     fn set_parts(&self, set: TaskSet, key: &Bytes, id: &Bytes) -> Vec<(&'static str, Read)> {
-        let messages = join(&[key.as_slice(), DEAD, MESSAGES]);
-        let dead = set == TaskSet::Failed;
-        dead.then(|| ("message", Read::part(&messages, id.clone()))).into_iter().collect()
+        let messages = match set {
+            TaskSet::Failed => join(&[key.as_slice(), DEAD, MESSAGES]),
+            TaskSet::InFlight => join(&[key.as_slice(), MESSAGES]),
+            // The messages themselves.
+            _ => return Vec::new(),
+        };
+        vec![("message", Read::part(&messages, id.clone()))]
     }
 
     fn reads(&self, key: &Bytes, _: PushEnd, memory: &QueueMemory) -> Vec<Read> {

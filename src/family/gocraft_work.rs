@@ -152,7 +152,19 @@ impl QueueFamily for GocraftWorkFamily {
         use TaskSet::{Failed, Retry, Scheduled};
         let namespace = key.as_slice().get(..jobs_at(key.as_slice()).unwrap_or(0)).unwrap_or_default();
         let sets = [(Scheduled, "scheduled"), (Retry, "retry"), (Failed, "dead")];
-        sets.map(|(set, end)| SetPlace::new(set, join(&[namespace, end.as_bytes()])).shared()).to_vec()
+        let [scheduled, retry, dead] =
+            sets.map(|(set, end)| SetPlace::new(set, join(&[namespace, end.as_bytes()])).shared());
+        vec![scheduled.due(1), retry.due(1), dead.timed("died", 1)]
+    }
+
+    fn holders(&self, key: &Bytes) -> Option<Bytes> {
+        let namespace = key.as_slice().get(..jobs_at(key.as_slice())?)?;
+        Some(join(&[namespace, b"worker_pools"]))
+    }
+
+    fn held_by(&self, key: &Bytes, pool: &Bytes) -> Vec<SetPlace> {
+        let held = join(&[key.as_slice(), b":", pool.as_slice(), b":inprogress"]);
+        vec![SetPlace::new(TaskSet::InFlight, held)]
     }
 
     fn reads(&self, key: &Bytes, _: PushEnd, memory: &QueueMemory) -> Vec<Read> {

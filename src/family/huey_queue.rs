@@ -92,7 +92,7 @@ impl QueueFamily for HueyFamily {
 
     fn sets_at(&self, key: &Bytes) -> Vec<SetPlace> {
         let schedule = join(&[SCHEDULE, app(key.as_slice()).unwrap_or_default()]);
-        vec![SetPlace::new(TaskSet::Scheduled, schedule)]
+        vec![SetPlace::new(TaskSet::Scheduled, schedule).due(1)]
     }
 
     fn reads(&self, key: &Bytes, _: PushEnd, memory: &QueueMemory) -> Vec<Read> {

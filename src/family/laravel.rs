@@ -69,7 +69,10 @@ impl QueueFamily for LaravelFamily {
 
     fn sets_at(&self, key: &Bytes) -> Vec<SetPlace> {
         let of = |set, end: &[u8]| SetPlace::new(set, join(&[key.as_slice(), end]));
-        vec![of(TaskSet::InFlight, b":reserved"), of(TaskSet::Scheduled, b":delayed")]
+        vec![
+            of(TaskSet::InFlight, b":reserved").timed("another may take it", 1),
+            of(TaskSet::Scheduled, b":delayed").due(1),
+        ]
     }
 
     fn reads(&self, key: &Bytes, _: PushEnd, memory: &QueueMemory) -> Vec<Read> {

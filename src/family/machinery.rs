@@ -66,7 +66,7 @@ impl QueueFamily for MachineryFamily {
     }
 
     fn sets_at(&self, _: &Bytes) -> Vec<SetPlace> {
-        vec![SetPlace::new(TaskSet::Scheduled, DELAYED.into()).shared()]
+        vec![SetPlace::new(TaskSet::Scheduled, DELAYED.into()).shared().due(1_000_000_000)]
     }
 
     fn reads(&self, key: &Bytes, _: PushEnd, memory: &QueueMemory) -> Vec<Read> {

@@ -1,30 +1,24 @@
-//! The one place where families are registered, and the patterns that make a key a candidate.
+//! The families and patterns in force: which keys are candidates, and what a key is.
+//!
+//! [`catalogue`] is the one place where libraries are registered.
 
-use std::sync::{Arc, LazyLock};
+pub mod canaries;
+pub mod catalogue;
+mod patterns;
 
-use super::huey::HueyHash;
-use super::list::ListFamily;
-use super::own::OwnFamily;
-use super::permits::ExpirablePermits;
-use super::portalocker::{self, Portalocker};
-use super::readers::Readers;
-use super::redisson::Redisson;
-use super::rows::Row;
-use super::semaphore::Semaphores;
-use super::string::StringLocks;
-use super::unique_jobs::UniqueJobs;
-use super::{KeyFact, LockFamily, QueueFamily};
-use super::{
-    arq::ArqFamily, dramatiq::DramatiqFamily, huey_queue::HueyFamily, saq::SaqFamily, streaq::StreaqFamily,
-    taskiq::TaskiqFamily,
-};
-use super::{
-    bull::BullFamily, celery::CeleryFamily, rq::RqFamily, sidekiq::SidekiqFamily, stream::StreamFamily,
-};
+use super::{KeyFact, LockFamily, QueueFamily, portalocker};
 use crate::config::Config;
 use crate::domain::glob::Glob;
 use crate::domain::queue::PushEnd;
 use crate::domain::{Bytes, NodeId};
+
+pub use canaries::Canaries;
+pub use catalogue::{
+    LockFamilies, lock_family, lock_family_ids, prefixed_queue_families, queue_family, queue_family_ids,
+};
+
+use catalogue::{all_queue_families, lock_families, own_rows};
+use patterns::{OwnPatterns, Prefix, prefixes};
 
 /// All families and patterns in force.
 pub struct Registry {
@@ -182,223 +176,4 @@ impl Registry {
             .filter(move |q| q.node.as_deref().is_none_or(|n| n == node.as_str()))
             .map(|q| Bytes::from(q.key.as_str()))
     }
-}
-
-/// Who makes canaries, of what, and where it is refused. Cheap to clone.
-#[derive(Clone, Default)]
-pub struct Canaries {
-    families: Arc<Vec<Box<dyn QueueFamily>>>,
-    tasks: Arc<[crate::config::CanaryTask]>,
-    prefixes: Arc<[String]>,
-    /// Only tasks that the configuration names are sent.
-    pub production: bool,
-}
-
-impl Canaries {
-    /// As configured.
-    pub fn new(config: &Config) -> Self {
-        Self {
-            families: Arc::new(all_queue_families(config)),
-            tasks: config.canaries.clone().into(),
-            // Only Celery keeps what several queues share under names that a queue's own key does not tell.
-            prefixes: config.queue_prefixes.get("celery").cloned().unwrap_or_default().into(),
-            production: config.production,
-        }
-    }
-
-    /// The family of that id.
-    pub fn family(&self, id: &str) -> Option<&dyn QueueFamily> {
-        self.families.iter().find(|f| f.id() == id).map(AsRef::as_ref)
-    }
-
-    /// The task that the configuration calls safe for this queue: of its own, else of its family.
-    pub fn task(&self, family: &str, key: &Bytes) -> Option<&crate::config::CanaryTask> {
-        crate::config::CanaryTask::of(&self.tasks, family, key)
-    }
-
-    /// What stands before all keys of the application of which this is a queue, as configured.
-    pub fn prefix(&self, family: &str, key: &Bytes) -> &[u8] {
-        let all = self.prefixes.iter().map(String::as_bytes);
-        let fits = all.filter(|prefix| family == "celery" && key.as_slice().starts_with(prefix));
-        fits.max_by_key(|prefix| prefix.len()).unwrap_or_default()
-    }
-}
-
-fn own_rows(config: &Config) -> Arc<[Row]> {
-    config.lock_families.iter().cloned().map(Row::new).collect()
-}
-
-fn lock_families(own: &Arc<[Row]>, disabled: &[String]) -> Vec<Box<dyn LockFamily>> {
-    let mut all: Vec<Box<dyn LockFamily>> =
-        vec![Box::new(StringLocks::new(own.clone(), disabled)), Box::new(Semaphores::without(disabled))];
-    let on = |id: &str| !disabled.iter().any(|d| d == id);
-    if on("redisson") {
-        all.push(Box::new(Redisson));
-        all.push(Box::new(ExpirablePermits));
-    }
-    if on("huey") {
-        all.push(Box::new(HueyHash));
-    }
-    if on("sidekiq-unique-jobs") {
-        all.push(Box::new(UniqueJobs));
-    }
-    if on("madelson") {
-        all.push(Box::new(Readers));
-    }
-    if on(portalocker::ID) {
-        all.push(Box::new(Portalocker));
-    }
-    all
-}
-
-/// The lock families that release what was seen, whatever is searched for. Cheap to clone.
-#[derive(Clone)]
-pub struct LockFamilies(Arc<Vec<Box<dyn LockFamily>>>);
-
-impl LockFamilies {
-    /// The program's families and those of the configuration.
-    pub fn new(config: &Config) -> Self {
-        Self(Arc::new(lock_families(&own_rows(config), &[])))
-    }
-
-    /// The id as it is kept, where a family releases locks of that id in keys of this type.
-    pub fn find_id(&self, id: &str, key_type: &str) -> Option<&'static str> {
-        self.find(id, key_type)?;
-        let own = ["setnx", "unknown", "symfony", "redis-semaphore"];
-        lock_family_ids().into_iter().chain(own).chain(super::rows::ids()).find(|known| *known == id)
-    }
-
-    /// The one that releases locks of this id in keys of this type.
-    pub fn find(&self, id: &str, key_type: &str) -> Option<&dyn LockFamily> {
-        self.0.iter().find(|f| f.owns(id, key_type)).map(AsRef::as_ref)
-    }
-}
-
-impl Default for LockFamilies {
-    /// The program's own.
-    fn default() -> Self {
-        Self(Arc::new(lock_families(&Arc::from([]), &[])))
-    }
-}
-
-/// The program's own lock family that releases locks of this id in keys of this type, whatever is searched for.
-pub fn lock_family(id: &str, key_type: &str) -> Option<&'static dyn LockFamily> {
-    static ALL: LazyLock<LockFamilies> = LazyLock::new(LockFamilies::default);
-    ALL.find(id, key_type)
-}
-
-/// The queue family of this id.
-pub fn queue_family(id: &str) -> Option<&'static dyn QueueFamily> {
-    static ALL: LazyLock<Vec<Box<dyn QueueFamily>>> = LazyLock::new(queue_families);
-    ALL.iter().find(|f| f.id() == id).map(AsRef::as_ref)
-}
-
-/// Ids of all lock families that can be switched off, sorted.
-pub fn lock_family_ids() -> Vec<&'static str> {
-    let rows = super::rows::built_in().iter().map(|row| row.id);
-    let code = ["redisson", "huey", "symfony", "sidekiq-unique-jobs", portalocker::ID];
-    let mut ids: Vec<&str> = rows.chain(code).collect();
-    ids.sort_unstable();
-    ids.dedup();
-    ids
-}
-
-/// The families' own patterns, by the first byte they ask for: nearly every key is passed over after one look.
-struct OwnPatterns {
-    by_first: Vec<Vec<Glob>>,
-    anywhere: Vec<Glob>,
-}
-
-impl OwnPatterns {
-    fn new(globs: impl Iterator<Item = Glob>) -> Self {
-        let mut own = Self { by_first: vec![Vec::new(); 256], anywhere: Vec::new() };
-        for glob in globs {
-            let bucket = match glob.source().bytes().next() {
-                Some(b'*' | b'?' | b'[' | b'\\') | None => Some(&mut own.anywhere),
-                Some(first) => own.by_first.get_mut(usize::from(first)),
-            };
-            if let Some(bucket) = bucket.filter(|b| !b.contains(&glob)) {
-                bucket.push(glob);
-            }
-        }
-        own
-    }
-
-    fn globs(&self) -> impl Iterator<Item = &Glob> {
-        self.by_first.iter().flatten().chain(&self.anywhere)
-    }
-
-    fn is_empty(&self) -> bool {
-        self.anywhere.is_empty() && self.by_first.iter().all(Vec::is_empty)
-    }
-
-    fn matches(&self, key: &[u8]) -> bool {
-        let first = key.first().and_then(|b| self.by_first.get(usize::from(*b)));
-        first.into_iter().flatten().chain(&self.anywhere).any(|g| g.matches(key))
-    }
-}
-
-/// A prefix under which a library writes beside its usual one.
-struct Prefix {
-    family: &'static str,
-    usual: &'static str,
-    /// With the colon that the library puts behind it.
-    text: String,
-}
-
-fn prefixes(config: &Config) -> Vec<Prefix> {
-    let mut all = Vec::new();
-    for family in queue_families() {
-        let Some(usual) = family.usual_prefix() else { continue };
-        for text in config.queue_prefixes.get(family.id()).into_iter().flatten() {
-            let colon = if usual.colon && !text.ends_with(':') { ":" } else { "" };
-            all.push(Prefix { family: family.id(), usual: usual.text, text: format!("{text}{colon}") });
-        }
-    }
-    all
-}
-
-/// Ids of all queue libraries.
-pub fn queue_family_ids() -> Vec<&'static str> {
-    queue_families().iter().map(|family| family.id()).collect()
-}
-
-/// Ids of those of which the prefix can be chosen.
-pub fn prefixed_queue_families() -> Vec<&'static str> {
-    let chosen = queue_families().into_iter().filter(|family| family.usual_prefix().is_some());
-    chosen.map(|family| family.id()).collect()
-}
-
-/// What the user describes comes first: it is surer than any guess.
-fn all_queue_families(config: &Config) -> Vec<Box<dyn QueueFamily>> {
-    let own = config.queue_families.iter().map(|schema| Box::new(OwnFamily::new(schema.clone())) as _);
-    own.chain(queue_families()).collect()
-}
-
-/// The queue libraries. Where several may claim a clue the first one that recognises it wins.
-fn queue_families() -> Vec<Box<dyn QueueFamily>> {
-    vec![
-        Box::new(ListFamily),
-        Box::new(RqFamily),
-        Box::new(CeleryFamily),
-        Box::new(BullFamily::BULLMQ),
-        Box::new(BullFamily::BULL),
-        Box::new(SidekiqFamily),
-        Box::new(HueyFamily),
-        Box::new(ArqFamily),
-        Box::new(SaqFamily),
-        Box::new(DramatiqFamily),
-        Box::new(StreaqFamily),
-        Box::new(TaskiqFamily),
-        Box::new(super::resque::ResqueFamily),
-        Box::new(super::laravel::LaravelFamily),
-        Box::new(super::asynq::AsynqFamily),
-        Box::new(super::gocraft_work::GocraftWorkFamily),
-        Box::new(super::rmq::RmqFamily),
-        Box::new(super::apalis::ApalisFamily),
-        Box::new(super::bee_queue::BeeQueueFamily),
-        Box::new(super::kue::KueFamily),
-        Box::new(super::machinery::MachineryFamily),
-        Box::new(StreamFamily),
-    ]
 }

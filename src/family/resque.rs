@@ -154,6 +154,15 @@ impl QueueFamily for ResqueFamily {
         vec![all, SetPlace::new(TaskSet::Failed, join(&[namespace, name, b"_failed"]))]
     }
 
+    fn holders(&self, key: &Bytes) -> Option<Bytes> {
+        Some(join(&[split(key).0, b"workers"]))
+    }
+
+    fn held_by(&self, key: &Bytes, worker: &Bytes) -> Vec<SetPlace> {
+        let held = join(&[split(key).0, b"worker:", worker.as_slice()]);
+        vec![SetPlace::new(TaskSet::InFlight, held).shared()]
+    }
+
     fn reads(&self, key: &Bytes, _: PushEnd, memory: &QueueMemory) -> Vec<Read> {
         let (namespace, name) = split(key);
         vec![list_look(key, PushEnd::Right, memory), Read::ListLen(join(&[namespace, name, b"_failed"]))]

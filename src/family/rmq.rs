@@ -119,6 +119,17 @@ impl QueueFamily for RmqFamily {
         vec![SetPlace::new(TaskSet::Failed, join(&[base, b"rejected"]))]
     }
 
+    fn holders(&self, _: &Bytes) -> Option<Bytes> {
+        Some("rmq::connections".into())
+    }
+
+    fn held_by(&self, key: &Bytes, connection: &Bytes) -> Vec<SetPlace> {
+        let base = key.as_slice().strip_suffix(b"ready").unwrap_or(key.as_slice());
+        let queue = base.strip_prefix(b"rmq::").unwrap_or(base);
+        let held = join(&[b"rmq::connection::", connection.as_slice(), b"::", queue, b"unacked"]);
+        vec![SetPlace::new(TaskSet::InFlight, held)]
+    }
+
     fn reads(&self, key: &Bytes, _: PushEnd, memory: &QueueMemory) -> Vec<Read> {
         let base = key.as_slice().strip_suffix(b"ready").unwrap_or(key.as_slice());
         vec![list_look(key, PushEnd::Left, memory), Read::ListLen(join(&[base, b"rejected"]))]

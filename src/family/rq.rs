@@ -115,15 +115,13 @@ impl QueueFamily for RqFamily {
 
     fn sets_at(&self, key: &Bytes) -> Vec<SetPlace> {
         let (prefix, name) = split(key);
-        let of =
-            |(set, state): (TaskSet, &str)| SetPlace::new(set, join(&[prefix, state.as_bytes(), b":", name]));
-        let scheduled = [(TaskSet::Scheduled, "scheduled"), (TaskSet::Scheduled, "deferred")];
-        [(TaskSet::InFlight, "wip")]
-            .into_iter()
-            .chain(scheduled)
-            .chain([(TaskSet::Failed, "failed")])
-            .map(of)
-            .collect()
+        let of = |set, state: &str| SetPlace::new(set, join(&[prefix, state.as_bytes(), b":", name]));
+        vec![
+            of(TaskSet::InFlight, "wip"),
+            of(TaskSet::Scheduled, "scheduled").due(1),
+            of(TaskSet::Scheduled, "deferred"),
+            of(TaskSet::Failed, "failed").timed("kept until", 1),
+        ]
     }
 
     fn set_parts(&self, _: TaskSet, key: &Bytes, id: &Bytes) -> Vec<(&'static str, Read)> {

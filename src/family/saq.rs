@@ -84,7 +84,7 @@ impl QueueFamily for SaqFamily {
     fn sets_at(&self, key: &Bytes) -> Vec<SetPlace> {
         let base = key.as_slice().strip_suffix(QUEUED).unwrap_or(key.as_slice());
         let of = |set, end: &[u8]| SetPlace::new(set, join(&[base, end]));
-        vec![of(TaskSet::InFlight, b":active"), of(TaskSet::Scheduled, b":incomplete").with_a_time()]
+        vec![of(TaskSet::InFlight, b":active"), of(TaskSet::Scheduled, b":incomplete").with_a_time(1)]
     }
 
     fn reads(&self, key: &Bytes, _: PushEnd, memory: &QueueMemory) -> Vec<Read> {

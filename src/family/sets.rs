@@ -55,6 +55,8 @@ pub struct SetPlace {
     pub since: Since,
     /// True where tasks of other queues stand there as well.
     pub shared: bool,
+    /// What the score of a sorted set tells.
+    pub time: Option<Time>,
     /// True where the key is called so behind what tells the application, see [`super::QueueFamily::application`].
     pub prefixed: bool,
 }
@@ -62,17 +64,27 @@ pub struct SetPlace {
 impl SetPlace {
     /// All that stands in that key.
     pub fn new(set: TaskSet, key: Bytes) -> Self {
-        Self { set, key, since: Since::All, shared: false, prefixed: false }
+        Self { set, key, since: Since::All, shared: false, time: None, prefixed: false }
     }
 
     /// Of a sorted set of times, only what is not due yet; the score has so many steps in a second.
     pub(super) fn not_due(self, per_second: u32) -> Self {
-        Self { since: Since::NotDue(per_second), ..self }
+        Self { since: Since::NotDue(per_second), ..self.due(per_second) }
+    }
+
+    /// The score of a sorted set is when the task is due; it has so many steps in a second.
+    pub(super) fn due(self, per_second: u32) -> Self {
+        self.timed("due", per_second)
+    }
+
+    /// The score of a sorted set is a time, called so.
+    pub(super) fn timed(self, word: &'static str, per_second: u32) -> Self {
+        Self { time: Some(Time { word, per_second }), ..self }
     }
 
     /// Of a sorted set, only members with a score above zero.
-    pub(super) fn with_a_time(self) -> Self {
-        Self { since: Since::AboveZero, ..self }
+    pub(super) fn with_a_time(self, per_second: u32) -> Self {
+        Self { since: Since::AboveZero, ..self.due(per_second) }
     }
 
     /// Tasks of other queues stand there as well.
@@ -90,6 +102,15 @@ impl SetPlace {
         let prefix = if self.prefixed { application.as_slice() } else { b"" };
         [prefix, self.key.as_slice()].concat().into()
     }
+}
+
+/// What the scores of a sorted set are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Time {
+    /// What happens or happened then.
+    pub word: &'static str,
+    /// Steps in a second.
+    pub per_second: u32,
 }
 
 /// Which part of a key is looked at.

@@ -148,13 +148,21 @@ impl QueueFamily for SidekiqFamily {
 
     fn sets_at(&self, key: &Bytes) -> Vec<SetPlace> {
         use TaskSet::{Failed, Retry, Scheduled};
-        let whole = key.as_slice();
-        let namespace = match whole.windows(7).position(|w| w == b":queue:") {
-            Some(at) if !whole.starts_with(b"queue:") => whole.get(..=at).unwrap_or_default(),
-            _ => b"",
-        };
+        let namespace = namespace_of(key);
         let sets = [(Scheduled, "schedule"), (Retry, "retry"), (Failed, "dead")];
-        sets.map(|(set, end)| SetPlace::new(set, join(&[namespace, end.as_bytes()])).shared()).to_vec()
+        let [schedule, retry, dead] =
+            sets.map(|(set, end)| SetPlace::new(set, join(&[namespace, end.as_bytes()])).shared());
+        vec![schedule.due(1), retry.due(1), dead.timed("died", 1)]
+    }
+
+    fn holders(&self, key: &Bytes) -> Option<Bytes> {
+        Some(join(&[namespace_of(key), b"processes"]))
+    }
+
+    fn held_by(&self, key: &Bytes, process: &Bytes) -> Vec<SetPlace> {
+        // Up to version 6 the hash of running jobs was called `workers`; those of all queues stand in it.
+        let of = |end: &[u8]| join(&[namespace_of(key), process.as_slice(), end]);
+        [of(b":work"), of(b":workers")].map(|at| SetPlace::new(TaskSet::InFlight, at).shared()).to_vec()
     }
 
     fn reads(&self, key: &Bytes, _: PushEnd, memory: &QueueMemory) -> Vec<Read> {
@@ -188,6 +196,15 @@ impl QueueFamily for SidekiqFamily {
 /// What stands before `queues`: nothing, or a namespace up to version 6.
 fn namespace(clue: &Bytes) -> Option<&[u8]> {
     clue.as_slice().strip_suffix(b"queues").filter(|n| n.is_empty() || n.ends_with(b":"))
+}
+
+/// The same of a queue's key.
+fn namespace_of(key: &Bytes) -> &[u8] {
+    let whole = key.as_slice();
+    match whole.windows(7).position(|w| w == b":queue:") {
+        Some(at) if !whole.starts_with(b"queue:") => whole.get(..=at).unwrap_or_default(),
+        _ => b"",
+    }
 }
 
 fn list_key(clue: &Bytes, name: &Bytes) -> Bytes {

@@ -68,7 +68,7 @@ impl QueueFamily for StreaqFamily {
 
     fn sets_at(&self, key: &Bytes) -> Vec<SetPlace> {
         let (base, priority) = split(key.as_slice()).unwrap_or((key.as_slice(), USUAL));
-        vec![SetPlace::new(TaskSet::Scheduled, join(&[base, STREAMS, LATER, priority]))]
+        vec![SetPlace::new(TaskSet::Scheduled, join(&[base, STREAMS, LATER, priority])).due(1_000)]
     }
 
     fn reads(&self, key: &Bytes, push: PushEnd, memory: &QueueMemory) -> Vec<Read> {

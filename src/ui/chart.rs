@@ -82,7 +82,6 @@ fn chart(
     let highest = curves.iter().flat_map(|c| &c.points).map(|p| p.1).fold(0.0, f64::max);
     let top = if highest > 0.0 { highest } else { 1.0 };
     let seconds = span.as_secs_f64().max(1.0);
-    let number = |n: f64| if n >= 100.0 { format::compact(n.round() as u64) } else { format!("{n:.1}") };
     let label = number(top);
     let blank = " ".repeat(label.len().saturating_sub(1));
     let datasets = curves.iter().map(|c| {
@@ -102,12 +101,20 @@ fn chart(
     lines
 }
 
+/// A depth is whole, a rate small.
+fn number(n: f64) -> String {
+    if n >= 100.0 || n.fract() == 0.0 {
+        format::count_or_compact(n.round() as u64)
+    } else {
+        format!("{n:.1}")
+    }
+}
+
 /// Names and last values, in the style of their curves.
 fn names(look: Look, curves: &[Curve<'_>], columns: u16) -> Line<'static> {
     let mut spans = Vec::new();
     for curve in curves {
-        let last = curve.points.last().map_or("?".to_owned(), |p| format!("{:.1}", p.1));
-        let last = last.strip_suffix(".0").unwrap_or(&last).to_owned();
+        let last = curve.points.last().map_or("?".to_owned(), |p| number(p.1));
         let sign = match (curve.marker, look.ascii) {
             (_, true) if curve.marker == Marker::Dot => "o",
             (_, true) => "*",

@@ -22,6 +22,9 @@ const PIPE: usize = 4096;
 const OUTPUT: usize = 4096;
 /// How long after the end of the command its output may still come, from something it left running.
 const LINGER: Duration = Duration::from_millis(500);
+/// How often it is looked whether a command that was told to end has ended.
+#[cfg(unix)]
+const LOOK: Duration = Duration::from_millis(10);
 
 /// The command and what surrounds it.
 #[derive(Clone, Debug)]
@@ -140,15 +143,31 @@ fn spawn(exec: &Exec, stdin: Stdio, job: &Job) -> std::io::Result<Child> {
     command.spawn()
 }
 
-/// SIGTERM to the command's own group, then SIGKILL to it.
+/// SIGTERM to the command's own group; once the command has ended or `grace` is over, SIGKILL to what is left of it.
 async fn end(child: &mut Child, grace: Duration) {
     signal_group(child, GroupSignal::Terminate);
-    if tokio::time::timeout(grace, child.wait()).await.is_err() {
-        // What it started must not work on beside the next attempt.
-        signal_group(child, GroupSignal::Kill);
-        let _ = child.start_kill();
-        let _ = child.wait().await;
+    let _ = tokio::time::timeout(grace, ended(child)).await;
+    // What it started must not work on beside the next attempt, also where the command itself has ended.
+    signal_group(child, GroupSignal::Kill);
+    let _ = child.start_kill();
+    let _ = child.wait().await;
+}
+
+/// Waits for the end of the command without reaping it: until then its number, and so its group, can be nobody else's.
+#[cfg(unix)]
+async fn ended(child: &Child) {
+    use rustix::process::{WaitId, WaitIdOptions, waitid};
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
+    while let Some(pid) = leader(child)
+        && matches!(waitid(WaitId::Pid(pid), options), Ok(None))
+    {
+        tokio::time::sleep(LOOK).await;
     }
+}
+
+#[cfg(not(unix))]
+async fn ended(child: &mut Child) {
+    let _ = child.wait().await;
 }
 
 #[derive(Clone, Copy)]
@@ -157,12 +176,18 @@ enum GroupSignal {
     Kill,
 }
 
+/// The process that leads the command's group, until it is reaped.
+#[cfg(unix)]
+fn leader(child: &Child) -> Option<rustix::process::Pid> {
+    let id = i32::try_from(child.id()?).ok().filter(|id| *id > 1)?;
+    rustix::process::Pid::from_raw(id)
+}
+
 #[cfg(unix)]
 fn signal_group(child: &Child, signal: GroupSignal) {
-    use rustix::process::{Pid, Signal, getpgid, getpgrp, kill_process_group};
+    use rustix::process::{Signal, getpgid, getpgrp, kill_process_group};
     // While it is not reaped its number can't belong to anybody else; the group must be the one made for it.
-    let pid = child.id().and_then(|id| i32::try_from(id).ok()).filter(|id| *id > 1).and_then(Pid::from_raw);
-    if let Some(pid) = pid
+    if let Some(pid) = leader(child)
         && getpgid(Some(pid)) == Ok(pid)
         && getpgrp() != pid
     {

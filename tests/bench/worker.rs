@@ -18,6 +18,8 @@ mod driver;
 mod node;
 #[path = "../support/python.rs"]
 mod python;
+#[path = "../support/runtime.rs"]
+mod runtime;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -3,6 +3,7 @@
 
 mod connections;
 mod nobodys;
+mod plans;
 mod recorded;
 mod releases;
 mod rights;
@@ -59,7 +60,13 @@ pub(crate) async fn look(reader: &mut Reader, patterns: &[&str], key: &Bytes) ->
     for _ in 0..2 {
         let reads = family.reads(key, previous.as_ref());
         let replies = reader.read(&reads, Dialect::default()).await.unwrap();
-        previous = Some(family.interpret(&fact, previous.as_ref(), &replies, &context())?);
+        let lock = family.interpret(&fact, previous.as_ref(), &replies, &context())?;
+        assert!(
+            lock.candidates.iter().all(|(_, sure)| *sure < 100),
+            "nothing is certain: {:?}",
+            lock.candidates
+        );
+        previous = Some(lock);
     }
     previous
 }

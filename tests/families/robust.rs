@@ -3,13 +3,13 @@
 use proptest::prelude::*;
 use redwarden::config::Config;
 use redwarden::domain::lock::Token;
-use redwarden::domain::{Bytes, Reply};
+use redwarden::domain::{Bytes, NodeId, Reply};
 use redwarden::family::registry::{Kind, lock_family};
 use redwarden::family::{KeyFact, Registry};
 
 use crate::context;
 
-fn value() -> impl Strategy<Value = Vec<u8>> {
+pub(crate) fn value() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         prop::collection::vec(any::<u8>(), 0..80),
         "[0-9a-f]{32}".prop_map(String::into_bytes),
@@ -22,28 +22,23 @@ fn value() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-fn key() -> impl Strategy<Value = Vec<u8>> {
-    let prefix = prop::sample::select(vec![
-        "",
-        "lock:",
-        "bull:",
-        "mutex:",
-        "rq:scheduler-lock:",
-        "huey.results.",
-        "huey.r.",
-        "redlock:",
-        "semaphore:",
-        "job-lock:",
-        "uniquejobs:",
-        "{",
-    ]);
+/// What the keys of some family begin with, or may begin with.
+fn prefixes() -> Vec<Bytes> {
+    let registry = Registry::new(&Config::default());
+    let own = registry.prefixes(&NodeId::new("n1")).into_iter().map(|(prefix, _)| prefix);
+    let more = ["", "mutex:", "huey.r.", "redlock:", "job-lock:", "{"].map(Bytes::from);
+    own.chain(more).collect()
+}
+
+pub(crate) fn key() -> impl Strategy<Value = Vec<u8>> {
+    let prefix = prop::sample::select(prefixes());
     let suffix =
         prop::sample::select(vec!["", ":LOCKED", ".readers", ".writer", "}:timeout", ":timeout", ":readers"]);
     (prefix, prop::collection::vec(any::<u8>(), 0..40), suffix)
-        .prop_map(|(prefix, rest, suffix)| [prefix.as_bytes(), &rest, suffix.as_bytes()].concat())
+        .prop_map(|(prefix, rest, suffix)| [prefix.as_slice(), &rest, suffix.as_bytes()].concat())
 }
 
-fn reply() -> impl Strategy<Value = Reply> {
+pub(crate) fn reply() -> impl Strategy<Value = Reply> {
     let leaf = prop_oneof![
         value().prop_map(|v| Reply::Bulk(v.into())),
         any::<i64>().prop_map(Reply::Int),
@@ -140,5 +135,32 @@ proptest! {
         for holder in redwarden::family::portalocker::holders(&list.into()) {
             prop_assert!(!holder.channel.is_empty() && !holder.address.contains(|c: char| c.is_control()));
         }
+    }
+    /// A family never says that it is quite sure, and bytes that say nothing under a name that says nothing are called
+    /// by no library's name.
+    #[test]
+    fn nothing_is_certain(
+        key in key(),
+        name in "[a-z]{5,20}",
+        value in prop::collection::vec(any::<u8>(), 25..80),
+        kind in prop::sample::select(vec!["string", "hash", "zset", "set"]),
+        replies in prop::collection::vec(reply(), 0..6),
+    ) {
+        let registry = Registry::new(&Config { lock_patterns: vec!["*".into()], ..Config::default() });
+        let look = |key: Bytes, kind: &str, replies: &[Reply]| {
+            let fact = KeyFact { key, key_type: kind.into(), lock_pattern: true, queue_pattern: false };
+            let Some(Kind::Lock(family)) = registry.recognise(&fact) else { return None };
+            family.interpret(&fact, None, replies, &context())
+        };
+        let len = value.len() as i64;
+        let random = [Reply::Int(3), Reply::Int(60_000), Reply::Bulk(value.into()), Reply::Int(len)];
+        for (kind, replies) in [(kind, &replies[..]), ("string", &random)] {
+            if let Some(lock) = look(key.clone().into(), kind, replies) {
+                prop_assert!(lock.candidates.iter().all(|(_, sure)| *sure < 100), "{:?}", lock.candidates);
+            }
+        }
+        let lock = look(name.into(), "string", &random).expect("a lock");
+        prop_assert!(["setnx", "unknown"].contains(&lock.family), "{:?}", lock.candidates);
+        prop_assert!(lock.candidates[0].1 < 50, "{:?}", lock.candidates);
     }
 }

@@ -8,7 +8,7 @@ use redwarden::poll::Fleet;
 use serde_json::{Value, json};
 
 /// The figures that a library calls so, as we have them; what is not one of the main ones stands in the details.
-fn figures(queue: &Queue, names: &Value) -> Value {
+pub(crate) fn figures(queue: &Queue, names: &Value) -> Value {
     let detail = |label: &str| {
         let found = queue.details.iter().find(|d| d.label == label);
         found.map_or(0, |d| d.text.split(' ').next().unwrap().parse::<u64>().unwrap())
@@ -61,4 +61,11 @@ pub(crate) async fn agree_when(
 /// True when a line of the details with this label has this text in it.
 pub(crate) fn says(queue: &Queue, label: &str, text: &str) -> bool {
     queue.details.iter().any(|d| d.label == label && d.text.contains(text))
+}
+
+/// Asserts that a peek at what is in flight tells who holds a task, and this of it.
+pub(crate) fn shows_in_flight(url: &str, queue: &str, part: &str) {
+    let seen = super::shell::Shell::new().run(&["queues", "peek", queue, "--set", "in-flight", "-u", url]);
+    let has = |text: &str| seen.out.contains(text);
+    assert!(seen.code == 0 && has("held by") && has(part), "{}{}", seen.out, seen.err);
 }

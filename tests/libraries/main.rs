@@ -34,6 +34,8 @@ mod python_queues;
 mod quorums;
 mod requeued;
 mod ruby_and_php;
+#[path = "../support/runtime.rs"]
+mod runtime;
 #[path = "../support/rust.rs"]
 mod rust;
 mod rust_libraries;

@@ -3,7 +3,7 @@
 use redwarden::launcher::Server;
 use serde_json::json;
 
-use super::counted::{agree_on, agree_when, says};
+use super::counted::{agree_on, agree_when, says, shows_in_flight};
 use super::db::{Db, eventually};
 use super::locks::beside;
 use super::node::Node;
@@ -67,6 +67,7 @@ async fn node_resque_counts_as_its_queue_does() {
     let queues =
         agree_when(&fleet, "resque", "busy", &busy, |queues| says(&queues[0], "worker", "runs slow since"))
             .await;
+    shows_in_flight(&server.url(), "resque:queue:mail", "slow");
     // One list for the failed jobs of all queues.
     assert_eq!((queues[0].failed, driver.ask("failed", &[])), (None, json!(1)));
     assert!(says(&queues[0], "failed list", "1 jobs of all queues"), "{queues:#?}");

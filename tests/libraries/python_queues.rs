@@ -8,6 +8,7 @@ use redwarden::launcher::Server;
 use redwarden::poll::Fleet;
 use serde_json::{Value, json};
 
+use super::counted::{figures, shows_in_flight};
 use super::db::{Db, eventually};
 use super::driver::{Driver, Process};
 use super::python::Python;
@@ -59,23 +60,6 @@ impl Stage {
     async fn open_gate(&mut self) {
         self.db.run("SET gate-open 1").await;
     }
-}
-
-/// The figures that a library calls so, as we have them.
-fn ours(queue: &Queue, names: &Value) -> Value {
-    let detail = |label: &str| {
-        let found = queue.details.iter().find(|d| d.label == label);
-        found.map_or(0, |d| d.text.split(' ').next().unwrap().parse::<u64>().unwrap())
-    };
-    let of = |name: &str| match name {
-        "waiting" => json!(queue.waiting),
-        "in_flight" => json!(queue.in_flight),
-        "scheduled" => json!(queue.scheduled),
-        "failed" => json!(queue.failed),
-        "workers" => json!(queue.workers),
-        other => json!(detail(if other == "deferred" { "deferred" } else { "finished" })),
-    };
-    names.as_object().unwrap().keys().map(|name| (name.clone(), of(name))).collect()
 }
 
 #[tokio::test]
@@ -138,7 +122,7 @@ async fn rq_counts_as_its_registries_do() {
         "waiting": 8, "in_flight": 0, "scheduled": 1, "failed": 0, "deferred": 1, "finished": 0, "workers": 0
     });
     assert_eq!(s.ask("counts"), before);
-    let queue = agree(&s.fleet, "rq:queue:default", "rq", "before", |q| ours(q, &before) == before).await;
+    let queue = agree(&s.fleet, "rq:queue:default", "rq", "before", |q| figures(q, &before) == before).await;
     assert!(matches!(queue.oldest, Oldest::At { age } if age.as_secs() < 60), "{:?}", queue.oldest);
     let worker = s.worker();
     s.busy().await;
@@ -146,7 +130,7 @@ async fn rq_counts_as_its_registries_do() {
         "waiting": 5, "in_flight": 1, "scheduled": 1, "failed": 1, "deferred": 1, "finished": 1, "workers": 1
     });
     s.driver.until("counts", &busy);
-    let queue = agree(&s.fleet, "rq:queue:default", "rq", "busy", |q| ours(q, &busy) == busy).await;
+    let queue = agree(&s.fleet, "rq:queue:default", "rq", "busy", |q| figures(q, &busy) == busy).await;
     assert!(queue.details.iter().any(|d| d.label == "worker" && d.text.contains("w1: busy")), "{queue:#?}");
     s.driver.ask("suspend", &[json!(true)]);
     agree(&s.fleet, "rq:queue:default", "rq", "paused", |q| q.paused == Some(true)).await;
@@ -156,7 +140,7 @@ async fn rq_counts_as_its_registries_do() {
         "waiting": 0, "in_flight": 0, "scheduled": 1, "failed": 1, "deferred": 0, "finished": 8, "workers": 1
     });
     s.driver.until("counts", &done);
-    agree(&s.fleet, "rq:queue:default", "rq", "done", |q| ours(q, &done) == done).await;
+    agree(&s.fleet, "rq:queue:default", "rq", "done", |q| figures(q, &done) == done).await;
     drop(worker);
     agree(&s.fleet, "rq:queue:default", "rq", "left", |q| q.workers == Some(0)).await;
 }
@@ -207,7 +191,7 @@ async fn huey_counts_as_it_does_itself() {
             }
             let told = json!({ "waiting": waiting, "scheduled": scheduled });
             s.driver.until("counts", &told);
-            agree(&s.fleet, "huey.redis.myapp", "huey", moment, |q| ours(q, &told) == told).await;
+            agree(&s.fleet, "huey.redis.myapp", "huey", moment, |q| figures(q, &told) == told).await;
         }
     }
 }
@@ -220,17 +204,17 @@ async fn arq_counts_as_its_jobs_tell() {
     let moment = |waiting, in_flight| json!({ "waiting": waiting, "in_flight": in_flight, "scheduled": 1 });
     let before = moment(6, 0);
     assert_eq!(s.ask("counts"), before);
-    agree(&s.fleet, "arq:queue", "arq", "before", |q| ours(q, &before) == before).await;
+    agree(&s.fleet, "arq:queue", "arq", "before", |q| figures(q, &before) == before).await;
     let _worker = s.worker();
     s.busy().await;
     let busy = moment(5, 1);
     s.driver.until("counts", &busy);
     let told = |q: &Queue| q.details.iter().any(|d| d.label == "workers" && d.text.contains("j_ongoing=1"));
-    agree(&s.fleet, "arq:queue", "arq", "busy", |q| ours(q, &busy) == busy && told(q)).await;
+    agree(&s.fleet, "arq:queue", "arq", "busy", |q| figures(q, &busy) == busy && told(q)).await;
     s.open_gate().await;
     let done = moment(0, 0);
     s.driver.until("counts", &done);
-    agree(&s.fleet, "arq:queue", "arq", "done", |q| ours(q, &done) == done).await;
+    agree(&s.fleet, "arq:queue", "arq", "done", |q| figures(q, &done) == done).await;
 }
 
 #[tokio::test]
@@ -241,7 +225,7 @@ async fn saq_counts_as_its_info_does() {
     let without_failed = |q: &Queue, told: &Value| {
         let mut told = told.clone();
         let _ = told.as_object_mut().unwrap().remove("failed");
-        ours(q, &told) == told
+        figures(q, &told) == told
     };
     let before = json!({ "waiting": 7, "in_flight": 0, "scheduled": 1, "workers": 0, "failed": 0 });
     assert_eq!(s.ask("counts"), before);
@@ -288,6 +272,7 @@ async fn dramatiq_counts_as_its_broker_does() {
         told(q) == busy && q.in_flight >= Some(1) && (q.failed, q.workers) == (Some(1), Some(1))
     })
     .await;
+    shows_in_flight(&s.server.url(), "dramatiq:default", "actor_name: \"slow\"");
     s.open_gate().await;
     let done = moment(1);
     s.driver.until("counts", &done);

@@ -3,7 +3,7 @@
 use redwarden::launcher::Server;
 use serde_json::{Value, json};
 
-use super::counted::{agree_on, agree_when, says};
+use super::counted::{agree_on, agree_when, says, shows_in_flight};
 use super::db::{Db, eventually};
 use super::debian::Debian;
 use super::shell::Shell;
@@ -39,6 +39,8 @@ async fn sidekiq_counts_as_its_api_does() {
     driver.until("counts", &at_work);
     let queues = agree_on(&fleet, "sidekiq", "busy", &at_work).await;
     assert!(says(&queues[0], "process", "1 of 1 threads busy"), "{queues:#?}");
+
+    shows_in_flight(&server.url(), "queue:default", "Slow");
 
     // Killed: the set names it on, until its hash runs out after a minute. The test does not wait for that.
     let identity = driver.ask("identities", &[])[0].as_str().unwrap().to_owned();

@@ -13,5 +13,6 @@ mod fixtures;
 
 mod app;
 mod decode;
+mod decode_fuzz;
 mod filters;
 mod lists;

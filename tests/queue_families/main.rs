@@ -9,6 +9,7 @@ mod live;
 mod node_and_rust;
 mod own;
 mod peek;
+mod peek_held;
 mod prefixes;
 mod python;
 mod recorded;

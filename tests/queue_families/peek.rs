@@ -16,7 +16,7 @@ async fn look(server: &Server, family: &str, key: &str, push: PushEnd) -> Result
     look_at(server, family, key, push, TaskSet::Waiting).await
 }
 
-async fn look_at(
+pub(crate) async fn look_at(
     server: &Server,
     family: &str,
     key: &str,
@@ -30,7 +30,7 @@ async fn look_at(
     peek(&mut reader, subject, set, 3, &Redactor::default()).await
 }
 
-fn text(task: &Task) -> String {
+pub(crate) fn text(task: &Task) -> String {
     let parts =
         task.parts.iter().map(|(name, said)| format!("{name} [{}] {}", said.how, said.lines.join("\n")));
     parts.collect::<Vec<_>>().join("\n")

@@ -10,7 +10,7 @@ use redwarden::app::state::{AppState, Button, Dialog};
 use redwarden::app::update::update;
 use redwarden::domain::{Bytes, Command, NodeId};
 
-use crate::fixtures::{HOSTILE, base, rich_board, s, state};
+use crate::fixtures::{HOSTILE, base, board, lock, node, rich_board, s, state};
 use crate::shot::{draw, hear, heard, keys, press, select, text};
 
 fn release_plan(key: Bytes, value: Bytes) -> Prepared {
@@ -66,6 +66,26 @@ fn release_ready() {
     for size in [(80, 24), (120, 36), (60, 12), (48, 16), (42, 10), (30, 8)] {
         insta::assert_snapshot!(format!("release_ready_{}x{}", size.0, size.1), text(&ready(), size));
     }
+}
+
+/// At the usual size, too, and with a token and a guard as long as real ones.
+#[test]
+fn that_the_holder_lives_is_read_before_a_release() {
+    let token = "importer-2:533c8f4c-5018-4f9c-8298-dee56f645a11";
+    let lock = lock("lock:import:customers").token(token).never().alive();
+    let mut state = heard(board(vec![node("a").locks(vec![lock])]));
+    select(&mut state, Panel::Locks, "customers");
+    keys(&mut state, "R");
+    let mut prepare = release_plan("lock:import:customers".into(), token.into());
+    prepare.plan.effects = vec![
+        "deletes the key: waiters that poll take it at once; waiters that sleep on a wake-up may go on sleeping".into(),
+        "its holder is not told: if it is alive it goes on without the lock".into(),
+    ];
+    prepared(&mut state, Ok(prepare));
+    let screen = text(&state, (80, 24));
+    assert!(screen.contains("Release (y)"), "{screen}");
+    assert!(screen.contains("its holder is alive: a client named web-1"), "{screen}");
+    assert!(screen.contains("a larger terminal shows more"), "nothing was left out here: {screen}");
 }
 
 #[test]
@@ -244,6 +264,13 @@ fn help() {
     keys(&mut state, "?");
     for size in [(80, 24), (120, 60)] {
         insta::assert_snapshot!(format!("help_{}x{}", size.0, size.1), text(&state, size));
+    }
+    // In two columns and in one, nothing of it is cut.
+    for width in [80, 100, 119, 120, 200] {
+        let screen = text(&state, (width, 130));
+        for line in redwarden::app::keymap::help_lines() {
+            assert!(screen.contains(line.help), "{} is cut at {width}: {screen}", line.help);
+        }
     }
 }
 

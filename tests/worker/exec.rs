@@ -122,25 +122,27 @@ async fn the_command_does_not_inherit_secrets() {
 
 #[tokio::test]
 async fn what_a_command_started_is_killed_with_it_when_it_takes_too_long() {
-    let server = Server::start(&[]).unwrap();
-    let mut db = Db::open(&server.endpoint()).await;
-    let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("pid");
-    // Neither the shell nor what it starts minds SIGTERM.
-    let stubborn = "trap \"\" TERM; while :; do sleep 0.05; done";
-    let exec = format!(
-        "trap '' TERM; sh -c '{stubborn}' & echo $! > '{0}.part'; mv '{0}.part' '{0}'; wait",
-        file.display()
-    );
-    db.run("LPUSH jobs x").await;
-    let mut spec = spec(&server.endpoint(), "jobs").exec(Some(exec));
-    spec.policy.task_timeout = Some(std::time::Duration::from_millis(500));
-    spec.policy.grace = std::time::Duration::from_millis(100);
-    let worker = Worker::start(spec);
-    eventually("it was ended", async || worker.said("failed: ended after")).await;
-    let pid = lines(&file)[0].clone();
-    eventually("what it started has ended, too", async || ended(&pid)).await;
-    assert_eq!(worker.stop().await.counts.timeouts, 1);
+    // Neither the shell nor what it starts minds SIGTERM; or the shell does, and ends long before its grace is over.
+    for (trap, grace) in [("", 100), ("exit 3", 20_000)] {
+        let server = Server::start(&[]).unwrap();
+        let mut db = Db::open(&server.endpoint()).await;
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("pid");
+        let stubborn = "trap \"\" TERM; while :; do sleep 0.05; done";
+        let exec = format!(
+            "trap '{trap}' TERM; sh -c '{stubborn}' & echo $! > '{0}.part'; mv '{0}.part' '{0}'; wait",
+            file.display()
+        );
+        db.run("LPUSH jobs x").await;
+        let mut spec = spec(&server.endpoint(), "jobs").exec(Some(exec));
+        spec.policy.task_timeout = Some(std::time::Duration::from_millis(500));
+        spec.policy.grace = std::time::Duration::from_millis(grace);
+        let worker = Worker::start(spec);
+        eventually("it was ended", async || worker.said("failed: ended after")).await;
+        let pid = lines(&file)[0].clone();
+        eventually("what it started has ended, too", async || ended(&pid)).await;
+        assert_eq!(worker.stop().await.counts.timeouts, 1);
+    }
 }
 
 /// The process is gone, or only waits to be reaped.

@@ -12,6 +12,7 @@ mod cost;
 mod crash;
 mod exec;
 mod failover;
+mod hostile;
 mod model;
 mod policy;
 mod process;

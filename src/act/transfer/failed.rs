@@ -89,6 +89,15 @@ impl Look<'_> {
         Ok(bytes_of(replies.first()).into_iter().flatten().collect())
     }
 
+    /// These fields of each hash.
+    async fn fields(&mut self, hashes: &[Bytes], names: &[&str]) -> Result<Vec<Vec<Option<Bytes>>>, String> {
+        let ask = |hash: &Bytes| {
+            names.iter().fold(Command::new("HMGET").arg(hash.clone()), |ask, name| ask.arg(*name))
+        };
+        let asks: Vec<Command> = hashes.iter().map(ask).collect();
+        Ok(self.tell(&asks).await?.iter().map(|reply| bytes_of(Some(reply))).collect())
+    }
+
     /// Elements at one end of a key: the whole length of each, and its first bytes.
     async fn heads(&self, key: &Bytes, backwards: bool) -> Result<(u64, Vec<(u64, Bytes)>), String> {
         let mut reader = self.services.reader(self.node, self.db, key).await?;

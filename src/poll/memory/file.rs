@@ -13,6 +13,7 @@ use super::Place;
 use crate::domain::Bytes;
 use crate::domain::holds::{HoldBook, Holds};
 use crate::domain::standing::{Standing, StandingLocks};
+use crate::private_file;
 
 /// Format of the file. One of a later program is neither read nor written over.
 const VERSION: u32 = 1;
@@ -136,39 +137,19 @@ pub(super) fn read(path: &Path) -> io::Result<Content> {
 /// Whole or not at all: a new file takes the old one's place. Blocks.
 pub(super) fn write(path: &Path, text: &str) -> io::Result<()> {
     let dir = path.parent().unwrap_or(Path::new("."));
-    private_dir(dir)?;
+    private_file::make_dir(dir)?;
     let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
-    let done = create(&temporary).and_then(|mut file| {
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        std::fs::rename(&temporary, path)
-    });
+    let done = private_file::options().write(true).create(true).truncate(true).open(&temporary).and_then(
+        |mut file| {
+            file.write_all(text.as_bytes())?;
+            file.sync_all()?;
+            std::fs::rename(&temporary, path)
+        },
+    );
     if done.is_err() {
         let _ = std::fs::remove_file(&temporary);
     }
     done
-}
-
-#[cfg(unix)]
-fn private_dir(dir: &Path) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)
-}
-
-#[cfg(not(unix))]
-fn private_dir(dir: &Path) -> io::Result<()> {
-    std::fs::create_dir_all(dir)
-}
-
-#[cfg(unix)]
-fn create(path: &Path) -> io::Result<std::fs::File> {
-    use std::os::unix::fs::OpenOptionsExt;
-    std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
-}
-
-#[cfg(not(unix))]
-fn create(path: &Path) -> io::Result<std::fs::File> {
-    std::fs::File::create(path)
 }
 
 fn since_epoch(at: SystemTime) -> u64 {

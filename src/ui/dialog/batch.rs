@@ -91,9 +91,10 @@ pub(super) fn draw(
 
 fn title(batch: &Batch) -> String {
     let many = format::count(batch.asked as u64);
+    let locks = if batch.asked == 1 { "lock" } else { "locks" };
     match batch.intent {
-        "undo" => format!("Put {many} released {} back", if batch.asked == 1 { "lock" } else { "locks" }),
-        _ => format!("Force-release {many} locks"),
+        "undo" => format!("Put {many} released {locks} back"),
+        _ => format!("Force-release {many} {locks}"),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use ratatui::text::Line;
 
-use super::{Ask, Field, MUST, Section};
+use super::{Ask, Field, MUST, Section, WEIGHTY};
 use crate::act::canary::TEST_QUEUE;
 use crate::act::plan::Guard;
 use crate::act::transfer::{Transfer, TransferTo};
@@ -187,7 +187,7 @@ fn lock_sections(
         out.push(Section::joined(8, sheet.lines));
     }
     let mut sheet = Sheet::new(look, width);
-    let mut why = Sheet::new(look, width);
+    let (mut first, mut why) = (Sheet::new(look, width), Sheet::new(look, width));
     match current {
         Some(lock) => {
             let verdict = lock.verdict(&scene.state.settings.rules, now.mono);
@@ -197,7 +197,13 @@ fn lock_sections(
                 &format!("{} {}", look.sign(severity), verdict.state.words()),
                 look.severity(severity),
             );
-            why.field("", &verdict.reasons.join("; "), look.plain());
+            // The first one says whether the holder is alive, where that is known.
+            if let Some((most, others)) = verdict.reasons.split_first() {
+                first.field("", most, look.plain());
+                if !others.is_empty() {
+                    why.field("", &others.join("; "), look.plain());
+                }
+            }
             if lock.token != seen.token {
                 let mut changed = Sheet::new(look, width);
                 let words = "Its token changed since this dialog opened: confirming will do nothing.";
@@ -210,6 +216,7 @@ fn lock_sections(
         }
     }
     out.push(Section::new(8, sheet.lines));
+    out.push(Section::joined(WEIGHTY, first.lines));
     out.push(Section::joined(4, why.lines));
     out.retain(|s| !s.lines.is_empty());
     out

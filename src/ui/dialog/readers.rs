@@ -15,6 +15,9 @@ use crate::ui::sheet::{Sheet, beside};
 use crate::ui::view::ViewCache;
 use crate::ui::{detail as details, format, text};
 
+/// Columns of the help, if there are so many: in two columns nothing is cut then, nor 2 below that.
+const HELP: u16 = 120;
+
 /// Shows lines from an offset, clamped so that the last screenful stays full.
 pub(super) fn read(
     scene: &Scene<'_>,
@@ -153,8 +156,13 @@ pub(super) fn help(
     frame: &mut Frame<'_>,
     cache: &mut ViewCache,
 ) {
-    let width = inner_width(area);
-    let lines = if width >= 90 { two_columns(scene, width) } else { groups(scene, width).concat() };
+    let outer = area.width.saturating_sub(2).min(HELP);
+    let width = outer.saturating_sub(4).max(1);
+    if width >= HELP - 6 {
+        let lines = two_columns(scene, width);
+        return read_in(scene, "Help", &lines, offset, outer, area, frame, cache);
+    }
+    let lines = groups(scene, inner_width(area)).concat();
     read(scene, "Help", &lines, offset, area, frame, cache);
 }
 

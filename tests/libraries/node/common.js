@@ -57,4 +57,19 @@ async function waitAtGate(redis) {
   }
 }
 
-module.exports = { CONNECTION, attempt, serve, serveLock, waitAtGate };
+// The jobs that Bull and BullMQ both get: one that fails, one that waits at the gate, and six that just run.
+async function addUsual(queue) {
+  await queue.add("boom", {});
+  await queue.add("ok", {});
+  await queue.add("slow", {});
+  for (let n = 0; n < 5; n++) await queue.add("ok", {});
+}
+
+// What such a job does; "flaky" fails until the test says that it is mended.
+async function doUsual(redis, name) {
+  if (name === "boom") throw new Error("as asked");
+  if (name === "flaky" && !(await redis.exists("mended"))) throw new Error("not yet");
+  if (name === "slow") await waitAtGate(redis);
+}
+
+module.exports = { CONNECTION, addUsual, attempt, doUsual, serve, serveLock, waitAtGate };

@@ -3,17 +3,14 @@
 
 const Queue = require("bull");
 const Redis = require("ioredis");
-const { CONNECTION, serve, waitAtGate } = require("./common");
+const { CONNECTION, addUsual, doUsual, serve } = require("./common");
 
 const queue = new Queue("mail", { redis: CONNECTION });
 
 function driver() {
   serve({
     enqueue: async () => {
-      await queue.add("boom", {});
-      await queue.add("ok", {});
-      await queue.add("slow", {});
-      for (let n = 0; n < 5; n++) await queue.add("ok", {});
+      await addUsual(queue);
       await queue.add("ok", {}, { delay: 600_000 });
     },
     flakies: async (ids) => {
@@ -32,11 +29,7 @@ function driver() {
 
 function worker() {
   const redis = new Redis(CONNECTION);
-  queue.process("*", async (job) => {
-    if (job.name === "boom") throw new Error("as asked");
-    if (job.name === "flaky" && !(await redis.exists("mended"))) throw new Error("not yet");
-    if (job.name === "slow") await waitAtGate(redis);
-  });
+  queue.process("*", (job) => doUsual(redis, job.name));
   process.on("SIGTERM", () => process.exit(0));
 }
 

@@ -3,7 +3,7 @@
 
 const Redis = require("ioredis");
 const { FlowProducer, Queue, Worker } = require("bullmq");
-const { CONNECTION, serve, waitAtGate } = require("./common");
+const { CONNECTION, addUsual, doUsual, serve } = require("./common");
 
 const options = { connection: CONNECTION };
 
@@ -19,10 +19,7 @@ function driver() {
   const queue = new Queue("mail", options);
   serve({
     enqueue: async () => {
-      await queue.add("boom", {});
-      await queue.add("ok", {});
-      await queue.add("slow", {});
-      for (let n = 0; n < 5; n++) await queue.add("ok", {});
+      await addUsual(queue);
       await queue.add("ok", {}, { priority: 7 });
       await queue.add("ok", {}, { priority: 1 });
       await queue.add("ok", {}, { delay: 600_000 });
@@ -47,9 +44,7 @@ function driver() {
 function worker() {
   const redis = new Redis(CONNECTION);
   const run = async (job) => {
-    if (job.name === "boom") throw new Error("as asked");
-    if (job.name === "flaky" && !(await redis.exists("mended"))) throw new Error("not yet");
-    if (job.name === "slow") await waitAtGate(redis);
+    await doUsual(redis, job.name);
     if (job.name === "ping") await redis.set("pinged", JSON.stringify(job.data));
   };
   const worker = new Worker("mail", run, { ...options, name: process.argv[3] });

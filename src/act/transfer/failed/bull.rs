@@ -57,14 +57,11 @@ pub(super) async fn find(look: &mut Look<'_>) -> Result<Option<Failed>, String> 
     let (seconds, micros) = look.clock().await?;
     let now_ms = seconds.saturating_mul(1_000).saturating_add(micros / 1_000);
     let ids = look.ids(&keys.failed).await?;
-    let ask = |id: &Bytes| {
-        FIELDS.iter().fold(Command::new("HMGET").arg(keys.job(id)), |look, field| look.arg(*field))
-    };
-    let asks: Vec<Command> = ids.iter().map(ask).collect();
-    let jobs_told = look.tell(&asks).await?;
+    let hashes: Vec<Bytes> = ids.iter().map(|id| keys.job(id)).collect();
+    let jobs_told = look.fields(&hashes, &FIELDS).await?;
     let (mut jobs, mut left_out) = (Vec::new(), 0);
-    for (id, reply) in ids.into_iter().zip(&jobs_told) {
-        match bytes_of(Some(reply)).as_slice() {
+    for (id, fields) in ids.into_iter().zip(&jobs_told) {
+        match fields.as_slice() {
             [Some(_), priority, None] if priority.as_ref().is_none_or(|p| p.as_slice() == b"0") => {
                 jobs.push(keys.back(&id, priority.as_ref(), now_ms));
             }

@@ -4,7 +4,7 @@
 //! Source: rq 1.16, 2.6 and 3.0, `FailedJobRegistry.requeue`. Jobs that need more than that (a rate limit, a time to
 //! live of their own) are left to RQ.
 
-use super::{Failed, Guard, JOBS, Job, Look, bytes_of, len_of};
+use super::{Failed, Guard, JOBS, Job, Look, len_of};
 use crate::domain::{Bytes, Command, Reply};
 
 /// Fields of a job's hash that decide; the last two must not be there.
@@ -57,14 +57,11 @@ pub(super) async fn find(look: &mut Look<'_>) -> Result<Option<Failed>, String> 
     let (seconds, micros) = look.clock().await?;
     let at = time(seconds, micros).ok_or("the server's clock could not be read: nothing was done")?;
     let ids = look.ids(&keys.failed).await?;
-    let ask = |id: &Bytes| {
-        FIELDS.iter().fold(Command::new("HMGET").arg(keys.job(id)), |look, field| look.arg(*field))
-    };
-    let asks: Vec<Command> = ids.iter().map(ask).collect();
-    let replies = look.tell(&asks).await?;
+    let hashes: Vec<Bytes> = ids.iter().map(|id| keys.job(id)).collect();
+    let told = look.fields(&hashes, &FIELDS).await?;
     let (mut jobs, mut left_out) = (Vec::new(), 0);
-    for (id, reply) in ids.into_iter().zip(&replies) {
-        let fits = match bytes_of(Some(reply)).as_slice() {
+    for (id, fields) in ids.into_iter().zip(&told) {
+        let fits = match fields.as_slice() {
             [Some(status), Some(origin), None, None] => {
                 status.as_slice() == b"failed" && origin.as_slice() == keys.name
             }
