@@ -23,7 +23,7 @@ pub enum Shape {
     UuidText,
     /// A UUID, a colon and a number: `{uuid}`, `{number}`.
     UuidNumber,
-    /// 24 characters of base64 without padding.
+    /// 24 characters of base64 without padding, capital and small letters among them.
     Base64x24,
     /// 24 characters of base64 that end in `==`.
     Base64x24Padded,
@@ -31,9 +31,9 @@ pub enum Shape {
     Base64urlX22,
     /// 22 letters and digits.
     Alnum22,
-    /// 22 characters of base64url and free text that is no UUID: `{rest}`.
+    /// 22 characters of base64url and free text that can't be more of a random token: `{rest}`.
     Base64urlText,
-    /// 16 letters and digits.
+    /// 16 letters and digits, capital and small letters among them.
     Alnum16,
     /// 20 bytes that are no printable text.
     Raw20,
@@ -144,7 +144,9 @@ impl Shape {
                 let number = number.strip_prefix(':').filter(|n| is_uuid(uuid) && is_number(n))?;
                 Some(vec![("uuid", uuid.into()), ("number", number.into())])
             }
-            Self::Base64x24 => none(value.len() == 24 && value.iter().all(|b| is_base64(*b))),
+            Self::Base64x24 => {
+                none(value.len() == 24 && value.iter().all(|b| is_base64(*b)) && is_mixed(value))
+            }
             Self::Base64x24Padded => {
                 let body = text?.strip_suffix("==")?;
                 none(body.len() == 22 && body.bytes().all(is_base64))
@@ -159,10 +161,11 @@ impl Shape {
                     && Self::HostPidHex.captures(value).is_none()
                     && id.bytes().all(is_base64url)
                     && id.bytes().any(|b| b.is_ascii_uppercase())
+                    && ![is_base64, is_base64url].iter().any(|of| value.iter().all(|b| of(*b) || *b == b'='))
                     && !rest.contains(char::is_control);
                 fits.then(|| vec![("rest", escape(rest.as_bytes()))])
             }
-            Self::Alnum16 => none(value.len() == 16 && alnum(value) && !value.iter().all(u8::is_ascii_digit)),
+            Self::Alnum16 => none(value.len() == 16 && alnum(value) && is_mixed(value)),
             Self::Raw20 => none(value.len() == 20 && is_raw(value)),
             Self::Raw32 => none(value.len() == 32 && is_raw(value)),
             Self::Shedlock => shedlock(text?),
@@ -199,6 +202,11 @@ fn host_pid(host: &str, pid: &str) -> Captures {
 
 fn alnum(value: &[u8]) -> bool {
     value.iter().all(u8::is_ascii_alphanumeric)
+}
+
+/// Capital and small letters, as a random text of this length has them: what has only one kind is hex, base32 or a word.
+fn is_mixed(value: &[u8]) -> bool {
+    value.iter().any(u8::is_ascii_uppercase) && value.iter().any(u8::is_ascii_lowercase)
 }
 
 fn is_base64(b: u8) -> bool {

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "tests")]
 
 mod connections;
+mod nobodys;
 mod plans;
 mod recorded;
 mod releases;

@@ -14,4 +14,5 @@ mod fixtures;
 mod app;
 mod decode;
 mod decode_fuzz;
+mod filters;
 mod lists;
