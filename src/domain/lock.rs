@@ -1,5 +1,7 @@
 //! Locks: identity and what was read. [`verdict`] judges it.
 
+#[cfg(test)]
+pub(crate) mod sample;
 pub mod verdict;
 
 use std::sync::Arc;

@@ -116,32 +116,15 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::domain::Stamp;
     use crate::domain::holds::Usual;
-    use crate::domain::lock::{Renewal, Token};
+    use crate::domain::lock::Renewal;
+    use crate::domain::lock::sample::sample;
     use crate::domain::presence::Presence;
-    use crate::domain::{LockId, NodeId, Stamp};
 
     fn lock(now: Stamp) -> Lock {
-        Lock {
-            id: LockId { node: NodeId::new("a"), db: 0, key: "lock:a".into() },
-            family: "setnx",
-            candidates: [].into(),
-            no_ttl_is_normal: false,
-            key_type: "string".into(),
-            token: Token::Known("4f9c0c5e-9b52-4d8e-8c0c".into()),
-            holder: None,
-            ttl: Ttl::Left(Duration::from_secs(3600)),
-            renewal: Renewal::Unknown,
-            renewed_with: None,
-            read_at: now,
-            first_seen: now,
-            held_before: Some(Duration::from_secs(64)),
-            waiters: None,
-            presence: None,
-            usual: None,
-            holders: [].into(),
-            holders_total: None,
-        }
+        let ttl = Ttl::Left(Duration::from_secs(3600));
+        Lock { ttl, held_before: Some(Duration::from_secs(64)), ..sample(now) }
     }
 
     fn with(change: impl FnOnce(&mut Lock, Stamp)) -> Stale {

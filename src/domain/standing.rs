@@ -122,36 +122,15 @@ fn ends(lock: &Lock) -> Option<SystemTime> {
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use crate::domain::lock::{Renewal, Ttl};
-    use crate::domain::{LockId, NodeId};
-
-    const RANDOM: &str = "4f9c0c5e-9b52-4d8e-8c0c";
+    use crate::domain::lock::Ttl;
+    use crate::domain::lock::sample::{RANDOM, sample};
 
     fn secs(n: u64) -> Duration {
         Duration::from_secs(n)
     }
 
     fn lock(token: &str, ttl: Ttl, at: Stamp, held_before: Option<Duration>) -> Lock {
-        Lock {
-            id: LockId { node: NodeId::new("a"), db: 0, key: "lock:a".into() },
-            family: "setnx",
-            candidates: [].into(),
-            no_ttl_is_normal: false,
-            key_type: "string".into(),
-            token: Token::Known(token.into()),
-            holder: None,
-            ttl,
-            renewal: Renewal::Unknown,
-            renewed_with: None,
-            read_at: at,
-            first_seen: at,
-            held_before,
-            waiters: None,
-            presence: None,
-            usual: None,
-            holders: [].into(),
-            holders_total: None,
-        }
+        Lock { token: Token::Known(token.into()), ttl, held_before, ..sample(at) }
     }
 
     /// Seen first at the start of a run that looked for the last time after 100 s, and again at 160 s.

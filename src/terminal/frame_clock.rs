@@ -25,11 +25,6 @@ impl FrameClock {
         self.asked = true;
     }
 
-    /// True when a frame is wanted and not drawn yet.
-    pub fn is_asked(&self) -> bool {
-        self.asked
-    }
-
     /// When the wanted frame may be drawn: at once, or [`GAP`] after the last one. `None`: none is wanted.
     pub fn due(&self, now: Instant) -> Option<Instant> {
         self.asked.then(|| self.drawn.map_or(now, |last| (last + GAP).max(now)))

@@ -10,7 +10,7 @@ use super::groups::{self, ListLine};
 use super::scene::Scene;
 use super::searched;
 use super::table::{self, Column, Row, Table};
-use super::text::{self, Cut};
+use super::text;
 use super::view::{ViewCache, area_of};
 use super::{locks, nodes, queues};
 use crate::app::columns;
@@ -307,9 +307,4 @@ fn instead_of_rows(scene: &Scene<'_>, panel: Panel, list: &ListState) -> Vec<Str
 /// One line of text in an area, cut to it.
 pub fn put_line(frame: &mut Frame<'_>, x: u16, y: u16, room: u16, line: &Line<'_>, mark: char) {
     table::put_spans(frame.buffer_mut(), x, y, room, &line.spans, mark);
-}
-
-/// Cuts a text for one line.
-pub fn cut_end(scene: &Scene<'_>, content: &str, max: usize) -> String {
-    text::cut(content, max, Cut::End, scene.look.ellipsis())
 }

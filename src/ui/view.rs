@@ -44,11 +44,6 @@ impl ViewCache {
         self.drawn
     }
 
-    /// Greatest useful scroll offset of the dialog drawn last.
-    pub fn dialog_scroll_max(&self) -> usize {
-        self.scroll_max
-    }
-
     pub(super) fn start_frame(&mut self) {
         self.hits.clear();
         self.drawn = None;

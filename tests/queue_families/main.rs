@@ -16,15 +16,19 @@ mod recorded;
 mod ruby_php_go;
 mod unnamed;
 
+#[path = "../support/fleet.rs"]
+mod support;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use redwarden::config::{Config, NodeConfig};
-use redwarden::domain::snapshot::Board;
 use redwarden::domain::{Bytes, Command, FleetView, NodeId, NodeMeta, Queue, Reply};
 use redwarden::launcher::Server;
 use redwarden::poll::Fleet;
-use redwarden::redis_io::{ClientRole, WritePermit, Writer};
+use redwarden::redis_io::Writer;
+
+pub(crate) use support::{wait_for, writer};
 
 pub(crate) fn config(server: &Server) -> Config {
     let endpoint = server.endpoint();
@@ -46,12 +50,6 @@ pub(crate) fn watch(server: &Server) -> Fleet {
     Fleet::spawn(Arc::new(config(server)))
 }
 
-pub(crate) async fn writer(server: &Server) -> Writer {
-    Writer::open(&server.endpoint(), ClientRole::Demo, Duration::from_secs(5), WritePermit::for_own_servers())
-        .await
-        .expect("a connection")
-}
-
 /// Runs one command; errors are failures.
 pub(crate) async fn call(writer: &mut Writer, command: Command) -> Reply {
     let reply = writer.call(&command).await.expect("an answer");
@@ -62,21 +60,6 @@ pub(crate) async fn call(writer: &mut Writer, command: Command) -> Reply {
 /// Runs one command given as words.
 pub(crate) async fn run(writer: &mut Writer, words: &str) -> Reply {
     call(writer, Command { args: words.split(' ').map(Into::into).collect() }).await
-}
-
-/// Waits until the board satisfies the condition; shows the last one when it never does.
-pub(crate) async fn wait_for(fleet: &Fleet, what: &str, condition: impl Fn(&FleetView) -> bool) -> FleetView {
-    let mut board = fleet.board();
-    let deadline = Instant::now() + Duration::from_secs(20);
-    loop {
-        let view = FleetView::build(&Board::clone(&board.borrow_and_update()));
-        if condition(&view) {
-            return view;
-        }
-        let left = deadline.saturating_duration_since(Instant::now());
-        assert!(!left.is_zero(), "never came: {what}\nlast seen: {:#?}", view.queues);
-        let _ = tokio::time::timeout(left, board.changed()).await;
-    }
 }
 
 /// True when the search went through all keys at least once.

@@ -236,30 +236,11 @@ impl Lock {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{LockId, NodeId};
+    use crate::domain::lock::sample::sample;
 
     fn without_ttl(normal: bool, held: Duration) -> (Lock, Instant) {
         let now = Stamp::now();
-        let lock = Lock {
-            id: LockId { node: NodeId::new("a"), db: 0, key: "lock:a".into() },
-            family: "setnx",
-            candidates: [].into(),
-            no_ttl_is_normal: normal,
-            key_type: "string".into(),
-            token: Token::Known("4f9c0c5e-9b52-4d8e-8c0c".into()),
-            holder: None,
-            ttl: Ttl::Never,
-            renewal: Renewal::Unknown,
-            renewed_with: None,
-            read_at: now,
-            first_seen: now,
-            held_before: Some(held),
-            waiters: None,
-            presence: None,
-            usual: None,
-            holders: [].into(),
-            holders_total: None,
-        };
+        let lock = Lock { no_ttl_is_normal: normal, held_before: Some(held), ..sample(now) };
         (lock, now.mono)
     }
 

@@ -7,11 +7,9 @@ use serde_json::Value;
 pub(super) fn call(function: &str, args: &[Value]) -> Vec<u8> {
     let mut out = vec![0x80, 2, b'('];
     text(&mut out, function);
-    out.extend(b"N(");
-    for arg in args {
-        value(&mut out, arg);
-    }
-    out.extend(b"t}t.");
+    out.push(b'N');
+    tuple(&mut out, args);
+    out.extend(b"}t.");
     out
 }
 
@@ -30,12 +28,18 @@ pub(super) fn huey(id: &str, task: &str, args: &[Value]) -> Vec<u8> {
     out.extend(b"chuey.registry\nMessage\n(");
     text(&mut out, id);
     text(&mut out, task);
-    out.extend(b"NK\x00K\x00N(");
-    for arg in args {
-        value(&mut out, arg);
-    }
-    out.extend(b"t}tR.");
+    out.extend(b"NK\x00K\x00N");
+    tuple(&mut out, args);
+    out.extend(b"}tR.");
     out
+}
+
+fn tuple(out: &mut Vec<u8>, items: &[Value]) {
+    out.push(b'(');
+    for item in items {
+        value(out, item);
+    }
+    out.push(b't');
 }
 
 fn value(out: &mut Vec<u8>, json: &Value) {
